@@ -1,0 +1,343 @@
+"""What is a negotiation? The data a person writes, as frozen objects.
+
+A :class:`Scenario` is the same thing as its TOML file (see :mod:`negsim.scenario_files`). Every number in it has a
+*key path* such as ``concession.food_aid.cost`` or ``channel.official.rates.open``; parameters, sweeps, sliders and
+``--set`` all use these paths. Fields that hold no number the kernel reads (labels, notes, sources) are for people.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Names = Annotated[tuple[Name, ...], Field(strict=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Basis = Annotated[dict[str, str], Field(description="For each number of this table: its source row, or `judgement`.")]
+
+
+class Table(BaseModel):
+    """A table of a scenario: frozen, nothing but declared keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Group(Table):
+    """A domestic group whose consent matters when an accord comes home."""
+
+    label: str = ""
+    weight: NonNegative = 1.0
+    """Weight of the group in its actor's approval."""
+    values: dict[Name, Number] = {}
+    """What the group thinks each concession is worth, in utility."""
+    basis: Basis = {}
+
+
+class Actor(Table):
+    """A government, or an intermediary that answers to one."""
+
+    label: str = ""
+    kind: Literal["state", "intermediary"] = "state"
+    answers_to: Name | None = None
+    """The state an intermediary answers to (required for an intermediary, forbidden for a state)."""
+    reservation: Number = 0.0
+    """Utility below which the actor would rather not agree."""
+    audience: NonNegative = 0.5
+    """Audience costs: how strongly resentment at home raises the price of giving."""
+    alignment: NonNegative = 1.0
+    """How much allies' dealings ease the actor's own (multiplies the alignment weights)."""
+    power: Positive = 1.0
+    """Bargaining power: side 1's share of the Nash product is power1 / (power1 + power2)."""
+    approval_rate: NonNegative = 12.0
+    """Decisions at home per year while an accord waits for one."""
+    threshold: Number = 0.0
+    """What the groups' weighted value of an accord must pass for approval to be likelier than not."""
+    groups: dict[Name, Group] = {}
+    basis: Basis = {}
+
+
+class Need(Table):
+    """How much one beneficiary lacks a good."""
+
+    shortfall: NonNegative = 1.0
+    """Need when nothing is in stock and the season is average."""
+    scale: Positive = 1.0
+    """Stock at which need has fallen to 1/e, in units of the good."""
+    half_life_days: Positive = 180.0
+    """Half-life of the stock."""
+    supply: NonNegative = 0.0
+    """Exogenous supply, units a year."""
+    stock: NonNegative = 0.0
+    """Stock at the start."""
+    season: Annotated[tuple[NonNegative, ...], Field(strict=False, min_length=12, max_length=12)] = (1.0,) * 12
+    """Need by calendar month, January first (used while the term `season` is on)."""
+    basis: Basis = {}
+
+
+class Good(Table):
+    """Something that is shipped: food, fuel."""
+
+    label: str = ""
+    unit: str = ""
+    need: dict[Name, Need] = {}
+    basis: Basis = {}
+
+
+class Concession(Table):
+    """Something one actor can give."""
+
+    label: str = ""
+    giver: Name
+    kind: Literal["act", "flow", "restraint", "process"]
+    recipient: Name | None = None
+    """The state it is given to (default: the first state in `worth`)."""
+    worth: dict[Name, Number] = {}
+    """What it is worth to each state that benefits, in utility."""
+    cost: Number = 0.0
+    """What it costs the giver, in utility."""
+    good: Name | None = None
+    quantity: Positive = 1.0
+    """Full scale of one round of giving (flows: what is shipped, in units of the good)."""
+    unit: str = ""
+    lead_time_days: NonNegative = 0.0
+    """Time between the promise and the first day it can begin."""
+    grace_days: NonNegative = 90.0
+    """Time after the lead time before a promise counts as overdue."""
+    duration_days: Positive = 90.0
+    """Flows: time in which the quantity is shipped."""
+    once: bool = False
+    """Acts only: can be done only once (ends in stage `done`)."""
+    exposure: NonNegative = 1.0
+    """Publicity of a unilateral step (multiplies audience costs)."""
+    irreversibility: NonNegative = 0.0
+    """How far giving it cannot be taken back (used by the term `commitment`)."""
+    unilateral: bool = True
+    """Whether the giver may pledge it without a package."""
+    freezable: bool = True
+    """Whether the giver may freeze it."""
+    in_return_for: Names = ()
+    """Concessions of others that this one answers; their worth is added to what giving this one is worth."""
+    while_open: Name | None = None
+    """Restraints only: in force only while this channel is open."""
+    rates: dict[Name, NonNegative] = {}
+    """Baseline rates per year of the giver's moves; what is not given takes the declared default."""
+    basis: Basis = {}
+
+
+class Gate(Table):
+    """A condition on opening a channel."""
+
+    items: Annotated[Names, Field(min_length=1)]
+    """Concessions that must stand."""
+    stage: Literal["signed", "promised"] = "signed"
+    """How far they must have come (or further)."""
+    need: Literal["all", "any"] = "all"
+    hard: bool = False
+    """Hard: the channel cannot open while the gate is unmet. Soft: meeting it only speeds the opening."""
+    from_: Annotated[dt.date | None, Field(alias="from")] = None
+    to: dt.date | None = None
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class Channel(Table):
+    """A place where two sides talk."""
+
+    label: str = ""
+    sides: Annotated[tuple[Names, ...], Field(strict=False, min_length=2, max_length=2)]
+    """Two lists of actors; the first of each list leads."""
+    aggregation: Annotated[
+        tuple[Literal["lead", "mean", "veto"], ...], Field(strict=False, min_length=2, max_length=2)
+    ] = ("lead", "lead")
+    """How a side of several actors forms one utility: its leader's, the mean, or the least willing one's."""
+    agenda: Annotated[Names, Field(min_length=1)]
+    max_items: Annotated[int, Field(ge=1, le=8)] = 4
+    packages: Annotated[tuple[Names, ...] | None, Field(strict=False)] = None
+    """Named packages; without them, all subsets of the agenda of up to `max_items`."""
+    exposure: NonNegative = 1.0
+    """Political exposure: how public dealings here are."""
+    reliability: Share = 0.0
+    """How far the intermediary vouches for what is promised here."""
+    bias: Number = 0.0
+    """Leaning of the intermediary towards side 1 (log-odds of the Nash weight)."""
+    eta: NonNegative = 1.0
+    """Sharpness of the choice among packages."""
+    intermediary: Name | None = None
+    venue: str = ""
+    consent: Annotated[
+        tuple[Literal["before_signature", "after", "none"], ...], Field(strict=False, min_length=2, max_length=2)
+    ] = ("before_signature", "before_signature")
+    """For each side: does approval at home come before the signature, after it, or is none needed?"""
+    gates: Annotated[tuple[Gate, ...], Field(strict=False)] = ()
+    rates: dict[Name, NonNegative] = {}
+    """Baseline rates per year: plan, open, meet, adjourn, close, agree, cancel, walk_out."""
+    basis: Basis = {}
+
+
+class Demand(Table):
+    """Something one state wants of another and may raise at the table."""
+
+    label: str = ""
+    owner: Name
+    target: Name
+    channel: Name
+    weight: NonNegative = 1.0
+    answered_by: Names = ()
+    """Concessions that answer it while promised or in force, and settle it when complete."""
+    rates: dict[Name, NonNegative] = {}
+    basis: Basis = {}
+
+
+class Coercion(Table):
+    """A coercive act: a missile test, an incursion."""
+
+    label: str = ""
+    actor: Name
+    hits: dict[Name, NonNegative]
+    """Whom it hits and how hard (a test over Japan = 1); the first named is the counterpart."""
+    breaks: Names = ()
+    """Restraints of the same actor that it breaks."""
+    rates: dict[Name, NonNegative] = {}
+    basis: Basis = {}
+
+
+class Alignment(Table):
+    """How far an ally's dealings ease an actor's own."""
+
+    actor: Name
+    ally: Name
+    weight: NonNegative
+    basis: Basis = {}
+
+
+class Regard(Table):
+    """How one state sees another at the start."""
+
+    holder: Name
+    toward: Name
+    resentment: NonNegative = 0.0
+    credibility: Share | None = None
+    """Prior mean of the other's credibility (default: the term's)."""
+    shift: Number = 0.0
+    """How far power will shift to the other once a deal is done (term `commitment`)."""
+    basis: Basis = {}
+
+
+class Driver(Table):
+    """A dated series from outside: a shortage, other donors, a change of leader."""
+
+    label: str = ""
+    target: str
+    """`good.G.need.A.shortfall`, `good.G.need.A.supply` (multiplied), `actor.A.threshold` or `actor.A.reservation`
+    (added to)."""
+    dates: Annotated[tuple[dt.date, ...], Field(strict=False, min_length=1)]
+    """Dates from which each value holds (at the first tick on or after it); before the first: no change."""
+    values: Annotated[tuple[Number, ...], Field(strict=False, min_length=1)]
+    basis: Basis = {}
+
+
+class Initial(Table):
+    """Where things stand at the start; whatever is not named is closed, none, dormant."""
+
+    channels: dict[Name, Literal["closed", "planned", "open", "in_session"]] = {}
+    concessions: dict[Name, Literal["none", "promised", "in_force", "suspended", "done"]] = {}
+    frozen: Names = ()
+    demands: dict[Name, Literal["dormant", "raised"]] = {}
+
+
+class Prior(Table):
+    """A prior on a scale a person can judge."""
+
+    family: Literal["normal", "lognormal", "beta", "gamma", "uniform"]
+    mean: Number | None = None
+    sd: Positive | None = None
+    """Standard deviation (normal), or of the logarithm (lognormal)."""
+    median: Positive | None = None
+    low: Number | None = None
+    high: Number | None = None
+    a: Positive | None = None
+    b: Positive | None = None
+
+
+class ParameterSpec(Table):
+    """A named parameter of the case: which numbers it moves, and what is known of it beforehand."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.]*$")]
+    label: str = ""
+    numbers: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    """Key paths; `*` stands for any one part of a path."""
+    how: Literal["set", "multiply", "add"] = "set"
+    role: Literal["free", "fixed", "marginalised"] = "free"
+    prior: Prior | None = None
+    basis: Basis = {}
+
+
+class TermSettings(Table):
+    """Numbers of one term, and the file of a term of one's own."""
+
+    model_config = ConfigDict(extra="allow")
+    file: str | None = None
+    """A Python file that defines the term (relative to the scenario file)."""
+    basis: Basis = {}
+
+
+class Scenario(Table):
+    """A negotiation: who, what, where, from when to when. Equal scenarios compile to equal worlds."""
+
+    format: Literal[1] = 1
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    title: str = ""
+    description: str = ""
+    start: dt.date
+    end: dt.date
+    """Last day of the period: hazards run until the midnight that ends it."""
+    tick: Literal["month", "week", "day"] = "month"
+    terms: Names | None = None
+    """Terms switched on (default: all shipped ones)."""
+    sources: dict[str, str] = {}
+    """What the source rows in `basis` stand for."""
+    actor: Annotated[dict[Name, Actor], Field(min_length=2)]
+    good: dict[Name, Good] = {}
+    concession: dict[Name, Concession] = {}
+    channel: dict[Name, Channel] = {}
+    demand: dict[Name, Demand] = {}
+    coercion: dict[Name, Coercion] = {}
+    alignment: Annotated[tuple[Alignment, ...], Field(strict=False)] = ()
+    regard: Annotated[tuple[Regard, ...], Field(strict=False)] = ()
+    driver: dict[Name, Driver] = {}
+    initial: Initial = Initial()
+    term: dict[Name, TermSettings] = {}
+    parameter: Annotated[tuple[ParameterSpec, ...], Field(strict=False)] = ()
+
+    # -- small questions the other rooms ask ---------------------------------------------------------------------
+
+    def principal(self, actor: str) -> str:
+        """The state behind an actor: itself, or whom it answers to."""
+        return self.actor[actor].answers_to or actor
+
+    def recipient(self, concession: str) -> str:
+        """The state a concession is given to."""
+        given = self.concession[concession]
+        return given.recipient or next(iter(given.worth))
+
+    def numbers(self) -> dict[str, float]:
+        """Every number written or defaulted in the scenario, by key path (terms' own numbers not included)."""
+        return dict(_numbers(self.model_dump(exclude={"format", "parameter", "term", "sources"}), ""))
+
+
+def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, bool) or value is None:
+        return
+    if isinstance(value, int | float):
+        yield path, float(value)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            yield from _numbers(inner, f"{path}.{position}")

@@ -1,0 +1,144 @@
+"""What is a term? The contract that every theory on the shelf keeps.
+
+A term is a declaration: its parameters, the memory it needs, and formulas that are plain elementwise functions of named
+quantities. No formula indexes, loops or branches (``np.where`` aside), so the same function serves a batch of runs and
+a compiled loop over one. A formula asks for what it needs by the names of its arguments:
+
+* a parameter of the term, by its name;
+* a memory of space ``pair`` by its name (what the mover holds against the counterpart) or with ``_back`` added (what
+  the counterpart holds against the mover); a memory of space ``actor`` by its name (the mover's);
+* one of the quantities in :data:`QUANTITIES`.
+
+Every hook sums (log rates, exponents, utilities) or multiplies (factors), so terms combine in any order, and a term
+that is switched off contributes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from negsim.parameters import Belief, Parameter
+
+Formula = Callable[..., Any]
+
+QUANTITIES: Final[dict[str, str]] = {
+    "credibility": "the mover's trust in the counterpart, between 0 and 1",
+    "credibility_back": "the counterpart's trust in the mover",
+    "engagement": "how far the mover is engaged in talks at all, between 0 and 1",
+    "ally": "how far allies' dealings ease the mover's own with the counterpart",
+    "share_in_force": "share of what the mover could be given that is in force or done",
+    "exposure": "publicity of the channel (or of the concession, for a unilateral step)",
+    "pain": "need and time without a deal, of a channel",
+    "surplus": "mean Nash product over a channel's enabled packages",
+    "gate_met": "1 when a channel has active gates and all are met",
+    "pressure": "weight of unanswered demands on a side of a channel",
+    "restraint": "1 when a restraint that the act would break is in force",
+    "audience": "the mover's audience costs",
+    "power": "the mover's bargaining power",
+    "reservation": "the mover's reservation utility",
+    "magnitude": "in effects: worth of the concession to the affected state, or how hard an act hits it",
+    "cost": "cost of the concession to its giver",
+    "shift": "how far power shifts to the counterpart once a deal is done",
+    "irreversibility": "how far giving the concession cannot be taken back",
+    "reliability": "how far the channel's intermediary vouches",
+    "bias": "leaning of the intermediary towards side 1",
+    "season": "seasonal profile of a need, at the last tick",
+}
+"""What a formula may ask for besides its own parameters and memories."""
+
+SLOTS: Final[dict[str, str]] = {
+    "cost_exponent": "added to the exponent on a giver's cost",
+    "giver_utility": "added to what giving an item is worth to its giver",
+    "benefit_factor": "multiplies what an item is worth to a beneficiary",
+    "need_factor": "multiplies need",
+    "vouching": "share of doubt that the channel removes",
+    "nash_bias": "added to side 1's log-odds of the Nash weight",
+    "approval": "added to the log-odds of approval at home",
+    "values_weight": "multiplies what domestic groups think of an accord (1 where no term speaks)",
+    "ally_scale": "multiplies easing by allies (0 where no term speaks)",
+}
+"""Places where a term may enter utilities and approval."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A slow variable: decays with a half-life, moved by effects, fed by overdue promises.
+
+    ``half_life_days`` is a formula of the term's parameters. ``start`` names the number of a scenario's ``regard`` it
+    starts from (pairs only); otherwise it starts at 0. ``overdue`` is an inflow per year for each overdue promise.
+    """
+
+    name: str
+    half_life_days: Formula
+    space: str = "pair"
+    start: str | None = None
+    overdue: Formula | None = None
+
+
+@dataclass(frozen=True)
+class LogRate:
+    """A formula added to the log rate of some kinds of move."""
+
+    moves: tuple[str, ...]
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an event does to a memory of those it affects: adds to it, or multiplies it.
+
+    ``only`` restricts events of concessions to these kinds of concession.
+    """
+
+    events: tuple[str, ...]
+    memory: str
+    formula: Formula
+    how: str = "add"
+    only: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A formula in one of :data:`SLOTS`."""
+
+    place: str
+    formula: Formula
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How much one state trusts another, from its memories and its prior mean (``prior`` is the regard's number)."""
+
+    formula: Formula
+    prior: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """A theory: what it claims, where it comes from, and its formulas."""
+
+    name: str
+    claim: str
+    equation: str
+    source: str
+    parameters: tuple[Parameter, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    log_rates: tuple[LogRate, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    trust: Trust | None = None
+    ratifies: bool = False
+    """Whether approval at home is in question at all (without such a term it is certain)."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def strength(name: str, default: float, meaning: str, sd: float = 0.5, source: str = "judgement") -> Parameter:
+    """Declare a strength with a normal prior around its default."""
+    return Parameter(name, default, "", meaning, Belief("normal", default, sd), source)
+
+
+def amount(name: str, default: float, meaning: str, unit: str = "", sd: float = 0.5) -> Parameter:
+    """Declare a positive amount with a lognormal prior around its default."""
+    return Parameter(name, default, unit, meaning, Belief("lognormal", default, sd))
