@@ -1,0 +1,109 @@
+"""Where does randomness come from? Unit-rate clocks, one for each move, with an address for every ring.
+
+The n-th ring of a move in run r is drawn from the stream addressed by (seed, purpose, r // 256, the move's name), so it
+is the same whatever the batch, the order, the number of runs or the other moves (model, section 9).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from negsim.state import Array, Floats, Ints
+
+BLOCK_WIDTH = 256
+"""Runs that share a stream: a constant of the scheme, recorded with every result, never tuned."""
+PURPOSE_CLOCKS = 1
+ROWS_AT_ONCE = 4
+
+
+def address_words(name: str) -> tuple[int, ...]:
+    """Turn a move's name into four 32-bit words of a stream's address."""
+    digest = hashlib.sha256(name.encode()).digest()[:16]
+    return tuple(int.from_bytes(digest[start : start + 4], "little") for start in range(0, 16, 4))
+
+
+def open_stream(entropy: int, purpose: int, block: int, words: tuple[int, ...]) -> np.random.Generator:
+    """Open the generator at an address."""
+    sequence = np.random.SeedSequence(entropy, spawn_key=(purpose, block, *words))
+    return np.random.Generator(np.random.SFC64(sequence))
+
+
+class Clocks:
+    """Clocks of all moves for some runs: what is left until each next ring.
+
+    Parameters
+    ----------
+    entropy : int
+        The seed.
+    names : sequence of str
+        Addresses of the clocks, one for each move.
+    runs : array of int, shape (width,)
+        Run numbers of the columns; ascending.
+
+    Attributes
+    ----------
+    remaining : array, shape (moves, width)
+        Integrated hazard left until each clock's next ring.
+    rings : array of int, shape (moves, width)
+        How often each clock has rung.
+    """
+
+    def __init__(self, entropy: int, names: Sequence[str], runs: Ints) -> None:
+        self._entropy = entropy
+        self._words = [address_words(name) for name in names]
+        self._blocks, self._block_of = np.unique(runs // BLOCK_WIDTH, return_inverse=True)
+        self._slot = self._block_of * BLOCK_WIDTH + runs % BLOCK_WIDTH
+        self._streams: dict[tuple[int, int], np.random.Generator] = {}
+        self._chunks: list[Floats] = []
+        self._drawn = np.zeros((len(names), len(self._blocks)), dtype=np.int64)
+        self.rings = np.zeros((len(names), len(runs)), dtype=np.int32)
+        for move in range(len(names)):
+            for block in range(len(self._blocks)):
+                self._draw(move, block)
+        self.remaining = self._chunks[0][:, 0, self._slot] if len(names) else np.zeros((0, len(runs)))
+
+    def _draw(self, move: int, block: int) -> None:
+        """Draw the next rows of a stream (always for all 256 runs of its block)."""
+        chunk = int(self._drawn[move, block]) // ROWS_AT_ONCE
+        if chunk == len(self._chunks):
+            self._chunks.append(np.empty((len(self._words), ROWS_AT_ONCE, len(self._blocks) * BLOCK_WIDTH)))
+        stream = self._streams.get((move, block))
+        if stream is None:
+            address = int(self._blocks[block])
+            stream = open_stream(self._entropy, PURPOSE_CLOCKS, address, self._words[move])
+            self._streams[move, block] = stream
+        rows = stream.standard_exponential((ROWS_AT_ONCE, BLOCK_WIDTH))
+        self._chunks[chunk][move, :, block * BLOCK_WIDTH : (block + 1) * BLOCK_WIDTH] = rows
+        self._drawn[move, block] += ROWS_AT_ONCE
+
+    def renew(self, moves: Ints, columns: Ints) -> None:
+        """Ring the clocks of some (move, column) pairs: start each one's next wait afresh."""
+        ring = self.rings[moves, columns] + 1
+        self.rings[moves, columns] = ring
+        blocks = self._block_of[columns]
+        short = ring >= self._drawn[moves, blocks]
+        if short.any():
+            for move, block in {*zip(moves[short].tolist(), blocks[short].tolist(), strict=True)}:
+                self._draw(move, block)
+        self.remaining[moves, columns] = self._look_up(moves, ring, self._slot[columns])
+
+    def _look_up(self, moves: Ints, ring: Array, slots: Ints) -> Floats:
+        chunk, row = np.divmod(ring, ROWS_AT_ONCE)
+        first = int(chunk.min())
+        if first == int(chunk.max()):
+            return self._chunks[first][moves, row, slots]
+        found = np.empty(len(moves))
+        for number in np.unique(chunk).tolist():
+            here = chunk == number
+            found[here] = self._chunks[number][moves[here], row[here], slots[here]]
+        return found
+
+    def select(self, columns: Ints) -> None:
+        """Keep some columns only."""
+        self.remaining = np.take(self.remaining, columns, axis=1)
+        self.rings = np.take(self.rings, columns, axis=1)
+        self._block_of = self._block_of[columns]
+        self._slot = self._slot[columns]
