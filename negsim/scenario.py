@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
+
+
+def _plain_zero(number: float) -> float:
+    """Write -0.0 as 0.0, so that what is equal also reads and digests the same."""
+    return number + 0.0
+
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_plain_zero)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_plain_zero)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AfterValidator(_plain_zero)]
 Basis = Annotated[dict[str, str], Field(description="For each number of this table: its source row, or `judgement`.")]
 
 
@@ -44,6 +51,7 @@ class Actor(Table):
 
     label: str = ""
     kind: Literal["state", "intermediary"] = "state"
+    """A state decides for itself; an intermediary negotiates and answers to a state."""
     answers_to: Name | None = None
     """The state an intermediary answers to (required for an intermediary, forbidden for a state)."""
     reservation: Number = 0.0
@@ -94,7 +102,9 @@ class Concession(Table):
 
     label: str = ""
     giver: Name
+    """The actor that gives it."""
     kind: Literal["act", "flow", "restraint", "process"]
+    """An act is done at once; a flow is shipped over time; a restraint holds until broken; a process is worked at."""
     recipient: Name | None = None
     """The state it is given to (default: the first state in `worth`)."""
     worth: dict[Name, Number] = {}
@@ -102,6 +112,7 @@ class Concession(Table):
     cost: Number = 0.0
     """What it costs the giver, in utility."""
     good: Name | None = None
+    """The good that a flow brings."""
     quantity: Positive = 1.0
     """Full scale of one round of giving (flows: what is shipped, in units of the good)."""
     unit: str = ""
@@ -138,10 +149,13 @@ class Gate(Table):
     stage: Literal["signed", "promised"] = "signed"
     """How far they must have come (or further)."""
     need: Literal["all", "any"] = "all"
+    """Whether all items must stand, or any one of them."""
     hard: bool = False
     """Hard: the channel cannot open while the gate is unmet. Soft: meeting it only speeds the opening."""
     from_: Annotated[dt.date | None, Field(alias="from")] = None
+    """First day on which the gate counts (default: always)."""
     to: dt.date | None = None
+    """Day from which it no longer counts (default: never)."""
     model_config = ConfigDict(populate_by_name=True)
 
 
@@ -156,7 +170,9 @@ class Channel(Table):
     ] = ("lead", "lead")
     """How a side of several actors forms one utility: its leader's, the mean, or the least willing one's."""
     agenda: Annotated[Names, Field(min_length=1)]
+    """Concessions that can be agreed here."""
     max_items: Annotated[int, Field(ge=1, le=8)] = 4
+    """Most items in one package."""
     packages: Annotated[tuple[Names, ...] | None, Field(strict=False)] = None
     """Named packages; without them, all subsets of the agenda of up to `max_items`."""
     exposure: NonNegative = 1.0
@@ -168,6 +184,7 @@ class Channel(Table):
     eta: NonNegative = 1.0
     """Sharpness of the choice among packages."""
     intermediary: Name | None = None
+    """The actor who vouches for what is promised here."""
     venue: str = ""
     consent: Annotated[
         tuple[Literal["before_signature", "after", "none"], ...], Field(strict=False, min_length=2, max_length=2)
@@ -184,12 +201,17 @@ class Demand(Table):
 
     label: str = ""
     owner: Name
+    """The actor that wants it."""
     target: Name
+    """The actor it is wanted of."""
     channel: Name
+    """Where it is raised."""
     weight: NonNegative = 1.0
+    """How hard it presses while it is unanswered."""
     answered_by: Names = ()
     """Concessions that answer it while promised or in force, and settle it when complete."""
     rates: dict[Name, NonNegative] = {}
+    """Baseline rate per year: raise."""
     basis: Basis = {}
 
 
@@ -198,11 +220,13 @@ class Coercion(Table):
 
     label: str = ""
     actor: Name
+    """Who does it."""
     hits: dict[Name, NonNegative]
     """Whom it hits and how hard (a test over Japan = 1); the first named is the counterpart."""
     breaks: Names = ()
     """Restraints of the same actor that it breaks."""
     rates: dict[Name, NonNegative] = {}
+    """Baseline rate per year: act."""
     basis: Basis = {}
 
 
@@ -210,8 +234,11 @@ class Alignment(Table):
     """How far an ally's dealings ease an actor's own."""
 
     actor: Name
+    """The state whose dealings become easier."""
     ally: Name
+    """The state whose own dealings ease them."""
     weight: NonNegative
+    """How much they ease them."""
     basis: Basis = {}
 
 
@@ -219,8 +246,11 @@ class Regard(Table):
     """How one state sees another at the start."""
 
     holder: Name
+    """The state that regards."""
     toward: Name
+    """The state that is regarded."""
     resentment: NonNegative = 0.0
+    """What the holder has against the other at the start."""
     credibility: Share | None = None
     """Prior mean of the other's credibility (default: the term's)."""
     shift: Number = 0.0
@@ -238,6 +268,7 @@ class Driver(Table):
     dates: Annotated[tuple[dt.date, ...], Field(strict=False, min_length=1)]
     """Dates from which each value holds (at the first tick on or after it); before the first: no change."""
     values: Annotated[tuple[Number, ...], Field(strict=False, min_length=1)]
+    """A value for each date."""
     basis: Basis = {}
 
 
@@ -254,6 +285,7 @@ class Prior(Table):
     """A prior on a scale a person can judge."""
 
     family: Literal["normal", "lognormal", "beta", "gamma", "uniform"]
+    """Takes `mean`, `sd` (normal), `median`, `sd` (lognormal), `a`, `b` (beta; gamma: shape, rate) or `low`, `high`."""
     mean: Number | None = None
     sd: Positive | None = None
     """Standard deviation (normal), or of the logarithm (lognormal)."""
@@ -268,11 +300,14 @@ class ParameterSpec(Table):
     """A named parameter of the case: which numbers it moves, and what is known of it beforehand."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.]*$")]
+    """What the parameter is called in tables and by `--set`."""
     label: str = ""
     numbers: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Key paths; `*` stands for any one part of a path."""
     how: Literal["set", "multiply", "add"] = "set"
+    """Whether the parameter's value replaces the numbers, multiplies them or is added to them."""
     role: Literal["free", "fixed", "marginalised"] = "free"
+    """Whether calibration estimates it, leaves it at its value, or averages over its prior."""
     prior: Prior | None = None
     basis: Basis = {}
 
@@ -281,6 +316,7 @@ class TermSettings(Table):
     """Numbers of one term, and the file of a term of one's own."""
 
     model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Number] = Field(init=False)
     file: str | None = None
     """A Python file that defines the term (relative to the scenario file)."""
     basis: Basis = {}
@@ -291,17 +327,21 @@ class Scenario(Table):
 
     format: Literal[1] = 1
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """What the scenario is called."""
     title: str = ""
     description: str = ""
     start: dt.date
+    """First day of the period."""
     end: dt.date
     """Last day of the period: hazards run until the midnight that ends it."""
     tick: Literal["month", "week", "day"] = "month"
+    """How often hazards are looked at anew between moves."""
     terms: Names | None = None
     """Terms switched on (default: all shipped ones)."""
     sources: dict[str, str] = {}
     """What the source rows in `basis` stand for."""
     actor: Annotated[dict[Name, Actor], Field(min_length=2)]
+    """Who negotiates: two actors or more."""
     good: dict[Name, Good] = {}
     concession: dict[Name, Concession] = {}
     channel: dict[Name, Channel] = {}
@@ -313,6 +353,14 @@ class Scenario(Table):
     initial: Initial = Initial()
     term: dict[Name, TermSettings] = {}
     parameter: Annotated[tuple[ParameterSpec, ...], Field(strict=False)] = ()
+    _folder: Path | None = PrivateAttr(None)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal means: the same data in the same order (order decides who is a recipient, and which move is first)."""
+        return isinstance(other, Scenario) and self.canonical() == other.canonical()
+
+    def __hash__(self) -> int:
+        return hash(self.canonical())
 
     # -- small questions the other rooms ask ---------------------------------------------------------------------
 
@@ -325,9 +373,21 @@ class Scenario(Table):
         given = self.concession[concession]
         return given.recipient or next(iter(given.worth))
 
+    def canonical(self) -> str:
+        """The whole scenario as one line of JSON: what equality and the digest look at (where it lies is no part)."""
+        return self.model_dump_json(by_alias=True, warnings=False)
+
+    def term_file(self, term: str) -> Path | None:
+        """Where the Python file of a term of one's own lies: relative to the scenario's file, else to the present."""
+        settings = self.term.get(term)
+        if settings is None or settings.file is None:
+            return None
+        return (self._folder or Path()) / settings.file
+
     def numbers(self) -> dict[str, float]:
-        """Every number written or defaulted in the scenario, by key path (terms' own numbers not included)."""
-        return dict(_numbers(self.model_dump(exclude={"format", "parameter", "term", "sources"}), ""))
+        """Every number the kernel reads, written or defaulted, by key path (terms' own numbers not included)."""
+        every = _numbers(self.model_dump(exclude={"format", "parameter", "term", "sources"}, warnings=False), "")
+        return {path: number for path, number in every if not path.endswith(".max_items")}
 
 
 def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:

@@ -1,0 +1,134 @@
+"""What is wrong with what a person wrote, and how is it said?
+
+A :class:`Problem` is one mistake: where it is, what was given, what is allowed, and the nearest valid name. Checks
+never stop at the first: they gather problems, and :class:`ScenarioError` carries all of them at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import json
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+NOTHING: Final = "nothing"
+"""How a missing value is described."""
+
+_NAMES_SHOWN: Final = 12
+_TEXT_SHOWN: Final = 60
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a scenario.
+
+    Attributes
+    ----------
+    file : str
+        File in which it stands, or what stands in for one (``<text>``, ``<scenario>``).
+    key : str
+        Key path such as ``concession.food_aid.giver``; ``line 3, column 7`` for a mistake in the TOML itself; empty
+        for the file as a whole.
+    given : str
+        What was found there, in words.
+    allowed : str
+        What may stand there, in words.
+    nearest : str or None
+        The valid name or value that looks most like the one given.
+    """
+
+    file: str
+    key: str
+    given: str
+    allowed: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.file}: {self.key}" if self.key else self.file
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{where}: given {self.given}\n    allowed: {self.allowed}{hint}"
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be used, with every mistake found in it.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        All mistakes, in the order of the file's tables.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        return "\n".join([f"{count} mistake{'' if count == 1 else 's'}:", *map(str, self.problems)])
+
+
+def find_nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name that looks most like ``name``, whatever its capitals; None when none is near.
+
+    Examples
+    --------
+    >>> find_nearest("Jpan", ["Japan", "DPRK"])
+    'Japan'
+    >>> find_nearest("Mars", ["Japan", "DPRK"]) is None
+    True
+    """
+    spelled: dict[str, str] = {}
+    for known in valid:
+        spelled.setdefault(known.lower(), known)
+    # A cap on the length keeps the comparison, quadratic in it, from running for minutes on a hostile file.
+    close = difflib.get_close_matches(name[:200].lower(), spelled, n=1, cutoff=0.6)
+    return spelled[close[0]] if close else None
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Names as a person would list them, cut after a dozen."""
+    every = list(names)
+    shown = ", ".join(every[:_NAMES_SHOWN])
+    more = len(every) - _NAMES_SHOWN
+    return (f"{shown} and {more} more" if more > 0 else shown) or "none"
+
+
+def describe_value(value: Any) -> str:
+    """A value as it would stand in a TOML file, cut to fit a line.
+
+    Examples
+    --------
+    >>> print(describe_value("Japan"), describe_value(True), describe_value({"a": 1}), describe_value([1, 2]))
+    "Japan" true a table (a) a list (1, 2)
+    """
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value if len(value) <= _TEXT_SHOWN else value[:_TEXT_SHOWN] + "...", ensure_ascii=False)
+        case dt.date() | dt.time():
+            return str(value)
+        case int():
+            return str(value) if value.bit_length() < 200 else "a whole number of more than 60 digits"
+        case Mapping():
+            return f"a table ({list_names(map(str, value))})" if value else "an empty table"
+        case _ if isinstance(value, Sequence):
+            return f"a list ({_list_values(value)})" if value else "an empty list"
+    return reprlib.repr(value)
+
+
+def _list_values(values: Sequence[Any]) -> str:
+    """The first few values of a list; what is nested is only named, so that no depth can exhaust the stack."""
+    shown = ", ".join(_describe_inner(value) for value in values[:4])
+    return f"{shown}, ..." if len(values) > 4 else shown
+
+
+def _describe_inner(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a table" if isinstance(value, Mapping) else describe_value(value)

@@ -1,0 +1,364 @@
+"""How does a scenario come from a file, and go back to one?
+
+This is the door: whatever passes :func:`load_scenario` can be simulated, and whatever does not is refused with all its
+mistakes at once (:class:`~negsim.problems.ScenarioError`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
+from negsim.scenario import Scenario
+from negsim.scenario_checks import Draft, find_misfits
+from negsim.scenario_structure import find_misshapen, salvage
+from negsim.terms import SHELF, Term
+
+MAX_BYTES: Final = 5_000_000
+TEMPLATE: Final = "template"
+SCHEMA_NAME: Final = "scenario.schema.json"
+
+_IN_MEMORY: Final = "<scenario>"
+_SECTIONS: Final = ("actor", "good", "concession", "channel", "demand", "coercion", "driver", "term")
+_AT: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def load_scenario(source: str | Path, *, run_files: bool = True) -> Scenario:
+    """Load a scenario and check all of it.
+
+    Parameters
+    ----------
+    source : str or Path
+        A scenario file, or the name of a shipped case such as ``"beijing-1999"``.
+    run_files : bool
+        Whether to run the Python files of terms of one's own that the scenario names, which checks their settings too.
+        Only load files you trust.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found: an unknown case, an unreadable file, wrong values, names that do not exist.
+    """
+    file, text, folder = _read(source)
+    scenario, problems = _examine(_parse(text, file), file, folder, run_files=run_files)
+    if scenario is None or problems:
+        raise ScenarioError(problems)
+    return scenario
+
+
+def parse_scenario(text: str, file: str = "<text>") -> Scenario:
+    """Read a scenario from the text of a TOML file; ``file`` is what to call it in mistakes.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found.
+    """
+    scenario, problems = _examine(_parse(text, file), file, None, run_files=False)
+    if scenario is None or problems:
+        raise ScenarioError(problems)
+    return scenario
+
+
+def check_scenario(source: str | Path) -> tuple[Problem, ...]:
+    """Every mistake in a scenario file or shipped case; none means that it loads. No file of a term is run."""
+    try:
+        load_scenario(source, run_files=False)
+    except ScenarioError as error:
+        return error.problems
+    return ()
+
+
+def check(scenario: Scenario) -> tuple[Problem, ...]:
+    """Every mistake in a scenario made in Python: the same checks as at the door for files."""
+    return _examine(_plain(scenario), _IN_MEMORY, scenario._folder, run_files=False)[1]
+
+
+def require_valid(scenario: Scenario) -> Scenario:
+    """Give back a scenario that has passed every check (copies made with ``model_copy`` have passed none).
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found.
+    """
+    checked, problems = _examine(_plain(scenario), _IN_MEMORY, scenario._folder, run_files=True)
+    if checked is None or problems:
+        raise ScenarioError(problems)
+    return checked
+
+
+def load_terms(scenario: Scenario) -> dict[str, Term]:
+    """Terms by name: the shelf, and the scenario's own from their files, which are run.
+
+    Raises
+    ------
+    ScenarioError
+        With every file that does not define a term as it should.
+    """
+    terms, problems = _run_term_files(scenario, _IN_MEMORY)
+    if problems:
+        raise ScenarioError(problems)
+    return terms
+
+
+def scenarios() -> dict[str, str]:
+    """Titles of the shipped cases, by name."""
+    titles = {}
+    for path in sorted(_cases().iterdir(), key=lambda entry: entry.name):
+        if path.name.endswith(".toml") and path.name != f"{TEMPLATE}.toml":
+            titles[path.name.removesuffix(".toml")] = str(tomllib.loads(path.read_text("utf-8")).get("title", ""))
+    return titles
+
+
+def save_scenario(scenario: Scenario, path: str | Path) -> Path:
+    """Write a scenario as a TOML file that loads as an equal one; defaults are left out.
+
+    The file appears whole or not at all.
+    """
+    data = {"format": scenario.format, **_plain(scenario, exclude_defaults=True)}
+    return _write(Path(path), dump_toml(data))
+
+
+def dump_toml(data: Mapping[str, Any]) -> str:
+    """Plain data as the text of a TOML file."""
+    import tomli_w
+
+    return tomli_w.dumps(data)
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """SHA-256 of the scenario in canonical form: equal scenarios, equal digests; where its file lies is no part."""
+    return hashlib.sha256(scenario.canonical().encode()).hexdigest()
+
+
+# -- the template and the schema for editors ---------------------------------------------------------------------
+
+
+def write_template(path: str | Path, *, force: bool = False) -> Path:
+    """Write the commented template as a scenario file of one's own, named after the file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there already and ``force`` is not given.
+    """
+    target = Path(path)
+    text = (_cases() / f"{TEMPLATE}.toml").read_text("utf-8")
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", target.stem).lstrip("_.-") or "my-case"
+    return _write(target, text.replace(f'name = "{TEMPLATE}"', f'name = "{name}"', 1), force=force)
+
+
+def write_schema(path: str | Path, *, force: bool = False) -> Path:
+    """Write the JSON Schema by which editors complete and check a scenario file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there already with other content and ``force`` is not given.
+    """
+    target, text = Path(path), json.dumps(scenario_schema(), indent=2) + "\n"
+    current = target.is_file() and target.read_bytes() == text.encode()
+    return target if current else _write(target, text, force=force)
+
+
+def schema_path() -> Path:
+    """Where the shipped JSON Schema lies."""
+    return Path(str(resources.files("negsim") / "schema" / SCHEMA_NAME))
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of scenario files."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_close(schema), "title": "negsim scenario"}
+
+
+def _close(schema: Any) -> Any:
+    """Forbid names that do not match their pattern, and drop what only Python knows (null, generated titles)."""
+    if isinstance(schema, list):
+        return [_close(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _close(inner) for key, inner in schema.items() if not (key == "title" and isinstance(inner, str))}
+    if closed.get("default", ...) is None:
+        del closed["default"]
+    if "patternProperties" in closed:
+        closed["additionalProperties"] = False
+    choices = closed.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices and len(choices) == 2:
+        del closed["anyOf"]
+        closed |= next(choice for choice in choices if choice != {"type": "null"})
+    return closed
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+def _cases() -> Path:
+    return Path(str(resources.files("negsim") / "cases"))
+
+
+def _read(source: str | Path) -> tuple[str, str, Path]:
+    """What to call the source in mistakes, its text, and the folder its relative paths start from."""
+    path = _find(source)
+    file = str(source)
+    if path.is_dir():
+        raise _refusal(file, "a directory", "a scenario file (TOML)")
+    if not path.exists():
+        neighbours = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        raise _refusal(file, "no such file", "a scenario file that exists", find_nearest(path.name, neighbours))
+    if not path.is_file():
+        raise _refusal(file, "something that is no regular file", "a scenario file (TOML)")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise _refusal(file, f"a file of {size / 1e6:,.1f} MB", f"a scenario file of at most {MAX_BYTES / 1e6:g} MB")
+    try:
+        return file, _decode(path.read_bytes(), file), path.parent.absolute()
+    except OSError as error:
+        raise _refusal(file, f"a file that cannot be read ({error.strerror})", "a file that you may read") from error
+
+
+def _find(source: str | Path) -> Path:
+    """The path that a source means: a name without ending or folder is a shipped case's."""
+    if isinstance(source, Path) or source.endswith(".toml") or os.path.basename(source) != source:
+        return Path(source)
+    shipped = scenarios()
+    if source in shipped or source == TEMPLATE:
+        return _cases() / f"{source}.toml"
+    if source and Path(source).exists():
+        return Path(source)
+    allowed = f"a scenario file (.toml), or a shipped case ({list_names(shipped)})"
+    raise _refusal("<case>", describe_value(source), allowed, find_nearest(source, shipped))
+
+
+def _refusal(file: str, given: str, allowed: str, nearest: str | None = None) -> ScenarioError:
+    return ScenarioError([Problem(file, "", given, allowed, nearest)])
+
+
+def _decode(content: bytes, file: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        kind = "text in UTF-16" if utf_16 else f"bytes that are no text in UTF-8 (first at byte {error.start})"
+        raise _refusal(file, kind, "a text file in UTF-8") from error
+
+
+def _parse(text: str, file: str) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError([_syntax_problem(str(error), text, file)]) from error
+    except RecursionError as error:
+        raise _refusal(file, "lists or tables nested hundreds deep", "tables at most five deep") from error
+    except ValueError as error:  # a number with more digits than Python reads
+        raise _refusal(file, f"a value that cannot be read ({error})", "numbers below 1e308") from error
+    if not data:
+        raise _refusal(file, "an empty file" if not text.strip() else "a file with nothing but comments", _A_SCENARIO)
+    return data
+
+
+_A_SCENARIO: Final = "a scenario: name, start, end and two actors or more (`negsim new FILE` writes one to start from)"
+
+
+def _syntax_problem(message: str, text: str, file: str) -> Problem:
+    """Where the TOML itself is wrong: line and column, what stands there, and what the reader wanted."""
+    place = _AT.search(message)
+    said = _AT.sub("", message)
+    if place is None or place[1] is None:
+        return Problem(file, "end of the file", NOTHING, f"valid TOML: {said}")
+    line = text.splitlines()[int(place[1]) - 1 : int(place[1])]
+    given = describe_value(line[0].strip()) if line else NOTHING
+    return Problem(file, f"line {place[1]}, column {place[2]}", given, f"valid TOML: {said}")
+
+
+# -- examining ---------------------------------------------------------------------------------------------------
+
+
+def _examine(
+    data: Mapping[str, Any], file: str, folder: Path | None, *, run_files: bool
+) -> tuple[Scenario | None, tuple[Problem, ...]]:
+    """Read plain data as a scenario and find all that is wrong with it."""
+    scenario, misshapen = find_misshapen(data, file)
+    draft_of = salvage(data) if scenario is None else scenario
+    draft_of._folder = folder
+    terms, faults = _run_term_files(draft_of, file) if run_files else (dict(SHELF), ())
+    draft = Draft(draft_of, file, _names(data), frozenset(problem.key for problem in misshapen), terms)
+    return scenario, (*misshapen, *find_misfits(draft), *faults)
+
+
+def _names(data: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    tables = {section: data.get(section) for section in _SECTIONS}
+    return {section: tuple(map(str, table)) if isinstance(table, Mapping) else () for section, table in tables.items()}
+
+
+def _plain(scenario: Scenario, *, exclude_defaults: bool = False) -> dict[str, Any]:
+    dumped = scenario.model_dump(by_alias=True, exclude_defaults=exclude_defaults, exclude_none=True, warnings=False)
+    return dict(_lists(dumped))
+
+
+def _lists(value: Any) -> Any:
+    """Plain data with lists for tuples, as TOML gives it."""
+    if isinstance(value, Mapping):
+        return {key: _lists(inner) for key, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _run_term_files(scenario: Scenario, file: str) -> tuple[dict[str, Term], tuple[Problem, ...]]:
+    """The shelf and the terms that a scenario's own files define; a file that is not there is another check's."""
+    terms, problems = dict(SHELF), []
+    for name in scenario.term:
+        path = scenario.term_file(name)
+        if path is None or name in SHELF or path.suffix != ".py" or not path.is_file():
+            continue
+        try:
+            terms[name] = _run_term_file(name, path)
+        except Exception as error:
+            given = f"{describe_value(str(path))}: {type(error).__name__}: {error}"
+            problems.append(
+                Problem(file, f"term.{name}.file", given, f'a file that sets TERM = Term(name="{name}", ...)')
+            )
+    return terms, tuple(problems)
+
+
+def _run_term_file(name: str, path: Path) -> Term:
+    spec = importlib.util.spec_from_file_location(f"negsim_term_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    term = getattr(module, "TERM", None)
+    if not isinstance(term, Term):
+        raise TypeError(f"TERM is {'not set' if term is None else 'no Term'}")
+    if term.name != name:
+        raise ValueError(f"its TERM is called {term.name}")
+    return term
+
+
+# -- writing -----------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, text: str, *, force: bool = True) -> Path:
+    """Write a file whole or not at all: beside its place first, then moved there."""
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
