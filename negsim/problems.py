@@ -75,9 +75,9 @@ def find_nearest(name: str, valid: Iterable[str]) -> str | None:
 
     Examples
     --------
-    >>> find_nearest("Jpan", ["Japan", "DPRK"])
-    'Japan'
-    >>> find_nearest("Mars", ["Japan", "DPRK"]) is None
+    >>> find_nearest("uplnad", ["Upland", "Lowland"])
+    'Upland'
+    >>> find_nearest("Mars", ["Upland", "Lowland"]) is None
     True
     """
     spelled: dict[str, str] = {}
@@ -101,8 +101,8 @@ def describe_value(value: Any) -> str:
 
     Examples
     --------
-    >>> print(describe_value("Japan"), describe_value(True), describe_value({"a": 1}), describe_value([1, 2]))
-    "Japan" true a table (a) a list (1, 2)
+    >>> print(describe_value("Upland"), describe_value(True), describe_value({"a": 1}), describe_value([1, 2]))
+    "Upland" true a table (a) a list (1, 2)
     """
     match value:
         case None:

@@ -222,7 +222,7 @@ class Coercion(Table):
     actor: Name
     """Who does it."""
     hits: dict[Name, NonNegative]
-    """Whom it hits and how hard (a test over Japan = 1); the first named is the counterpart."""
+    """Whom it hits and how hard (on a scale where a grave act is 1); the first named is the counterpart."""
     breaks: Names = ()
     """Restraints of the same actor that it breaks."""
     rates: dict[Name, NonNegative] = {}

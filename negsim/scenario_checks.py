@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from negsim.parameters import RATES
 from negsim.problems import Problem, describe_value, find_nearest, list_names
 from negsim.scenario import Channel, Concession, ParameterSpec, Scenario
 from negsim.scenario_locks import find_circles, open_at_first
@@ -166,7 +165,8 @@ def check_concessions(draft: Draft) -> Iterator[Problem]:
         yield from _check_benefit(draft, key, name, given)
         yield from _check_kind(draft, key, given)
         yield from _check_returns(draft, key, name, given)
-        yield from _check_concession_rates(draft, key, given)
+        moves = CONCESSION_MOVES.get(given.kind, tuple(given.rates))
+        yield from _check_rates(draft, key, given.rates, moves, f'concession of kind "{given.kind}"')
 
 
 def _check_benefit(draft: Draft, key: str, name: str, given: Concession) -> Iterator[Problem]:
@@ -184,7 +184,7 @@ def _check_benefit(draft: Draft, key: str, name: str, given: Concession) -> Iter
 def _check_kind(draft: Draft, key: str, given: Concession) -> Iterator[Problem]:
     yield from draft.unknown(f"{key}.good", given.good, "good")
     yield from draft.unknown(f"{key}.while_open", given.while_open, "channel")
-    only = (("good", given.good, "flow"), ("while_open", given.while_open, "restraint"), ("once", given.once, "act"))
+    only = (("while_open", given.while_open, "restraint"), ("once", given.once, "act"))
     for field, value, kind in only:
         if value and given.kind not in (kind, None):
             yield draft.problem(f"{key}.{field}", value, f'nothing here: only a concession of kind "{kind}" has it')
@@ -197,19 +197,6 @@ def _check_returns(draft: Draft, key: str, name: str, given: Concession) -> Iter
         if other == name or (draft.giver(other) is not None and draft.giver(other) == draft.giver(name)):
             yield draft.problem(at, other, "a concession of another state")
     yield from _check_repeats(draft, f"{key}.in_return_for", given.in_return_for)
-
-
-def _check_concession_rates(draft: Draft, key: str, given: Concession) -> Iterator[Problem]:
-    if given.kind not in CONCESSION_MOVES:
-        return
-    frozen_off = ("freezable", given.freezable)
-    switch = {"pledge": ("unilateral", given.unilateral), "freeze": frozen_off, "lift": frozen_off}
-    moves = [move for move in CONCESSION_MOVES[given.kind] if switch.get(move, ("", True))[1]]
-    for move in given.rates:
-        if move in CONCESSION_MOVES[given.kind] and move not in moves:
-            yield draft.problem(f"{key}.rates.{move}", move, f"no such move while {switch[move][0]} = false")
-        elif move not in moves:
-            yield from _check_rates(draft, key, (move,), moves, f'concession of kind "{given.kind}"')
 
 
 def _check_rates(draft: Draft, key: str, rates: Iterable[str], moves: Iterable[str], what: str) -> Iterator[Problem]:
@@ -604,11 +591,16 @@ def _rate_paths(scenario: Scenario) -> Iterator[str]:
         "channel": dict.fromkeys(scenario.channel, CHANNEL_RATES),
         "demand": dict.fromkeys(scenario.demand, ("raise",)),
         "coercion": dict.fromkeys(scenario.coercion, ("act",)),
-        "concession": {name: CONCESSION_MOVES.get(given.kind, ()) for name, given in scenario.concession.items()},
+        "concession": {name: _giver_moves(given) for name, given in scenario.concession.items()},
     }
     for section, things in moves.items():
         for name, kinds in things.items():
-            yield from (f"{section}.{name}.rates.{kind}" for kind in kinds if kind in RATES)
+            yield from (f"{section}.{name}.rates.{kind}" for kind in kinds)
+
+
+def _giver_moves(given: Concession) -> tuple[str, ...]:
+    absent = (() if given.unilateral else ("pledge",)) + (() if given.freezable else ("freeze", "lift"))
+    return tuple(move for move in CONCESSION_MOVES.get(given.kind, ()) if move not in absent)
 
 
 def _term_paths(scenario: Scenario, terms: Mapping[str, Term]) -> Iterator[str]:

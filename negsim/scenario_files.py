@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
-from negsim.scenario import Scenario
-from negsim.scenario_checks import Draft, find_misfits
+from negsim.scenario import ParameterSpec, Scenario
+from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
 
@@ -99,6 +99,37 @@ def require_valid(scenario: Scenario) -> Scenario:
     if checked is None or problems:
         raise ScenarioError(problems)
     return checked
+
+
+def require_settings(scenario: Scenario, settings: Mapping[str, float], file: str = "<settings>") -> None:
+    """Make sure that numbers can be set to other values: that they exist, and that the scenario stays one.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A scenario that has passed its checks.
+    settings : mapping of str to float
+        Values by key path, or by name of a ``[[parameter]]`` (which replaces, multiplies or is added to its numbers).
+    file : str
+        What to call the settings in mistakes.
+
+    Raises
+    ------
+    ScenarioError
+        With every key that is not known (and the nearest that is), and every value that is not allowed.
+    """
+    paths, data, unknown = number_paths(scenario, load_terms(scenario)), _plain(scenario), []
+    named = {spec.name: spec for spec in scenario.parameter}
+    for key, value in settings.items():
+        if key not in named and key not in paths:
+            allowed = "the key path of a number, such as concession.NAME.cost, or the name of a parameter"
+            nearest = find_nearest(key, [*named, *paths])
+            unknown.append(Problem(file, key, f"a key that is not known (with the value {value:g})", allowed, nearest))
+        for path in _paths_moved(named[key], paths) if key in named else {key} & set(paths):
+            _put(data, path, _changed(named.get(key), value, scenario.numbers().get(path)))
+    problems = (*unknown, *_examine(data, file, scenario._folder, run_files=True)[1])
+    if problems:
+        raise ScenarioError(problems)
 
 
 def load_terms(scenario: Scenario) -> dict[str, Term]:
@@ -346,6 +377,28 @@ def _run_term_file(name: str, path: Path) -> Term:
     if term.name != name:
         raise ValueError(f"its TERM is called {term.name}")
     return term
+
+
+# -- settings ----------------------------------------------------------------------------------------------------
+
+
+def _paths_moved(spec: ParameterSpec, paths: tuple[str, ...]) -> set[str]:
+    """Key paths of the numbers that a named parameter moves."""
+    return {path for pattern in spec.numbers for path in match_paths(pattern, paths)}
+
+
+def _changed(spec: ParameterSpec | None, value: float, before: float | None) -> float:
+    """A number as a setting makes it; a default that is not written counts as 1 (it is some positive number)."""
+    written = 1.0 if before is None else before
+    return {"set": value, "multiply": written * value, "add": written + value}[spec.how if spec else "set"]
+
+
+def _put(data: Any, path: str, value: float) -> None:
+    """Set a number in plain data, making the tables on its way."""
+    *way, last = path.split(".")
+    for part in way:
+        data = data[int(part)] if isinstance(data, list) else data.setdefault(part, {})
+    data[int(last) if isinstance(data, list) else last] = value
 
 
 # -- writing -----------------------------------------------------------------------------------------------------
