@@ -75,13 +75,14 @@ class Draft:
     def unknown(self, key: str, name: str | None, section: str) -> Iterator[Problem]:
         """A problem if no table of a section bears the name."""
         known = self.names[section]
-        if name is not None and name not in known:
+        if name is not None and section not in self.misshapen and name not in known:
             yield self.problem(key, name, f"the name of {_article(section)} ({list_names(known)})", known)
 
     def not_a_state(self, key: str, name: str | None) -> Iterator[Problem]:
         """A problem if the name is no state's; for an intermediary the state behind it is the nearest."""
         states = self.states()
-        if name is None or name in states or (name in self.names["actor"] and name not in self.scenario.actor):
+        unread = "actor" in self.misshapen or (name in self.names["actor"] and name not in self.scenario.actor)
+        if name is None or name in states or unread:
             return
         allowed = f"the name of a state ({list_names(states)})"
         behind = self.principal(name) if name in self.scenario.actor else None

@@ -8,7 +8,7 @@ have width 1 and only ``memory`` is wide.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Array = NDArray[Any]
+Flags = NDArray[np.bool_]
 Columns = Ints | slice
 
 
@@ -138,126 +139,126 @@ class Driver:
 
 @dataclass(frozen=True)
 class World:
-    """A scenario compiled to row numbers. Rows of moves: first those always computed (``dense``), then packages.
+    """A scenario compiled to row numbers, without a name in it.
 
-    Labels (names) are kept apart, in :class:`negsim.compiler.Labels`.
+    Moves are numbered in the order of the model's section 9: first those computed densely, then packages. Events are
+    the moves, then for each concession *delivered*, *broken*, *lapsed*. -1 stands for nothing.
     """
 
-    # calendar
+    # -- calendar and sizes
     tick_times: Floats
     """Time of every tick, the start first, the end (which is no tick) last."""
     tick_month: Ints
-    # sizes
     channels: int
     concessions: int
     demands: int
-    acts: int
-    states: int
-    pairs: int
     dense: int
+    """Moves computed densely; the rest are packages."""
     moves: int
-    # what each event (move, then consequences) concerns and does; -1 for nothing
-    kind: Ints
+    # -- events: whom they concern and what they do, shape (events,)
     event_channel: Ints
     event_side: Ints
     event_concession: Ints
     event_demand: Ints
     event_act: Ints
+    new_channel: Ints
     new_stage: Ints
     new_begun: Ints
     new_frozen: Ints
-    new_channel: Ints
-    completes: NDArray[np.bool_]
-    resets: NDArray[np.bool_]
-    drops: NDArray[np.bool_]
+    completes: Flags
+    ends: Flags
+    drops: Flags
+    approves: Flags
+    rejects: Flags
     package_bits: Ints
     memory_rows: Ints
+    """Shape (effects, events): rows of memory each event changes, in order."""
     memory_adds: Ints
     memory_scales: Ints
-    delivered: Ints
-    broken: Ints
-    lapsed: Ints
-    # concessions
-    flow_of: Ints
+    # -- concessions
     flow_concession: Ints
     flow_stock: Ints
-    answers: NDArray[np.bool_]
-    breaks: NDArray[np.bool_]
+    while_rows: Ints
     while_channel: Ints
-    timed: Ints
-    # channels
+    answers: Flags
+    """Shape (demands, concessions)."""
+    breaks: Flags
+    """Shape (acts, concessions)."""
+    # -- channels
     agenda: Ints
+    """Shape (channels, longest agenda): concessions; -1 beyond the agenda."""
     agenda_side: Ints
     consent_rule: Ints
+    """Shape (2 channels,): 0 before signature, 1 after, 2 none."""
     demand_channel: Ints
-    demand_answers: tuple[Ints, ...]
     gates: tuple[Gate, ...]
-    # hazards
-    concession_rows: slice
-    allowed: Ints
-    move_concession: Ints
-    channel_rows: Ints
-    channel_allowed: Ints
-    raise_rows: Ints
+    # -- when a dense move is possible: bit of its entity's code
+    entity: Ints
+    allowed: Array
+    # -- hazards
     base: Ints
-    base_again: Ints
-    again_rows: Ints
-    approve_rows: Ints
-    bargain_rows: slice
-    bargained: Ints
-    signatures: Ints
-    signature_rows: slice
+    """For each dense move, its row among the factors."""
+    second: Program | None
+    """A further factor for moves that have both a bargained step and a log rate: (rows, factor rows)."""
+    factor_rows: int
+    signatures: Sums
+    """Sums of log rates that moves share; their exponentials are the factors 1, 2, ..."""
+    bargained: slice
+    approve_factors: slice
     package_channel: Ints
-    package_slices: tuple[slice, ...]
-    package_signature: Ints
-    # quantities
-    memory_size: int
-    memory_slices: Mapping[str, slice]
-    stock_rows: slice
+    package_members: Ints
+    channel_packages: tuple[slice, ...]
+    agree_signature: Ints
+    log_rates: tuple[Program, ...]
+    log_rate_rows: int
+    # -- memory
+    memories: Mapping[str, slice]
+    trust: Program
     decay_of: Ints
-    overdue_programs: tuple[tuple[str, slice, Sums], ...]
-    chi_pairs: Ints
+    stocks: slice
+    overdue_memory: Ints
+    overdue_sums: Sums
+    overdue_concession: Ints
+    # -- utilities
+    chi_pair: Ints
     benefit_chi: Ints
     benefit_need: Ints
+    benefit_programs: tuple[Program, ...]
     exponents: tuple[Program, ...]
     exponent_rows: int
     giver_exponent: Ints
     giver_concession: Ints
     giver_programs: tuple[Program, ...]
-    benefit_programs: tuple[Program, ...]
+    return_concession: Ints
+    return_item: Ints
+    return_pair: Ints
     returns: Sums
-    return_rows: Ints
-    return_items: Ints
-    return_pairs: Ints
     means: Sums
-    node_levels: tuple[tuple[slice, Ints, Ints], ...]
+    mean_sizes: Floats
+    utility_rows: int
+    levels: tuple[tuple[slice, Ints, Ints], ...]
     nodes: int
-    side_nodes: tuple[Ints, Ints]
-    side_voters: tuple[Ints, Ints]
-    voters: Sums
-    voter_sizes: Floats
-    giver_alone: Ints
-    giver_state: Ints
-    package_bits_by_row: Ints
-    channel_packages: Sums
+    seats: tuple[tuple[Ints, Ints], ...]
+    """For each side, rows (voters, packages) of nodes and of reservations."""
+    reservation_means: Sums
+    reservation_sizes: Floats
+    states: int
+    alone: Ints
+    alone_state: Ints
+    # -- other quantities
     engaged: Sums
     engaged_states: Sums
-    ally_engaged: Ints
     allies: Sums
-    ally_rows: int
-    share_rows: Ints
+    ally_engaged: Ints
+    share_concession: Ints
     shares: Sums
     restraints: Sums
     pressures: Sums
-    pain_needs: Sums
-    needs: int
+    pains: Sums
+    pain_sizes: Floats
     approval_programs: tuple[Program, ...]
-    ratifies: NDArray[np.bool_]
     approve_state: Ints
-    log_rates: tuple[Program, ...]
-    log_rate_rows: int
+    approve_side: Ints
+    uncertain: Flags
     wants: frozenset[str]
     drivers: tuple[Driver, ...]
-    start: State
-    memory_start: str
-    extra: Mapping[str, Any] = field(default_factory=dict)

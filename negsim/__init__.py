@@ -1,0 +1,58 @@
+"""What is negsim? Negotiations simulated, scored and forecast with one kernel.
+
+The public names; each is loaded when it is first used, so that importing the package stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from negsim.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from negsim.ensemble import Replay, replay, simulate
+    from negsim.problems import ScenarioError
+    from negsim.results import Ensemble, load_results
+    from negsim.scenario import Scenario
+    from negsim.scenario_files import load_scenario, save_scenario, scenarios
+
+_HOMES = {
+    "Ensemble": "results",
+    "Replay": "ensemble",
+    "Scenario": "scenario",
+    "ScenarioError": "problems",
+    "load_results": "results",
+    "load_scenario": "scenario_files",
+    "replay": "ensemble",
+    "save_scenario": "scenario_files",
+    "scenarios": "scenario_files",
+    "simulate": "ensemble",
+}
+
+__all__ = [
+    "Ensemble",
+    "Replay",
+    "Scenario",
+    "ScenarioError",
+    "__version__",
+    "load_results",
+    "load_scenario",
+    "replay",
+    "save_scenario",
+    "scenarios",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'negsim' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"negsim.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

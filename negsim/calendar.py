@@ -1,0 +1,30 @@
+"""When are the ticks? Dates become days from the start of the scenario, and back."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+from negsim.state import Floats, Ints
+
+
+def tick_dates(start: dt.date, end: dt.date, tick: str) -> list[dt.date]:
+    """List the dates of the ticks: the start, then each tick after it and up to the last day `end`."""
+    if tick == "month":
+        months = range(start.year * 12 + start.month, end.year * 12 + end.month)
+        return [start, *(dt.date(month // 12, month % 12 + 1, 1) for month in months)]
+    step = {"week": 7, "day": 1}[tick]
+    return [start + dt.timedelta(days=days) for days in range(0, (end - start).days + 1, step)]
+
+
+def day_number(start: dt.date, date: dt.date | dt.datetime) -> float:
+    """Days from midnight of the start to a date or a moment."""
+    if isinstance(date, dt.datetime):
+        return (date - dt.datetime.combine(start, dt.time())).total_seconds() / 86400.0
+    return float((date - start).days)
+
+
+def moments(start: dt.date, days: Floats) -> Ints:
+    """Turn days from the start into moments of numpy (to the second)."""
+    return np.datetime64(start, "s") + np.round(np.asarray(days) * 86400.0).astype("timedelta64[s]")  # type: ignore[no-any-return]

@@ -1,0 +1,485 @@
+"""What happens in many histories? THE loop over time; simulate() draws histories, replay() scores given ones.
+
+``moments`` is the only loop over time. Whoever wants histories iterates over it: the recorders of :func:`simulate`, the
+accounts of :func:`replay`, a progress bar, an agent-based front end.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from negsim.calendar import day_number
+from negsim.compiler import Compiled, compile_scenario
+from negsim.history import History, read_history, stack_histories
+from negsim.kernel import (
+    Happened,
+    Outlook,
+    advance,
+    apply,
+    choose,
+    evaluate,
+    hazards_of,
+    pass_tick,
+    run_clocks,
+    total_hazard,
+)
+from negsim.reasons import explain_impossible
+from negsim.results import Ensemble, Recorder, gather
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.state import Floats, Ints, Parameters, State, World
+from negsim.streams import Clocks
+
+COMPUTE_WIDTH = 2048
+"""Runs computed side by side; any other width gives the same histories."""
+REPLAY_WIDTH = 1024
+"""Columns replayed side by side."""
+TICK, NOTHING = -1, -2
+"""What a chooser may name besides a move: the tick comes first; time passes and nothing happens."""
+MOST_EVENTS = 20_000
+"""Events in one history before it is called explosive."""
+
+
+MOST_PROBLEMS = 20
+"""Impossible moves of a replay that are explained."""
+
+
+class Explosive(Exception):
+    """A history ran away: more moves than anyone could believe in."""
+
+
+# -- the loop ---------------------------------------------------------------------------------------------------------
+
+
+class Chooser(Protocol):
+    """Decides what happens next in every column: drawn clocks, given moves, or a person."""
+
+    def choose(self, outlook: Outlook, state: State, horizon: Floats, until: float) -> tuple[Ints, Floats]:
+        """Name the move of each column (or TICK, or NOTHING) and the days until then."""
+
+    def settle(self, outlook: Outlook, elapsed: Floats, events: Ints, fired: Ints) -> None:
+        """Take note that this much time has passed and these moves have been made."""
+
+    def select(self, columns: Ints) -> None:
+        """Keep some columns."""
+
+
+@dataclass
+class Moment:
+    """One iteration of the loop, after its effects.
+
+    Attributes
+    ----------
+    runs : array of int
+        Run number of each column.
+    state : State
+        The state after the moment (still changing: copy what you keep).
+    events : array of int
+        Moves made; TICK where a tick passed, NOTHING where nothing happened.
+    fired, ticked : array of int
+        Columns in which a move was made, a tick passed.
+    happened : list of (events, columns)
+        Consequences.
+    """
+
+    runs: Ints
+    state: State
+    events: Ints
+    fired: Ints
+    ticked: Ints
+    happened: Happened
+
+
+def moments(
+    world: World,
+    parameters: Parameters,
+    state: State,
+    chooser: Chooser,
+    until: float,
+    leave: Callable[[Ints, State, Ints], None] | None = None,
+    runs: Ints | None = None,
+) -> Iterator[Moment]:
+    """Go through time, one event or tick of every column in each iteration.
+
+    Parameters
+    ----------
+    world, parameters, state
+        The state is changed as the loop goes on.
+    chooser : Chooser
+        Who decides what happens next.
+    until : float
+        Days from the start at which to stop; columns stay as they were at their last re-evaluation before it.
+    leave : callable, optional
+        Told (run numbers, state, columns) of the columns that have come to the end.
+    runs : array of int, optional
+        Run numbers of the columns.
+    """
+    runs = np.arange(state.width) if runs is None else runs
+    while len(runs):
+        outlook = evaluate(world, parameters, state)
+        horizon = world.tick_times[state.tick + 1] - state.time
+        events, elapsed = chooser.choose(outlook, state, horizon, until)
+        going = state.time + elapsed < until
+        if not going.all():
+            events = np.where(going, events, -1)
+            elapsed = np.where(going, elapsed, 0.0)
+        fired = np.flatnonzero(events >= 0)
+        chooser.settle(outlook, elapsed, events, fired)
+        if going.any():
+            advance(world, parameters, state, outlook.overdue, elapsed)
+            happened = apply(world, parameters, state, events[fired], fired)
+            ticked = np.flatnonzero(going & (events == TICK))
+            happened += pass_tick(world, parameters, state, ticked)
+            yield Moment(runs, state, events, fired, ticked, happened)
+        if np.count_nonzero(going) <= 0.75 * len(runs):
+            if leave is not None:
+                leave(runs, state, np.flatnonzero(~going))
+            kept = np.flatnonzero(going)
+            runs, state, parameters = runs[kept], state.select(kept), parameters.select(kept)
+            chooser.select(kept)
+
+
+class Drawn:
+    """Chooses by clocks."""
+
+    def __init__(self, clocks: Clocks) -> None:
+        self.clocks = clocks
+
+    def choose(self, outlook: Outlook, state: State, horizon: Floats, until: float) -> tuple[Ints, Floats]:
+        """Take the nearest ring of each column."""
+        return choose(outlook, self.clocks.remaining, horizon)
+
+    def settle(self, outlook: Outlook, elapsed: Floats, events: Ints, fired: Ints) -> None:
+        """Let the clocks run, and start afresh those that rang."""
+        run_clocks(outlook, self.clocks.remaining, elapsed)
+        if len(fired):
+            self.clocks.renew(events[fired], fired)
+
+    def select(self, columns: Ints) -> None:
+        """Keep some columns."""
+        self.clocks.select(columns)
+
+
+# -- simulate ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker needs to simulate any block of runs."""
+
+    scenario: Scenario
+    seed: int
+    until: float
+    params: Mapping[str, Any]
+    record: tuple[str, ...]
+    clock_names: tuple[str, ...] | None = None
+
+
+def simulate(
+    case: Scenario | str,
+    runs: int = 1000,
+    seed: int = 0,
+    params: Mapping[str, Any] | None = None,
+    until: dt.date | None = None,
+    workers: int = 1,
+    record: Iterable[str] = ("events",),
+    progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
+    width: int = COMPUTE_WIDTH,
+) -> Ensemble:
+    """Simulate many histories of a scenario.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        A scenario, the name of a shipped case, or a path.
+    runs : int
+        Number of histories. Run r is the same history whatever the number of runs, workers or the width.
+    seed : int
+        Seed; the same seed gives the same histories.
+    params : mapping, optional
+        Numbers at other values: names of the scenario's parameters or key paths, each a scalar or an array of shape
+        ``(runs,)``.
+    until : date, optional
+        Last day to simulate (default: the scenario's end).
+    workers : int
+        Processes.
+    record : iterable of str
+        What to keep besides the summary: ``"events"``, or any of :data:`negsim.results.PATHS` at every tick.
+    progress : callable, optional
+        Told (runs done, runs) as blocks finish.
+    executor : Executor, optional
+        Any executor of ``concurrent.futures`` instead of `workers` processes.
+    width : int
+        Runs computed side by side.
+
+    Returns
+    -------
+    Ensemble
+
+    Raises
+    ------
+    ScenarioError
+        For a scenario that does not pass its checks.
+    KeyError
+        For an unknown name in `params`.
+    """
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    require_valid(scenario)
+    compiled = compile_scenario(scenario, load_terms(scenario))
+    values = compiled.resolve(params)
+    _check_counts(runs, workers, width, values)
+    wanted = tuple(dict.fromkeys(record))
+    work = Work(scenario, seed, _end(compiled, until), values, wanted)
+    bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
+    parts = []
+    for part in _run_blocks(work, compiled, bounds, workers, executor):
+        parts.append(part)
+        if progress is not None:
+            progress(min(runs, sum(done.runs for done in parts)), runs)
+    return gather(compiled, parts, runs, seed, work.until, params or {}, wanted)
+
+
+def _check_counts(runs: int, workers: int, width: int, values: Mapping[str, Floats]) -> None:
+    for name, number in (("runs", runs), ("workers", workers), ("width", width)):
+        if not isinstance(number, int | np.integer) or number < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
+    for path, value in values.items():
+        if value.ndim != 1 or len(value) not in (1, runs):
+            raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")
+
+
+def _end(compiled: Compiled, until: dt.date | None) -> float:
+    end = float(compiled.world.tick_times[-1])
+    if until is None:
+        return end
+    last = day_number(compiled.scenario.start, until) + 1.0
+    if not 0 < last <= end:
+        case = compiled.scenario
+        raise ValueError(f"until must lie between {case.start} and {case.end}, not {until}")
+    return last
+
+
+def _run_blocks(
+    work: Work, compiled: Compiled, bounds: Sequence[tuple[int, int]], workers: int, executor: Executor | None
+) -> Iterator[Any]:
+    """Run every block, in order."""
+    if executor is not None:
+        yield from executor.map(_run_alone, [work] * len(bounds), bounds)
+    elif workers == 1 or len(bounds) == 1:
+        for start, stop in bounds:
+            yield run_block(work, compiled, np.arange(start, stop))
+    else:
+        with ProcessPoolExecutor(min(workers, len(bounds)), initializer=_prepare, initargs=(work,)) as pool:
+            yield from pool.map(_run_prepared, bounds)
+
+
+_PREPARED: list[tuple[Work, Compiled]] = []
+
+
+def _prepare(work: Work) -> None:
+    """Compile once in each worker process."""
+    _PREPARED[:] = [(work, compile_scenario(work.scenario, load_terms(work.scenario)))]
+
+
+def _run_prepared(bounds: tuple[int, int]) -> Any:
+    return run_block(*_PREPARED[0], np.arange(*bounds))
+
+
+def _run_alone(work: Work, bounds: tuple[int, int]) -> Any:
+    """Run one block in a process that has not been prepared for it."""
+    if not _PREPARED or _PREPARED[0][0] != work:
+        _prepare(work)
+    return _run_prepared(bounds)
+
+
+def run_block(work: Work, compiled: Compiled, runs: Ints) -> Any:
+    """Simulate some runs side by side and hand back what was recorded."""
+    world = compiled.world
+    values = {path: value if len(value) == 1 else value[runs] for path, value in work.params.items()}
+    parameters = compiled.bind(values)
+    state = compiled.start(parameters, len(runs))
+    names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
+    recorder = Recorder(compiled, runs, work.record, state, work.until)
+    for moment in moments(world, parameters, state, Drawn(Clocks(work.seed, names, runs)), work.until, runs=runs):
+        recorder.note(moment)
+    return recorder.finish()
+
+
+# -- replay -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How likely given histories are, a column for each parameter vector or history.
+
+    Attributes
+    ----------
+    total : array, shape (width,)
+        Log-likelihood per day: sum of `events` minus sum of `intervals`; minus infinity where a move is impossible.
+    events : array, shape (moves, width)
+        Log of the hazard of each move just before it; NaN beyond the end of a shorter history.
+    intervals : array, shape (moves + 1, width)
+        Integrated hazard of all moves up to the first move, between moves, and from the last one to the end.
+    problems : tuple of str
+        For each impossible move, which one and why (the first few).
+    """
+
+    total: Floats
+    events: Floats
+    intervals: Floats
+    problems: tuple[str, ...]
+
+
+def replay(
+    case: Scenario | str | Compiled,
+    history: Any,
+    params: Mapping[str, Any] | None = None,
+    until: dt.date | None = None,
+) -> Replay:
+    """Score given histories: the exact log-likelihood of dated moves.
+
+    Parameters
+    ----------
+    case : Scenario, str or Compiled
+        A scenario, the name of a shipped case, a path, or a scenario compiled before (saves time in loops).
+    history : rows, History, Ensemble or sequence of History
+        One history scored under every parameter vector (see :func:`negsim.history.read_history`), or a history for
+        each column: the runs of an ensemble, or a list of :class:`~negsim.history.History`.
+    params : mapping, optional
+        Numbers at other values, each a scalar or of shape ``(width,)``.
+    until : date, optional
+        Last day of the window (default: the scenario's end).
+
+    Returns
+    -------
+    Replay
+
+    Raises
+    ------
+    ScenarioError
+        For rows of a history that name no move of the scenario, each with the nearest.
+    """
+    compiled = case if isinstance(case, Compiled) else _compile(case)
+    values = compiled.resolve(params)
+    histories = _as_histories(compiled, history)
+    widths = {len(value) for value in values.values()} | {len(histories)}
+    width = max(widths)
+    if widths - {1, width}:
+        raise ValueError(f"histories and params disagree about the width: {sorted(widths)}")
+    end = _end(compiled, until)
+    shared = len(histories) == 1 and not any(_moves_discrete(path) for path in values if len(values[path]) > 1)
+    if not shared and len(histories) == 1:
+        histories = histories * width
+    parts = [
+        _replay_block(compiled, histories, values, np.arange(start, min(start + REPLAY_WIDTH, width)), end, shared)
+        for start in range(0, width, REPLAY_WIDTH)
+    ]
+    logs = np.concatenate([part.logs for part in parts], axis=1)
+    integrals = np.concatenate([part.integrals for part in parts], axis=1)
+    problems = tuple(dict.fromkeys(text for part in parts for text in part.problems))[:MOST_PROBLEMS]
+    total = np.nansum(logs, axis=0) - integrals.sum(axis=0) if len(logs) else -integrals.sum(axis=0)
+    return Replay(total, logs, integrals, problems)
+
+
+def _compile(case: Scenario | str) -> Compiled:
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    require_valid(scenario)
+    return compile_scenario(scenario, load_terms(scenario))
+
+
+def _as_histories(compiled: Compiled, history: Any) -> list[History]:
+    if isinstance(history, Ensemble):
+        return split_runs(history)
+    if isinstance(history, list | tuple) and history and all(isinstance(entry, History) for entry in history):
+        return list(history)
+    return [read_history(compiled, history)]
+
+
+def split_runs(ensemble: Ensemble) -> list[History]:
+    """Take the drawn moves of every run of an ensemble as histories."""
+    if ensemble.columns is None:
+        raise ValueError('the ensemble holds no events: simulate with record=("events",)')
+    run, event, day = ensemble.columns
+    drawn = event < ensemble.compiled.world.moves
+    run, event, day = run[drawn], event[drawn].astype(np.int64), day[drawn]
+    edges = np.searchsorted(run, np.arange(ensemble.runs + 1))
+    return [History(day[a:b], event[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _moves_discrete(path: str) -> bool:
+    """Whether a number decides when the discrete state changes, so that columns cannot share it."""
+    return path.split(".")[-1] in ("lead_time_days", "grace_days", "duration_days")
+
+
+def _replay_block(
+    compiled: Compiled, histories: list[History], values: Mapping[str, Floats], columns: Ints, end: float, shared: bool
+) -> Given:
+    chosen = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
+    parameters = compiled.bind(chosen)
+    state = compiled.start(parameters, len(columns), shared)
+    own = histories if shared else [histories[column] for column in columns]
+    given = Given(compiled, own, len(columns))
+    for _ in moments(compiled.world, parameters, state, given, end):
+        pass
+    return given
+
+
+class Given:
+    """Chooses what histories say, and keeps the account of their likelihood."""
+
+    def __init__(self, compiled: Compiled, histories: list[History], width: int) -> None:
+        self._compiled = compiled
+        self._days, self._moves = stack_histories(histories)
+        self._places = np.arange(len(histories))
+        self._next = np.zeros(len(histories), dtype=np.int64)
+        self._stopped = np.zeros(len(histories), dtype=bool)
+        self._shared = len(histories) < width
+        self.logs = np.full((len(self._days) - 1, width), np.nan)
+        self.integrals = np.zeros((len(self._days), width))
+        self.problems: list[str] = []
+
+    def choose(self, outlook: Outlook, state: State, horizon: Floats, until: float) -> tuple[Ints, Floats]:
+        """Name the next given move of each column, if it comes before the tick; score it and the time until then."""
+        wait = np.maximum(self._days[self._next, self._places] - state.time, 0.0)
+        comes = wait < horizon
+        elapsed = np.where(comes, wait, horizon)
+        inside = state.time + elapsed < until
+        spent = np.where(self._stopped, 0.0, np.where(inside, elapsed, until - state.time))
+        where: Any = slice(None) if self._shared else self._places
+        self.integrals[self._next, where] += total_hazard(outlook) * spent
+        self._stopped |= ~inside
+        events = np.full(len(elapsed), TICK)
+        made = np.flatnonzero(comes & inside)
+        if len(made):
+            events[made] = self._score(outlook, state, made)
+            self._next[made] += 1
+        return events, elapsed
+
+    def _score(self, outlook: Outlook, state: State, made: Ints) -> Ints:
+        """Note the log hazards of given moves; those that are impossible do not happen."""
+        moves = self._moves[self._next[made], self._places[made]]
+        hazards = hazards_of(outlook, moves, made, self._shared)
+        where: Any = slice(None) if self._shared else self._places[made]
+        with np.errstate(divide="ignore"):
+            self.logs[self._next[made], where] = np.log(hazards)
+        impossible = (hazards <= 0).reshape(len(made), -1)
+        for number in np.flatnonzero(impossible.any(axis=1))[: MOST_PROBLEMS - len(self.problems)]:
+            column = int(made[number])
+            day = float(self._days[self._next[column], self._places[column]])
+            self.problems.append(explain_impossible(self._compiled, state, outlook, int(moves[number]), column, day))
+        return np.where(impossible.all(axis=1), NOTHING, moves)
+
+    def settle(self, outlook: Outlook, elapsed: Floats, events: Ints, fired: Ints) -> None:
+        """Nothing to do: the account is kept when choosing."""
+
+    def select(self, columns: Ints) -> None:
+        """Keep some columns."""
+        self._places, self._next = self._places[columns], self._next[columns]
+        self._stopped = self._stopped[columns]

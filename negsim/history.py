@@ -1,0 +1,167 @@
+"""What is a given history? Dated moves, found by name, for replay.
+
+A move may be named by its address (``"freeze:JPN::food_aid"``), or by a mapping or a row of an event table with
+``kind`` and as many of ``actor``, ``channel``, ``subject`` as it takes to tell it apart. Consequences (``delivered``,
+``broken``, ``lapsed``) are not moves: the replay works them out, so rows that name them are passed over.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from negsim.calendar import day_number
+from negsim.compiler import Compiled, Event
+from negsim.problems import NOTHING, Problem, ScenarioError, find_nearest
+from negsim.state import Floats, Ints
+from negsim.vocabulary import CONSEQUENCES
+
+PARTS: Final = ("kind", "actor", "channel", "subject")
+
+
+@dataclass(frozen=True)
+class History:
+    """Moves in the order of time.
+
+    Attributes
+    ----------
+    days : array, shape (moves,)
+        Days from the start.
+    moves : array of int, shape (moves,)
+        Row numbers of the moves.
+    """
+
+    days: Floats
+    moves: Ints
+
+    def __len__(self) -> int:
+        """Number of moves."""
+        return len(self.moves)
+
+
+def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> History:
+    """Find the moves that rows name and put them in the order of time.
+
+    Parameters
+    ----------
+    rows : iterable or DataFrame
+        Pairs (when, move), mappings with ``date`` (or ``day``) and the parts of the move, or an event table. *When* is
+        a date, a datetime or a number of days from the start. Rows of the same moment keep their order.
+
+    Raises
+    ------
+    ScenarioError
+        With every row that cannot be understood: what was given, what is allowed, the nearest move.
+    """
+    if isinstance(rows, History):
+        return rows
+    if hasattr(rows, "to_dict"):
+        rows = rows.to_dict("records")
+    days, moves, problems = [], [], []
+    for number, row in enumerate(rows, start=1):
+        when, what = _split(row)
+        if isinstance(what, Mapping) and what.get("kind") in CONSEQUENCES:
+            continue
+        try:
+            days.append(_day(compiled, when))
+            moves.append(find_move(compiled, what))
+        except _Misread as misread:
+            problems.append(Problem(file, f"row {number}", misread.given, misread.allowed, misread.nearest))
+    if problems:
+        raise ScenarioError(tuple(problems))
+    order = np.argsort(np.array(days), kind="stable")
+    return History(np.array(days, dtype=float)[order], np.array(moves, dtype=np.int64)[order])
+
+
+class _Misread(Exception):
+    def __init__(self, given: str, allowed: str, nearest: str | None = None) -> None:
+        super().__init__(given)
+        self.given, self.allowed, self.nearest = given, allowed, nearest
+
+
+def _split(row: Any) -> tuple[Any, Any]:
+    if isinstance(row, Mapping):
+        day = row.get("day")
+        return (day if day is not None else row.get("date")), row
+    when, what = row
+    return when, what
+
+
+def _day(compiled: Compiled, when: Any) -> float:
+    """Days from the start, checked to lie within the scenario's period."""
+    if isinstance(when, str):
+        try:
+            when = dt.datetime.fromisoformat(when)
+        except ValueError:
+            raise _Misread(repr(when), "a date such as 1999-12-21, or days from the start") from None
+    if isinstance(when, np.datetime64):
+        when = when.astype("datetime64[us]").item()
+    start = compiled.scenario.start
+    if isinstance(when, dt.date):
+        day = day_number(start, when)
+    elif isinstance(when, int | float | np.number) and not isinstance(when, bool):
+        day = float(when)
+    else:
+        raise _Misread(NOTHING if when is None else repr(when), "a date, or days from the start")
+    if not 0 <= day < float(compiled.world.tick_times[-1]):
+        raise _Misread(str(when), f"a moment from {start} to the end of {compiled.scenario.end}")
+    return day
+
+
+def find_move(compiled: Compiled, what: Any) -> int:
+    """Find the row number of a move by its address, its number or its parts."""
+    moves = compiled.labels.events[: compiled.world.moves]
+    if isinstance(what, int | np.integer) and not isinstance(what, bool):
+        if 0 <= what < len(moves):
+            return int(what)
+        raise _Misread(str(what), f"a move's number below {len(moves)}")
+    if isinstance(what, Event):
+        what = what.name
+    if isinstance(what, str):
+        names = [move.name for move in moves]
+        if what in names:
+            return names.index(what)
+        raise _Misread(repr(what), "a move of the scenario, kind:actor:channel:subject", find_nearest(what, names))
+    if isinstance(what, Mapping):
+        return _find_by_parts(moves, {part: str(what[part]) for part in PARTS if _told(what.get(part))})
+    raise _Misread(repr(what), "a move by its address or its parts")
+
+
+def _told(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _find_by_parts(moves: Sequence[Event], parts: Mapping[str, str]) -> int:
+    if parts.get("kind") == "agree" and "subject" in parts:
+        wanted = set(parts["subject"].split("+"))
+        found = [
+            number
+            for number, move in enumerate(moves)
+            if move.kind == "agree"
+            and set(move.items) == wanted
+            and all(getattr(move, part) == parts[part] for part in ("actor", "channel") if part in parts)
+        ]
+    else:
+        found = [n for n, move in enumerate(moves) if all(getattr(move, part) == parts[part] for part in parts)]
+    if len(found) == 1:
+        return found[0]
+    given = ":".join(parts.get(part, "") for part in PARTS)
+    if found and parts:
+        some = ", ".join(moves[number].name for number in found[:4])
+        raise _Misread(given, f"parts that name one move; these name {len(found)} ({some}{', ...' if len(found) > 4 else ''})")
+    raise _Misread(given, "a move of the scenario", find_nearest(given, [move.name for move in moves]))
+
+
+def stack_histories(histories: Sequence[History]) -> tuple[Floats, Ints]:
+    """Put histories side by side: days and moves, shape (longest + 1, columns), padded with infinity and -1."""
+    longest = max((len(history) for history in histories), default=0)
+    days = np.full((longest + 1, len(histories)), np.inf)
+    moves = np.full((longest + 1, len(histories)), -1, dtype=np.int64)
+    for column, history in enumerate(histories):
+        days[: len(history), column] = history.days
+        moves[: len(history), column] = history.moves
+    return days, moves

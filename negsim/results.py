@@ -1,0 +1,461 @@
+"""What came out? Event tables, summaries and paths of many histories, with where they came from.
+
+Nothing here runs a history. Blocks of runs are recorded one by one (:class:`Recorder`) and gathered in the order of the
+runs, so a result does not depend on who computed which block.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.calendar import moments as dates_of
+from negsim.compiler import Compiled
+from negsim.scenario import Scenario
+from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
+from negsim.state import Array, Floats, Ints, State
+from negsim.streams import BLOCK_WIDTH
+from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+PATHS: Final = ("resentment", "fear", "credibility", "need", "channel", "concession", "frozen")
+"""What can be recorded at every tick, besides the memories of a term of one's own."""
+
+FORMAT: Final = 1
+
+
+class ResultError(Exception):
+    """A result that is missing, damaged, or does not hold what is asked of it."""
+
+
+# -- recording --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Block:
+    """What was recorded of some runs.
+
+    ``events`` holds (run, event, day) of every event in the order of runs and time; ``tally`` the counts behind the
+    summary; ``paths`` arrays of shape (ticks, rows, runs).
+    """
+
+    runs: int
+    tally: Tally
+    events: tuple[Ints, Ints, Floats] | None
+    paths: dict[str, Array]
+
+
+@dataclass
+class Tally:
+    """Counts behind a summary, by group of events: they add up over blocks.
+
+    Attributes
+    ----------
+    first : array of int, shape (groups, days + 1)
+        In how many runs the group's first event fell on each day; the last column counts runs without any.
+    total, squares : array, shape (groups,)
+        Sum and sum of squares over runs of the number of events.
+    """
+
+    first: Ints
+    total: Floats
+    squares: Floats
+
+    def __add__(self, other: Tally) -> Tally:
+        """Add the counts of two blocks."""
+        return Tally(self.first + other.first, self.total + other.total, self.squares + other.squares)
+
+
+class Recorder:
+    """Keeps what is wanted of one block of runs while the loop goes on."""
+
+    def __init__(self, compiled: Compiled, runs: Ints, wanted: Sequence[str], state: State, until: float) -> None:
+        self._compiled = compiled
+        self._runs = runs
+        self._first = int(runs[0]) if len(runs) else 0
+        self._until = until
+        self._keep_events = "events" in wanted
+        self._parts: list[tuple[Ints, Ints, Floats]] = []
+        ticks = int(np.searchsorted(compiled.world.tick_times[:-1], until, side="left"))
+        self._paths = {
+            name: np.zeros((ticks, len(_watch(compiled, name, state)), len(runs)), dtype=np.float32)
+            for name in wanted
+            if name != "events"
+        }
+        for name, path in self._paths.items():
+            path[0] = _watch(compiled, name, state)
+
+    def note(self, moment: Any) -> None:
+        """Note the events of one iteration, and the state of the columns that have passed a tick."""
+        fired = moment.fired
+        if len(fired):
+            self._parts.append((moment.runs[fired], moment.events[fired], moment.state.time[fired]))
+        for events, columns in moment.happened:
+            self._parts.append((moment.runs[columns], events, moment.state.time[columns]))
+        if self._paths and len(moment.ticked):
+            seen = moment.state.select(moment.ticked)
+            places = moment.runs[moment.ticked] - self._first
+            for name, path in self._paths.items():
+                path[seen.tick, :, places] = _watch(self._compiled, name, seen).T
+
+    def finish(self) -> Block:
+        """Hand over the block."""
+        if self._parts:
+            run, event, day = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        else:
+            run, event, day = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        order = np.argsort(run, kind="stable")
+        run, event, day = run[order].astype(np.int32), event[order].astype(np.int16), day[order]
+        tally = _count(self._compiled, run - self._first, event, day, len(self._runs), self._until)
+        kept = (run, event, day) if self._keep_events else None
+        return Block(len(self._runs), tally, kept, self._paths)
+
+
+def _watch(compiled: Compiled, name: str, state: State) -> Array:
+    """Look up what is recorded under a name, shape (rows, columns)."""
+    world = compiled.world
+    if name in world.memories:
+        return state.memory[world.memories[name]]
+    if name == "credibility":
+        from negsim.kernel import evaluate_formula
+
+        parameters = compiled.bind()
+        return np.asarray(evaluate_formula(world.trust, parameters, {"memory": state.memory})) + np.zeros(state.width)
+    if name == "need":
+        from negsim.kernel import needs
+
+        return needs(world, compiled.bind(), state)[:-1]
+    if name == "channel":
+        return state.channel
+    if name == "concession":
+        return state.stage
+    if name == "frozen":
+        return state.frozen
+    allowed = ("events", *dict.fromkeys((*PATHS, *world.memories)))
+    raise ValueError(f"record: {name!r} is not among {', '.join(allowed)}")
+
+
+def _count(compiled: Compiled, run: Ints, event: Ints, day: Floats, runs: int, until: float) -> Tally:
+    """Tally one block: first days and numbers of every group's events."""
+    group_of, groups = group_events(compiled)
+    days = int(np.ceil(until))
+    group = group_of[event]
+    cell = run.astype(np.int64) * len(groups) + group
+    counts = np.bincount(cell, minlength=runs * len(groups)).reshape(runs, len(groups))
+    cells, position = np.unique(cell, return_index=True)
+    # Rows of one run stand in the order of time, so the first row of a cell is its first event.
+    first = np.full((runs, len(groups)), days, dtype=np.int64)
+    first.flat[cells] = np.minimum(np.floor(day[position]).astype(np.int64), days - 1)
+    table = np.zeros((len(groups), days + 1), dtype=np.int64)
+    for number in range(len(groups)):
+        table[number] = np.bincount(first[:, number], minlength=days + 1)
+    squares = (counts.astype(float) ** 2).sum(axis=0)
+    return Tally(table, counts.sum(axis=0).astype(float), squares)
+
+
+GROUP_COLUMNS: Final = ("kind", "actor", "counterpart", "channel", "subject")
+
+
+def group_events(compiled: Compiled) -> tuple[Ints, list[tuple[str, ...]]]:
+    """Group events for the summary: each move by itself, the packages of a channel together.
+
+    Returns
+    -------
+    group_of : array of int, shape (events,)
+    groups : list of (kind, actor, counterpart, channel, subject)
+    """
+    groups: dict[tuple[str, ...], int] = {}
+    group_of = []
+    for event in compiled.labels.events:
+        subject = "" if event.kind == "agree" else event.subject
+        key = (event.kind, event.actor, event.counterpart, event.channel, subject)
+        group_of.append(groups.setdefault(key, len(groups)))
+    return np.array(group_of), list(groups)
+
+
+# -- the result -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Many histories of one scenario.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    runs, seed : int
+    until : float
+        Days simulated.
+    provenance : dict
+        Digest of the scenario, seed, versions, options.
+    """
+
+    compiled: Compiled = field(repr=False)
+    runs: int
+    seed: int
+    until: float
+    tally: Tally = field(repr=False)
+    columns: tuple[Ints, Ints, Floats] | None = field(repr=False)
+    paths: dict[str, Array] = field(repr=False)
+    provenance: dict[str, Any] = field(repr=False)
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that was simulated."""
+        return self.compiled.scenario
+
+    @cached_property
+    def events(self) -> pandas.DataFrame:
+        """Every event of every run.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``run`` (from 0), ``date`` (to the second), ``kind``, ``actor``, ``counterpart``, ``channel``,
+            ``subject``, ``drawn`` (False for consequences) and ``day`` (days from the start, exact); in the order of
+            runs and time.
+        """
+        if self.columns is None:
+            raise ResultError('events were not recorded: simulate with record=("events",)')
+        return event_table(self.compiled, *self.columns)
+
+    def summary(self, events: bool = True) -> pandas.DataFrame:
+        """Say for each kind of event how often and when it happens.
+
+        Returns
+        -------
+        DataFrame
+            One row for each event that can happen (packages of a channel together): ``probability`` that it has
+            happened by the end and its Monte-Carlo standard error ``probability_mcse``; ``date_10``, ``date_50``,
+            ``date_90`` of its first time among the runs in which it happens; ``count``, the mean number of times, and
+            ``count_mcse``.
+        """
+        return summarise(self.compiled, self.tally, self.runs)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Give the counts of the summary, and whatever was recorded at the ticks, as labelled arrays."""
+        return _dataset(self)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the result: events as Parquet, the scenario as TOML, provenance as JSON.
+
+        The directory is made if it is not there; what it held of an earlier result is replaced.
+        """
+        return save_results(self, Path(directory))
+
+
+def gather(
+    compiled: Compiled,
+    parts: Sequence[Block],
+    runs: int,
+    seed: int,
+    until: float,
+    params: Mapping[str, Any],
+    record: Iterable[str],
+) -> Ensemble:
+    """Put blocks together."""
+    tally = parts[0].tally
+    for part in parts[1:]:
+        tally = tally + part.tally
+    events = [part.events for part in parts if part.events is not None]
+    columns = None
+    if events:
+        run, event, day = (np.concatenate(column) for column in zip(*events, strict=True))
+        columns = (run, event, day)
+    paths = {name: np.concatenate([part.paths[name] for part in parts], axis=2) for name in parts[0].paths}
+    provenance = describe_origin(compiled.scenario, seed, params, record) | {"runs": runs, "until_days": until}
+    return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance)
+
+
+def describe_origin(
+    scenario: Scenario, seed: int, params: Mapping[str, Any], record: Iterable[str]
+) -> dict[str, Any]:
+    """Say where a result comes from."""
+    import negsim.version as version
+
+    return {
+        "format": FORMAT,
+        "scenario": scenario.name,
+        "scenario_digest": scenario_digest(scenario),
+        "seed": seed,
+        "random_block": BLOCK_WIDTH,
+        "tick": scenario.tick,
+        "params": {name: np.asarray(value).tolist() for name, value in params.items()},
+        "record": list(record),
+        "engine": "numpy",
+        "versions": {"negsim": version.VERSION, "numpy": np.__version__, "python": platform.python_version()},
+        "made": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def event_table(compiled: Compiled, run: Ints, event: Ints, day: Floats) -> pandas.DataFrame:
+    """Make a tidy table of events from their numbers."""
+    import pandas as pd
+
+    labels = compiled.labels.events
+    table = pd.DataFrame({"run": run, "date": dates_of(compiled.scenario.start, day)})
+    for column in GROUP_COLUMNS:
+        names = [getattr(label, column) for label in labels]
+        categories = list(dict.fromkeys(names))
+        codes = np.array([categories.index(name) for name in names])
+        table[column] = pd.Categorical.from_codes(codes[event], categories=categories)
+    table["drawn"] = event < compiled.world.moves
+    table["day"] = day
+    return table
+
+
+def summarise(compiled: Compiled, tally: Tally, runs: int) -> pandas.DataFrame:
+    """Turn counts into a table (see :meth:`Ensemble.summary`)."""
+    import pandas as pd
+
+    _, groups = group_events(compiled)
+    happened = runs - tally.first[:, -1]
+    probability = happened / runs
+    mean = tally.total / runs
+    variance = np.maximum(tally.squares / runs - mean**2, 0.0) * (runs / max(runs - 1, 1))
+    table = pd.DataFrame(groups, columns=list(GROUP_COLUMNS))
+    table["probability"] = probability
+    table["probability_mcse"] = np.sqrt(probability * (1 - probability) / runs)
+    for percent in (10, 50, 90):
+        table[f"date_{percent}"] = _quantile_dates(compiled, tally.first[:, :-1], percent / 100)
+    table["count"] = mean
+    table["count_mcse"] = np.sqrt(variance / runs)
+    rows = [
+        row
+        for row, group in enumerate(groups)
+        if tally.total[row] > 0 or group[0] not in ("delivered", "broken", "lapsed")
+    ]
+    return table.iloc[rows].reset_index(drop=True)
+
+
+def _quantile_dates(compiled: Compiled, first: Ints, share: float) -> Array:
+    """The day by which a share of those that happen has happened, for each group (NaT where none does)."""
+    reached = first.cumsum(axis=1)
+    total = reached[:, -1]
+    day = (reached >= np.ceil(share * np.maximum(total, 1))[:, None]).argmax(axis=1)
+    dates = np.datetime64(compiled.scenario.start, "s") + day.astype("timedelta64[D]")
+    return np.where(total > 0, dates, np.datetime64("NaT"))
+
+
+def _dataset(ensemble: Ensemble) -> xarray.Dataset:
+    import xarray as xr
+
+    compiled = ensemble.compiled
+    table = ensemble.summary()
+    names = [":".join(row) for row in table[list(GROUP_COLUMNS)].astype(str).to_numpy()]
+    variables: dict[str, Any] = {name: ("event", table[name].to_numpy()) for name in ("probability", "count")}
+    variables |= {name: ("event", table[name].to_numpy()) for name in ("probability_mcse", "count_mcse")}
+    coordinates: dict[str, Any] = {"event": names}
+    for name, path in ensemble.paths.items():
+        row, labels = path_labels(compiled, name)
+        variables[name] = (("tick", row, "run"), path)
+        coordinates[row] = labels
+    if ensemble.paths:
+        ticks = len(next(iter(ensemble.paths.values())))
+        coordinates["tick"] = dates_of(compiled.scenario.start, compiled.world.tick_times[:ticks])
+        coordinates["run"] = np.arange(ensemble.runs)
+    attributes = {key: value for key, value in ensemble.provenance.items() if isinstance(value, str | int | float)}
+    return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def path_labels(compiled: Compiled, name: str) -> tuple[str, list[str]]:
+    """Name the dimension and the rows of what was recorded under a name."""
+    labels = compiled.labels
+    if name == "channel":
+        return "channel_name", list(labels.channels)
+    if name in ("concession", "frozen"):
+        return "concession_name", list(labels.concessions)
+    if name == "need":
+        return "need_of", [f"{good}:{state}" for good, state in labels.needs]
+    return "pair", [f"{holder}>{toward}" for holder, toward in labels.pairs]
+
+
+STAGE_NAMES: Final = {"channel": CHANNEL_STAGES, "concession": CONCESSION_STAGES}
+"""What the numbers of recorded stages stand for."""
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def save_results(ensemble: Ensemble, directory: Path) -> Path:
+    """Write an ensemble (see :meth:`Ensemble.save`)."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "provenance.json").write_text(json.dumps(ensemble.provenance, indent=1) + "\n", encoding="utf-8")
+    save_scenario(ensemble.scenario, directory / "scenario.toml")
+    ensemble.summary().to_csv(directory / "summary.csv", index=False)
+    np.savez_compressed(
+        directory / "tally.npz", first=ensemble.tally.first, total=ensemble.tally.total, squares=ensemble.tally.squares
+    )
+    for name, file in (("paths.npz", directory / "paths.npz"), ("events.parquet", directory / "events.parquet")):
+        if file.exists():
+            file.unlink()
+        if name == "paths.npz" and ensemble.paths:
+            np.savez_compressed(file, **ensemble.paths)  # type: ignore[arg-type]
+        if name == "events.parquet" and ensemble.columns is not None:
+            pq.write_table(pa.Table.from_pandas(ensemble.events, preserve_index=False), file)
+    return directory
+
+
+def load_results(directory: str | Path) -> Ensemble:
+    """Load what :meth:`Ensemble.save` wrote.
+
+    Raises
+    ------
+    ResultError
+        When a file is missing or damaged, or the scenario is not the one that was simulated; the message names it.
+    """
+    from negsim.compiler import compile_scenario
+    from negsim.scenario_files import load_terms
+
+    folder = Path(directory)
+    provenance = json.loads(_read(folder, "provenance.json"))
+    if provenance.get("format") != FORMAT:
+        raise ResultError(f"{folder / 'provenance.json'}: format {provenance.get('format')!r}, expected {FORMAT}")
+    scenario = parse_scenario(_read(folder, "scenario.toml"), str(folder / "scenario.toml"))
+    if scenario_digest(scenario) != provenance["scenario_digest"]:
+        raise ResultError(f"{folder / 'scenario.toml'} is not the scenario that was simulated (its digest differs)")
+    compiled = compile_scenario(scenario, load_terms(scenario))
+    with np.load(folder / "tally.npz") as arrays:
+        tally = Tally(arrays["first"], arrays["total"], arrays["squares"])
+    paths: dict[str, Array] = {}
+    if (folder / "paths.npz").exists():
+        with np.load(folder / "paths.npz") as arrays:
+            paths = {name: arrays[name] for name in arrays.files}
+    columns = _load_events(compiled, folder / "events.parquet") if (folder / "events.parquet").exists() else None
+    return Ensemble(
+        compiled, provenance["runs"], provenance["seed"], provenance["until_days"], tally, columns, paths, provenance
+    )
+
+
+def _read(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ResultError(f"{folder / name}: {error.strerror or error}; is {folder} a saved result?") from error
+
+
+def _load_events(compiled: Compiled, file: Path) -> tuple[Ints, Ints, Floats]:
+    import pandas as pd
+
+    table = pd.read_parquet(file)
+    numbers = {
+        (label.kind, label.actor, label.counterpart, label.channel, label.subject): number
+        for number, label in enumerate(compiled.labels.events)
+    }
+    keys = table[list(GROUP_COLUMNS)].astype(str).itertuples(index=False, name=None)
+    event = np.array([numbers[key] for key in keys], dtype=np.int16)
+    return table["run"].to_numpy(dtype=np.int32), event, table["day"].to_numpy(dtype=float)
