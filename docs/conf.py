@@ -18,7 +18,7 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "none"  # numpydoc says types with their units and shapes
 numpydoc_show_class_members = False
 
 html_theme = "furo"

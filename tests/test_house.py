@@ -198,12 +198,11 @@ def project() -> dict[str, object]:
 
 
 def test_the_version_is_the_same_everywhere():
-    version = project()["version"]
+    version = run_python("import negsim; print(negsim.__version__)")
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     newest = re.search(r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest
     assert newest.group(1) == version
-    assert run_python("import negsim; print(negsim.__version__)") == version
 
 
 def test_every_dependency_earns_its_sentence_in_the_design_notes():
