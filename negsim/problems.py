@@ -71,7 +71,9 @@ class ScenarioError(Exception):
 
 
 def find_nearest(name: str, valid: Iterable[str]) -> str | None:
-    """The valid name that looks most like ``name``, whatever its capitals; None when none is near.
+    """The valid name that looks most like ``name``, or the only one that contains it, whatever their capitals.
+
+    None when there is no such name.
 
     Examples
     --------
@@ -84,8 +86,11 @@ def find_nearest(name: str, valid: Iterable[str]) -> str | None:
     for known in valid:
         spelled.setdefault(known.lower(), known)
     # A cap on the length keeps the comparison, quadratic in it, from running for minutes on a hostile file.
-    close = difflib.get_close_matches(name[:200].lower(), spelled, n=1, cutoff=0.6)
-    return spelled[close[0]] if close else None
+    written = name[:200].lower()
+    close = difflib.get_close_matches(written, spelled, n=1, cutoff=0.6)
+    longer = [known for known in spelled if len(written) > 2 and written in known]
+    found = close or (longer if len(longer) == 1 else [])
+    return spelled[found[0]] if found else None
 
 
 def list_names(names: Iterable[str]) -> str:

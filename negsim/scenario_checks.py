@@ -375,9 +375,9 @@ def check_coercions(draft: Draft) -> Iterator[Problem]:
     for name, act in draft.scenario.coercion.items():
         key = f"coercion.{name}"
         yield from draft.unknown(f"{key}.actor", act.actor, "actor")
-        if act.hits is not None and not act.hits:
+        if not act.hits:
             yield draft.problem(f"{key}.hits", {}, "at least one state, and how hard it is hit")
-        for state in act.hits or ():
+        for state in act.hits:
             yield from draft.not_a_state(f"{key}.hits.{state}", state)
             if state == draft.principal(act.actor):
                 yield draft.problem(f"{key}.hits.{state}", state, "another state than its actor's")
@@ -436,7 +436,7 @@ def check_drivers(draft: Draft) -> Iterator[Problem]:
         if driver.target is not None:
             yield from _check_target(draft, f"{key}.target", driver.target)
         dates, values = driver.dates, driver.values
-        if dates and values and len(dates) != len(values):
+        if draft.whole(key) and len(dates) != len(values):
             given = f"{len(values)} values for {len(dates)} dates"
             yield Problem(draft.file, f"{key}.values", given, "as many values as dates")
         for position, (earlier, later) in enumerate(itertools.pairwise(dates or ()), start=1):
@@ -523,15 +523,15 @@ def _known_terms(known: Iterable[str]) -> str:
 
 
 def _check_term_file(draft: Draft, name: str) -> Iterator[Problem]:
-    key, path = f"term.{name}.file", draft.scenario.term_file(name) or Path()
+    key, path, given = f"term.{name}.file", draft.scenario.term_file(name) or Path(), draft.scenario.term[name].file
     if name in SHELF:
-        yield draft.problem(key, str(path), f"no file: {name} is a shipped term; give yours another name")
+        yield draft.problem(key, given, f"no file: {name} is a shipped term; give yours another name")
     elif path.suffix != ".py":
-        yield draft.problem(key, str(path), "a Python file (.py)")
+        yield draft.problem(key, given, "a Python file (.py)")
     elif not path.is_file():
         neighbours = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
         nearest = find_nearest(path.name, neighbours)
-        yield Problem(draft.file, key, describe_value(str(path)), "a file that exists", nearest)
+        yield Problem(draft.file, key, describe_value(given), f"a file that exists (looked for {path})", nearest)
 
 
 def _check_settings(draft: Draft, key: str, term: Term, settings: Mapping[str, Any]) -> Iterator[Problem]:
@@ -563,7 +563,14 @@ def _check_numbers(draft: Draft, key: str, spec: ParameterSpec, paths: tuple[str
         table = ".".join(pattern.split(".")[:2])
         if not match_paths(pattern, paths) and draft.whole(table) and not pattern.startswith(unread):
             allowed = "the key path of a number, such as concession.NAME.cost; * stands for any one part"
-            yield draft.problem(f"{key}.numbers.{position}", pattern, allowed, paths)
+            yield draft.problem(f"{key}.numbers.{position}", pattern, allowed, _starred(pattern, paths))
+
+
+def _starred(pattern: str, paths: Iterable[str]) -> set[str]:
+    """Key paths with stars where a pattern has them, to look for the nearest in."""
+    stars = [position for position, part in enumerate(pattern.split(".")) if part == "*"]
+    split = [path.split(".") for path in paths]
+    return {".".join("*" if position in stars else part for position, part in enumerate(parts)) for parts in split}
 
 
 def _check_prior(draft: Draft, key: str, spec: ParameterSpec) -> Iterator[Problem]:

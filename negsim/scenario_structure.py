@@ -2,7 +2,7 @@
 
 Pydantic finds every misshapen value at once. So that the checks on how the parts fit together need not wait until all
 of those are mended, :func:`salvage` takes the misshapen values out and reads the remainder with a lenient copy of the
-model, in which nothing is required: an absent value is None there.
+model, in which nothing is required: an absent value is None there (an absent table of tables: empty).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def find_misshapen(data: Mapping[str, Any], file: str) -> tuple[Scenario | None,
     try:
         return Scenario.model_validate(data), ()
     except ValidationError as error:
-        return None, tuple(_problem(detail, file) for detail in error.errors(include_url=False))
+        return None, tuple(_problem(detail, file) for detail in _details(error))
 
 
 def salvage(data: Mapping[str, Any]) -> Scenario:
@@ -80,7 +80,7 @@ def salvage(data: Mapping[str, Any]) -> Scenario:
         try:
             return lenient.model_validate(rest)
         except ValidationError as error:
-            for detail in reversed(error.errors(include_url=False)):
+            for detail in reversed(_details(error)):
                 _take_out(rest, detail)
 
 
@@ -88,6 +88,17 @@ def key_path(location: tuple[int | str, ...]) -> str:
     """A key path as TOML would write it; parts that are no plain words are quoted."""
     parts = [str(part) for part in location if part != "[key]"]
     return ".".join(part if _BARE.fullmatch(part) else json.dumps(part[:80]) for part in parts)
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    """Pydantic's errors, without lists that are too short only because an entry in them is misshapen."""
+    details = error.errors(include_url=False)
+
+    def follows(detail: ErrorDetails) -> bool:
+        place = detail["loc"]
+        return any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in details)
+
+    return [detail for detail in details if detail["type"] != "too_short" or not follows(detail)]
 
 
 # -- problems ----------------------------------------------------------------------------------------------------
@@ -176,11 +187,13 @@ def _tables_in(annotation: Any) -> Iterator[type[Table]]:
 
 @functools.cache
 def _lenient(table: type[Table]) -> type[Table]:
-    """A copy of a table model in which nothing is required, nested tables included."""
+    """A copy of a table model in which nothing is required, nested tables included; tables of tables are empty."""
     fields: dict[str, Any] = {}
     for name, field in table.model_fields.items():
         annotation, loosened = _loosen(field.annotation), copy.copy(field)
-        if field.is_required():
+        if field.is_required() and get_origin(annotation) is dict:
+            loosened.default = {}
+        elif field.is_required():
             annotation, loosened.default = annotation | None, None
         loosened.annotation = annotation
         fields[name] = (annotation, loosened)
@@ -214,10 +227,12 @@ def _take_out(data: Any, detail: ErrorDetails) -> None:
     """Remove the value an error points at; a whole table of the wrong type becomes an empty one."""
     path = [part for part in detail["loc"] if part != "[key]"]
     for part in path[:-1]:
+        if part not in data and not isinstance(data, list):
+            return  # gone already: the name of the table was misshapen too
         data = data[part]
     if isinstance(data, list) and detail["type"] not in _TABLE_EXPECTED:
         del data[cast("int", path[-1])]
     elif isinstance(data, list):
         data[cast("int", path[-1])] = {}
     else:
-        data.pop(path[-1], None)  # gone already where the name and the value were both misshapen
+        data.pop(path[-1], None)
