@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from conftest import BASELINES, compare_with_baseline
 
 import negsim
+from conftest import BASELINES, compare_with_baseline
 
 Golden = Callable[[str, Mapping[str, float]], None]
 
