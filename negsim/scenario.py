@@ -67,6 +67,7 @@ class Actor(Table):
     threshold: Number = 0.0
     """What the groups' weighted value of an accord must pass for approval to be likelier than not."""
     groups: dict[Name, Group] = {}
+    """Domestic groups that an accord must satisfy (without any, it is always approved)."""
     basis: Basis = {}
 
 
@@ -94,6 +95,7 @@ class Good(Table):
     label: str = ""
     unit: str = ""
     need: dict[Name, Need] = {}
+    """Who lacks it, and how much."""
     basis: Basis = {}
 
 
@@ -191,6 +193,7 @@ class Channel(Table):
     ] = ("before_signature", "before_signature")
     """For each side: does approval at home come before the signature, after it, or is none needed?"""
     gates: Annotated[tuple[Gate, ...], Field(strict=False)] = ()
+    """Conditions on opening."""
     rates: dict[Name, NonNegative] = {}
     """Baseline rates per year: plan, open, meet, adjourn, close, agree, cancel, walk_out."""
     basis: Basis = {}
@@ -309,6 +312,7 @@ class ParameterSpec(Table):
     role: Literal["free", "fixed", "marginalised"] = "free"
     """Whether calibration estimates it, leaves it at its value, or averages over its prior."""
     prior: Prior | None = None
+    """What is thought of it before any data."""
     basis: Basis = {}
 
 
@@ -343,16 +347,27 @@ class Scenario(Table):
     actor: Annotated[dict[Name, Actor], Field(min_length=2)]
     """Who negotiates: two actors or more."""
     good: dict[Name, Good] = {}
+    """What is shipped."""
     concession: dict[Name, Concession] = {}
+    """What each can give."""
     channel: dict[Name, Channel] = {}
+    """Where they talk."""
     demand: dict[Name, Demand] = {}
+    """What is wanted and may be raised at the table."""
     coercion: dict[Name, Coercion] = {}
+    """Coercive acts."""
     alignment: Annotated[tuple[Alignment, ...], Field(strict=False)] = ()
+    """Whose dealings ease whose."""
     regard: Annotated[tuple[Regard, ...], Field(strict=False)] = ()
+    """How states see each other at the start (default: without resentment)."""
     driver: dict[Name, Driver] = {}
+    """Dated series from outside."""
     initial: Initial = Initial()
+    """Where things stand at the start."""
     term: dict[Name, TermSettings] = {}
+    """Numbers of the theories, and files of one's own."""
     parameter: Annotated[tuple[ParameterSpec, ...], Field(strict=False)] = ()
+    """Named parameters of the case."""
     _folder: Path | None = PrivateAttr(None)
 
     def __eq__(self, other: object) -> bool:
