@@ -325,6 +325,7 @@ class _Compiler:
         self.scenario = scenario
         on = DEFAULT_TERMS if scenario.terms is None else scenario.terms
         own = [name for name in scenario.term if name in shelf and name not in SHELF]
+        self.asleep = {memory.name for term in shelf.values() for memory in term.memories}
         self.terms = [shelf[name] for name in dict.fromkeys((*on, *(own if scenario.terms is None else ())))]
         self.numbers = collect_numbers(scenario, shelf)
         self.extra_dates = extra_dates
@@ -475,13 +476,14 @@ class _Compiler:
             self.wants.add(kind)
         return kind, where
 
-    def _memory_argument(self, name: str, row: _Row) -> tuple[str, int] | None:
+    def _memory_argument(self, name: str, row: _Row) -> tuple[str, Any] | None:
+        """Find a memory's row; the memory of a term that is switched off is 0."""
         for memory, place in self.memory_slices.items():
             if name == memory:
                 return "memory", place.start + self.pair_row[row.actor, row.counterpart]
             if name == f"{memory}_back":
                 return "memory", place.start + self.pair_row[row.counterpart, row.actor]
-        return None
+        return ("path", "=0") if name.removesuffix("_back") in self.asleep else None
 
     def _exposure(self, row: _Row) -> str:
         if row.channel:
@@ -1262,6 +1264,8 @@ class _Compiler:
         for name, driver in self.scenario.driver.items():
             parts = driver.target.split(".")
             target = parts[-1]
+            if parts[0] == "actor" and parts[1] not in self.states:
+                continue  # what an intermediary would approve or reserve is its principal's business
             row = self.needs.index((parts[1], parts[3])) if parts[0] == "good" else self.states.index(parts[1])
             neutral = "=1" if target in ("shortfall", "supply") else "=0"
             paths = [neutral, *(f"driver.{name}.values.{step}" for step in range(len(driver.values)))]

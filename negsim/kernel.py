@@ -480,7 +480,7 @@ def advance(world: World, parameters: Parameters, state: State, overdue: Flags, 
         rows = world.overdue_memory
         fed = add_up(_with_zero(weights), world.overdue_sums)
         state.memory[rows] += fed / parameters["decay"][world.decay_of[rows]] * (1.0 - shrink[rows])
-    if world.stocks.stop > world.stocks.start:
+    if len(world.flow_concession) or world.stocks.stop > world.stocks.start:
         _ship(world, parameters, state, elapsed, shrink)
     state.time = state.time + elapsed
 
