@@ -121,7 +121,7 @@ def new(options: argparse.Namespace) -> None:
     from negsim.scenario_files import SCHEMA_NAME, schema_path, write_schema, write_template
 
     target = Path(options.file)
-    with _paths_as_input():
+    with _paths_as_input("exists already (--force overwrites it)"):
         write_template(target, force=options.force)
         print(f"{target}: written; next: negsim check {target}")
         if options.schema:
@@ -172,20 +172,20 @@ def _prepare(options: argparse.Namespace) -> Scenario:
 def _make_folder(name: str) -> Path:
     """Make the folder for results before anything is computed for it."""
     folder = Path(name)
-    with _paths_as_input():
+    with _paths_as_input("exists already and is no folder"):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @contextlib.contextmanager
-def _paths_as_input() -> Iterator[None]:
+def _paths_as_input(in_the_way: str) -> Iterator[None]:
     """Take a path that is in the way, or leads nowhere, for a mistake of the person who wrote it."""
     try:
         yield
     except FileExistsError as error:
-        raise InputError(f"{error.filename or error}: exists already (new: --force overwrites it)") from error
+        raise InputError(f"{error.filename} {in_the_way}") from error
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise InputError(f"{error.filename2 or error.filename}: {error.strerror}") from error
+        raise InputError(f"{error.filename}: {error.strerror}") from error
 
 
 @contextlib.contextmanager

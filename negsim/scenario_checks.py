@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,7 +60,7 @@ class Draft:
 
     scenario: Scenario
     file: str
-    names: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, Collection[str]]
     misshapen: frozenset[str]
     terms: Mapping[str, Term]
 
@@ -70,7 +71,12 @@ class Draft:
 
     def whole(self, key: str) -> bool:
         """Whether everything under a key could be read, so that what is absent was never written."""
-        return not any(other == key or other.startswith(f"{key}.") for other in self.misshapen)
+        return key not in self._torn
+
+    @cached_property
+    def _torn(self) -> frozenset[str]:
+        """Keys of misshapen values and of everything that holds one."""
+        return frozenset(above for key in self.misshapen for above in _and_above(key))
 
     def unknown(self, key: str, name: str | None, section: str) -> Iterator[Problem]:
         """A problem if no table of a section bears the name."""
@@ -80,7 +86,7 @@ class Draft:
 
     def not_a_state(self, key: str, name: str | None) -> Iterator[Problem]:
         """A problem if the name is no state's; for an intermediary the state behind it is the nearest."""
-        states = self.states()
+        states = self.states
         unread = "actor" in self.misshapen or (name in self.names["actor"] and name not in self.scenario.actor)
         if name is None or name in states or unread:
             return
@@ -89,9 +95,10 @@ class Draft:
         nearest = behind if behind in states else find_nearest(name, states)
         yield Problem(self.file, key, describe_value(name), allowed, nearest)
 
-    def states(self) -> tuple[str, ...]:
+    @cached_property
+    def states(self) -> Collection[str]:
         """Names of actors that are states."""
-        return tuple(name for name, actor in self.scenario.actor.items() if actor.kind == "state")
+        return {name: None for name, actor in self.scenario.actor.items() if actor.kind == "state"}.keys()
 
     def principal(self, name: str | None) -> str | None:
         """The state behind an actor; None if the actor is not known."""
@@ -108,15 +115,20 @@ class Draft:
         return [{state for actor in side if (state := self.principal(actor))} for side in channel.sides or ()]
 
 
-def find_misfits(draft: Draft) -> tuple[Problem, ...]:
+def find_misfits(draft: Draft) -> Iterator[Problem]:
     """Every place where the parts of a scenario do not fit together, in the order of the file's tables."""
     found = itertools.chain.from_iterable(check(draft) for check in CHECKS)
-    return tuple(dict.fromkeys(problem for problem in found if not _told(draft, problem.key)))
+    return (problem for problem in found if not _told(draft, problem.key))
 
 
 def _told(draft: Draft, key: str) -> bool:
     """Whether a value was found misshapen at a key, above it or below it."""
-    return not draft.whole(key) or any(key.startswith(f"{other}.") for other in draft.misshapen)
+    return not draft.whole(key) or any(above in draft.misshapen for above in _and_above(key))
+
+
+def _and_above(key: str) -> Iterator[str]:
+    """A key path and those of everything that holds it."""
+    return itertools.accumulate(key.split("."), "{}.{}".format)
 
 
 # -- the period, the actors and what they want -------------------------------------------------------------------
@@ -140,7 +152,7 @@ def check_actors(draft: Draft) -> Iterator[Problem]:
         if actor.kind == "state" and actor.answers_to is not None and draft.whole(f"{key}.kind"):
             yield draft.problem(f"{key}.answers_to", actor.answers_to, 'nothing for a state; or kind = "intermediary"')
         elif actor.kind == "intermediary" and actor.answers_to is None and draft.whole(key):
-            yield draft.problem(f"{key}.answers_to", None, f"the name of a state ({list_names(draft.states())})")
+            yield draft.problem(f"{key}.answers_to", None, f"the name of a state ({list_names(draft.states)})")
         elif actor.kind == "intermediary":
             yield from draft.not_a_state(f"{key}.answers_to", actor.answers_to)
         for group, opinion in actor.groups.items():

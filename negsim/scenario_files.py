@@ -6,13 +6,15 @@ mistakes at once (:class:`~negsim.problems.ScenarioError`).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,7 @@ from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
 
 MAX_BYTES: Final = 5_000_000
+MOST_TOLD: Final = 1000
 TEMPLATE: Final = "template"
 SCHEMA_NAME: Final = "scenario.schema.json"
 
@@ -323,17 +326,26 @@ def _examine(
     data: Mapping[str, Any], file: str, folder: Path | None, *, run_files: bool
 ) -> tuple[Scenario | None, tuple[Problem, ...]]:
     """Read plain data as a scenario and find all that is wrong with it."""
-    scenario, misshapen = find_misshapen(data, file)
-    draft_of = salvage(data) if scenario is None else scenario
-    draft_of._folder = folder
-    terms, faults = _run_term_files(draft_of, file) if run_files else (dict(SHELF), ())
-    draft = Draft(draft_of, file, _names(data), frozenset(problem.key for problem in misshapen), terms)
-    return scenario, (*misshapen, *find_misfits(draft), *faults)
+    scenario, misshapen, problems = find_misshapen(data, file)
+    readable = salvage(data) if scenario is None else scenario
+    readable._folder = folder
+    terms, faults = _run_term_files(readable, file) if run_files else (dict(SHELF), ())
+    draft = Draft(readable, file, _names(data), frozenset(misshapen), terms)
+    return scenario, _first(itertools.chain(problems, find_misfits(draft), faults), file)
 
 
-def _names(data: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _first(problems: Iterable[Problem], file: str) -> tuple[Problem, ...]:
+    """Each problem once; of a file with thousands, as many as a person might read."""
+    distinct = tuple(dict.fromkeys(itertools.islice(problems, MOST_TOLD + 1)))
+    if len(distinct) <= MOST_TOLD:
+        return distinct
+    more = Problem(file, "", f"more than {MOST_TOLD} mistakes", "a scenario; the first mistakes may explain the others")
+    return (*distinct[:MOST_TOLD], more)
+
+
+def _names(data: Mapping[str, Any]) -> dict[str, Collection[str]]:
     tables = {section: data.get(section) for section in _SECTIONS}
-    return {section: tuple(map(str, table)) if isinstance(table, Mapping) else () for section, table in tables.items()}
+    return {section: table.keys() if isinstance(table, Mapping) else () for section, table in tables.items()}
 
 
 def _plain(scenario: Scenario, *, exclude_defaults: bool = False) -> dict[str, Any]:
@@ -407,7 +419,7 @@ def _put(data: Any, path: str, value: float) -> None:
 def _write(path: Path, text: str, *, force: bool = True) -> Path:
     """Write a file whole or not at all: beside its place first, then moved there."""
     if path.exists() and not force:
-        raise FileExistsError(f"{path} exists already")
+        raise FileExistsError(errno.EEXIST, "exists already", str(path))
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")

@@ -49,7 +49,7 @@ _ALLOWED: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
 """What may stand there, by pydantic's name of the error."""
 
 
-def find_misshapen(data: Mapping[str, Any], file: str) -> tuple[Scenario | None, tuple[Problem, ...]]:
+def find_misshapen(data: Mapping[str, Any], file: str) -> tuple[Scenario | None, tuple[str, ...], Iterator[Problem]]:
     """Read plain data as a scenario.
 
     Parameters
@@ -63,13 +63,17 @@ def find_misshapen(data: Mapping[str, Any], file: str) -> tuple[Scenario | None,
     -------
     scenario : Scenario or None
         The scenario, or None when anything is misshapen.
-    problems : tuple of Problem
-        One for each misshapen value.
+    keys : tuple of str
+        Key paths of the misshapen values.
+    problems : iterator of Problem
+        One for each, worded when it is asked for.
     """
     try:
-        return Scenario.model_validate(data), ()
+        return Scenario.model_validate(data), (), iter(())
     except ValidationError as error:
-        return None, tuple(_problem(detail, file) for detail in _details(error))
+        details = _details(error)
+        keys = tuple(key_path(detail["loc"]) for detail in details)
+        return None, keys, (_problem(detail, file) for detail in details)
 
 
 def salvage(data: Mapping[str, Any]) -> Scenario:
@@ -93,12 +97,8 @@ def key_path(location: tuple[int | str, ...]) -> str:
 def _details(error: ValidationError) -> list[ErrorDetails]:
     """Pydantic's errors, without lists that are too short only because an entry in them is misshapen."""
     details = error.errors(include_url=False)
-
-    def follows(detail: ErrorDetails) -> bool:
-        place = detail["loc"]
-        return any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in details)
-
-    return [detail for detail in details if detail["type"] != "too_short" or not follows(detail)]
+    above = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    return [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in above]
 
 
 # -- problems ----------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def _take_out(data: Any, detail: ErrorDetails) -> None:
     """Remove the value an error points at; a whole table of the wrong type becomes an empty one."""
     path = [part for part in detail["loc"] if part != "[key]"]
     for part in path[:-1]:
-        if part not in data and not isinstance(data, list):
+        if isinstance(data, dict) and part not in data:
             return  # gone already: the name of the table was misshapen too
         data = data[part]
     if isinstance(data, list) and detail["type"] not in _TABLE_EXPECTED:
