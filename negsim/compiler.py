@@ -680,6 +680,7 @@ class _Compiler:
         rules = [CONSENT_RULES.index(rule) for channel in case.channel.values() for rule in channel.consent]
         self.fields |= {
             "agenda": agenda,
+            "agenda_bits": np.where(agenda >= 0, 1 << np.arange(longest), 0)[:, :, None].astype(np.int32),
             "agenda_side": side,
             "consent_rule": np.array(rules, dtype=np.int64),
             "demand_channel": np.array([self.channels.index(d.channel) for d in case.demand.values()], dtype=np.int64),
@@ -886,7 +887,8 @@ class _Compiler:
             "channel_packages": tuple(slices),
             "levels": ordered[1],
             "nodes": len(self.node),
-            "seats": tuple(_seat_rows(side, ordered[0]) for side in per_side),
+            "seats": _seat_rows(per_side[0] + per_side[1], ordered[0]),
+            "channel_sums": _sums([list(range(part.start, part.stop)) for part in slices], len(packages)),
             "reservation_means": _sums([[self.states.index(s) for s in members] for members in seats], len(self.states)),
             "reservation_sizes": np.array([float(len(members)) for members in seats])[:, None],
         }
@@ -1134,7 +1136,7 @@ class _Compiler:
                     rows_of.setdefault(move, []).append(number)
         signatures: dict[tuple[int, ...], int] = {(): 0}
         found = {move: signatures.setdefault(tuple(rows), len(signatures)) for move, rows in rows_of.items()}
-        agree = {name: 0 for name in self.channels}
+        agree = dict.fromkeys(self.channels, 0)
         for move, number in found.items():
             if move.kind == "agree":
                 if agree[move.channel] not in (0, number):
@@ -1216,18 +1218,10 @@ class _Compiler:
                             place = self.memory_slices[effect.memory].start + row
                             entry = amounts.enter(effect.formula, paths, magnitude)
                             table[number].append((place, entry, 0) if effect.how == "add" else (place, 0, entry))
-        longest = max((len(entries) for entries in table), default=0)
-        blank = (self.trash, 0, 0)
-        filled = [entries + [blank] * (longest - len(entries)) for entries in table]
-        cells = np.array(filled, dtype=np.int64).reshape(len(table), longest, 3)
+        self.fields["effects"] = _layers(table)
         self.slots["effect_adds"], self.slots["effect_scales"] = adds.slot(), scales.slot()
         starts = self._memory_starts()
         self._slot(starts, name="memory_start")
-        self.fields |= {
-            "memory_rows": np.ascontiguousarray(cells[:, :, 0].T),
-            "memory_adds": np.ascontiguousarray(cells[:, :, 1].T),
-            "memory_scales": np.ascontiguousarray(cells[:, :, 2].T),
-        }
 
     def _memory_starts(self) -> list[str]:
         starts = []
@@ -1501,6 +1495,24 @@ def _sums(groups: Sequence[Sequence[int]], zero: int) -> Sums:
     for column, group in enumerate(groups):
         members[: len(group), column] = group
     return Sums(members)
+
+
+def _layers(table: Sequence[Sequence[tuple[int, int, int]]]) -> tuple[tuple[Ints, Ints, Ints], ...]:
+    """Lay out the effects of every event so that within a layer no event changes a row twice."""
+    layers: list[list[list[tuple[int, int, int]]]] = []
+    for event, entries in enumerate(table):
+        seen: dict[int, int] = {}
+        for entry in entries:
+            depth = seen[entry[0]] = seen.get(entry[0], -1) + 1
+            while depth >= len(layers):
+                layers.append([[] for _ in table])
+            layers[depth][event].append(entry)
+    laid = []
+    for layer in layers:
+        count = np.array([len(entries) for entries in layer], dtype=np.int64)
+        flat = np.array([entry for entries in layer for entry in entries], dtype=np.int64).reshape(-1, 3).T
+        laid.append((np.cumsum(count) - count, count, np.ascontiguousarray(flat)))
+    return tuple(laid)
 
 
 def _rows(numbers: Sequence[int]) -> slice | Ints:

@@ -85,7 +85,7 @@ def add_up(rows: Array, sums: Sums) -> Array:
     """Add rows in the order of the table, never along the batch."""
     total = rows[sums.members[0]]
     for members in sums.members[1:]:
-        total = total + rows[members]
+        total += rows[members]
     return total
 
 
@@ -105,13 +105,17 @@ def evaluate_formula(program: Program, parameters: Parameters, quantities: dict[
 
 
 def clip(exponent: Array) -> Array:
-    """Keep an exponent where exp is finite."""
-    return np.minimum(np.maximum(exponent, -EXPONENT_LIMIT), EXPONENT_LIMIT)
+    """Keep an exponent where exp is finite. Changes the array it is given."""
+    np.maximum(exponent, -EXPONENT_LIMIT, out=exponent)
+    return np.minimum(exponent, EXPONENT_LIMIT, out=exponent)
 
 
 def logistic(x: Array) -> Array:
-    """Logistic function of a clipped argument."""
-    return 1.0 / (1.0 + np.exp(-clip(x)))
+    """Logistic function of a clipped argument. Overwrites the array it is given."""
+    np.negative(clip(x), out=x)
+    np.exp(x, out=x)
+    x += 1.0
+    return np.divide(1.0, x, out=x)
 
 
 # -- what the discrete state says -------------------------------------------------------------------------------------
@@ -286,51 +290,45 @@ def _utilities(world: World, parameters: Parameters, flags: dict[str, Any], q: d
     return rows
 
 
-def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any]) -> tuple[Array, Array]:
-    """Margins of both sides over every package."""
+def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any]) -> Array:
+    """Margins of side 1 over every package, then those of side 2."""
     worth = np.zeros((world.nodes, rows.shape[-1]))
     for nodes, parents, items in world.levels:
-        worth[nodes] = worth[parents] + rows[items]
+        np.add(worth[parents], rows[items], out=worth[nodes])
     reservation = q["seat_reservation"]
-    margins = []
-    for nodes, seats in world.seats:
-        margin = worth[nodes[0]] - reservation[seats[0]]
-        for more_nodes, more_seats in zip(nodes[1:], seats[1:], strict=True):
-            margin = np.minimum(margin, worth[more_nodes] - reservation[more_seats])
-        margins.append(margin)
-    return margins[0], margins[1]
+    nodes, seats = world.seats
+    margin = worth[nodes[0]]
+    margin -= reservation[seats[0]]
+    for more_nodes, more_seats in zip(nodes[1:], seats[1:], strict=True):
+        np.minimum(margin, worth[more_nodes] - reservation[more_seats], out=margin)
+    return margin
 
 
 def _packages(world: World, parameters: Parameters, state: State, flags: dict[str, Any], q: dict[str, Any]) -> None:
     """Acceptance, Nash products and surplus of every package."""
-    bits = np.zeros((world.channels, state.channel.shape[-1]), dtype=np.int32)
-    for position in range(world.agenda.shape[1]):
-        bits |= flags["available"][world.agenda[:, position]].astype(np.int32) << position
+    bits = (flags["available"][world.agenda] * world.agenda_bits).sum(axis=1, dtype=np.int32)
     enabled = (bits[world.package_channel] & world.package_members) == world.package_members
-    first, second = _margins(world, parameters, q["utilities"], q)
-    likes, gains = [], []
-    for margin in (first, second):
-        odds = np.exp(clip(margin))
-        likes.append(odds / (1.0 + odds))
-        gains.append(np.log(np.log1p(odds)))
+    packages = len(world.package_channel)
+    odds = np.exp(clip(_margins(world, parameters, q["utilities"], q)))
+    gains = np.log1p(odds)
+    np.log(gains, out=gains)
     weight = parameters["nash_weight"]
-    product = weight * gains[0] + (1.0 - weight) * gains[1]
-    q.update(package_enabled=enabled, accept=likes, log_product=product)
+    product = weight * gains[:packages]
+    product += (1.0 - weight) * gains[packages:]
+    q.update(package_enabled=enabled, odds=odds, log_product=product)
     if "surplus" in world.wants:
         q["surplus"] = _surplus(world, product, enabled)
 
 
 def _surplus(world: World, product: Array, enabled: Array) -> Array:
     """Mean Nash product over the enabled packages of each channel."""
-    value = np.exp(product) * enabled
-    surplus = np.zeros((world.channels, value.shape[-1]))
-    for channel, rows in enumerate(world.channel_packages):
-        total, count = value[rows.start], enabled[rows.start].astype(float)
-        for row in range(rows.start + 1, rows.stop):
-            total = total + value[row]
-            count = count + enabled[row]
-        surplus[channel] = total / np.maximum(count, 1.0)
-    return surplus
+    value = np.zeros((product.shape[0] + 1, product.shape[1]))
+    np.exp(product, out=value[:-1])
+    value[:-1] *= enabled
+    total = add_up(value, world.channel_sums)
+    count = np.zeros((enabled.shape[0] + 1, enabled.shape[1]), dtype=np.int16)
+    count[:-1] = enabled
+    return total / np.maximum(add_up(count, world.channel_sums), 1)
 
 
 # -- hazards ----------------------------------------------------------------------------------------------------------
@@ -427,8 +425,8 @@ def _approvals(world: World, parameters: Parameters, state: State, q: dict[str, 
     for program in world.approval_programs:
         odds = odds + narrow(evaluate_formula(program, parameters, q), columns)
     sure = ~world.uncertain[:, None]
-    yes = np.where(sure, 1.0, logistic(odds)) * ((waiting != 0) & ~stuck)
     no = np.where(sure, 0.0, logistic(-odds)) * (waiting != 0)
+    yes = np.where(sure, 1.0, logistic(odds)) * ((waiting != 0) & ~stuck)
     result[:, columns] = np.concatenate((yes, no))
     return result
 
@@ -446,7 +444,8 @@ def _agreements(
         columns: Columns = slice(None) if shared else found
         product = narrow(q["log_product"][rows], columns)
         enabled = narrow(q["package_enabled"][rows], columns)
-        likes = narrow(q["accept"][0][rows], columns) * narrow(q["accept"][1][rows], columns)
+        first, second = (narrow(q["odds"][start:][rows], columns) for start in (0, len(world.package_channel)))
+        likes = first / (1.0 + first) * (second / (1.0 + second))
         weight = np.exp(clip(narrow(parameters["eta"][channel], columns) * product)) * enabled
         total = weight[0]
         for row in weight[1:]:
@@ -590,16 +589,17 @@ def _finish(world: World, state: State, events: Ints, columns: Ints) -> None:
 
 def _remember(world: World, parameters: Parameters, state: State, events: Ints, columns: Ints) -> None:
     """Change the memories of those an event affects."""
-    adds, scales = parameters["effect_adds"], parameters["effect_scales"]
     shared = state.width < state.memory.shape[-1]
-    where: Any = slice(None) if shared else columns
-    for rows, add, scale in zip(world.memory_rows, world.memory_adds, world.memory_scales, strict=True):
-        row = rows[events]
-        if shared or adds.shape[-1] > 1 or scales.shape[-1] > 1:
-            factor = _per_column(scales, scale[events], where)
-            term = _per_column(adds, add[events], where)
-        else:
-            factor, term = scales[scale[events], 0], adds[add[events], 0]
+    for first, count, layer in world.effects:
+        counts = count[events]
+        total = int(counts.sum())
+        if not total:
+            continue
+        entries = np.repeat(first[events] - np.cumsum(counts) + counts, counts) + np.arange(total)
+        where: Any = slice(None) if shared else np.repeat(columns, counts)
+        row, add, scale = layer[:, entries]
+        factor = _per_column(parameters["effect_scales"], scale, where)
+        term = _per_column(parameters["effect_adds"], add, where)
         state.memory[row, where] = state.memory[row, where] * factor + term
 
 
@@ -781,10 +781,11 @@ def choose(outlook: Outlook, remaining: Floats, horizon: Floats) -> tuple[Ints, 
 
 
 def run_clocks(outlook: Outlook, remaining: Floats, elapsed: Floats) -> None:
-    """Let the clocks gather their hazards for some days. Changes `remaining`."""
+    """Let the clocks gather their hazards for some days. Changes `remaining`, and uses up the hazards."""
     dense = outlook.hazards.shape[0]
     left = remaining[:dense]
-    left -= outlook.hazards * elapsed
+    outlook.hazards *= elapsed
+    left -= outlook.hazards
     np.maximum(left, SMALLEST, out=left)
     for packages in outlook.packages:
         here = elapsed[packages.columns]

@@ -171,10 +171,9 @@ class World:
     approves: Flags
     rejects: Flags
     package_bits: Ints
-    memory_rows: Ints
-    """Shape (effects, events): rows of memory each event changes, in order."""
-    memory_adds: Ints
-    memory_scales: Ints
+    effects: tuple[tuple[Ints, Ints, Ints], ...]
+    """Layers of (first entry of each event, number of entries, entries (3, n): row of memory, what is added, what
+    multiplies); within a layer an event changes no row twice."""
     # -- concessions
     flow_concession: Ints
     flow_stock: Ints
@@ -187,6 +186,8 @@ class World:
     # -- channels
     agenda: Ints
     """Shape (channels, longest agenda): concessions; -1 beyond the agenda."""
+    agenda_bits: Ints
+    """Shape (channels, longest agenda, 1): the bit of each position, 0 beyond the agenda."""
     agenda_side: Ints
     consent_rule: Ints
     """Shape (2 channels,): 0 before signature, 1 after, 2 none."""
@@ -208,6 +209,7 @@ class World:
     package_channel: Ints
     package_members: Ints
     channel_packages: tuple[slice, ...]
+    channel_sums: Sums
     agree_signature: Ints
     log_rates: tuple[Program, ...]
     log_rate_rows: int
@@ -238,8 +240,8 @@ class World:
     utility_rows: int
     levels: tuple[tuple[slice, Ints, Ints], ...]
     nodes: int
-    seats: tuple[tuple[Ints, Ints], ...]
-    """For each side, rows (voters, packages) of nodes and of reservations."""
+    seats: tuple[Ints, Ints]
+    """Rows of nodes and of reservations, shape (voters, 2 packages): side 1 over every package, then side 2."""
     reservation_means: Sums
     reservation_sizes: Floats
     states: int

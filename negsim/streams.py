@@ -63,7 +63,9 @@ class Clocks:
         for move in range(len(names)):
             for block in range(len(self._blocks)):
                 self._draw(move, block)
-        self.remaining = self._chunks[0][:, 0, self._slot] if len(names) else np.zeros((0, len(runs)))
+        self.remaining = np.zeros((len(names), len(runs)))
+        if len(names):
+            np.take(self._chunks[0][:, 0, :], self._slot, axis=1, out=self.remaining)
 
     def _draw(self, move: int, block: int) -> None:
         """Draw the next rows of a stream (always for all 256 runs of its block)."""

@@ -1,7 +1,7 @@
 """Whom can one believe? Beta updating of trust by kept and broken promises, with forgetting."""
 
-from negsim.terms.term import Effect, LogRate, Memory, Term, Trust, amount, strength
 from negsim.parameters import Belief, Parameter
+from negsim.terms.term import Effect, LogRate, Memory, Term, Trust, amount, strength
 
 
 def trust(prior, prior_weight, kept, broken):  # type: ignore[no-untyped-def]
