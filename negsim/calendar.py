@@ -6,7 +6,7 @@ import datetime as dt
 
 import numpy as np
 
-from negsim.state import Floats, Ints
+from negsim.state import Array, Floats
 
 
 def tick_dates(start: dt.date, end: dt.date, tick: str) -> list[dt.date]:
@@ -25,6 +25,6 @@ def day_number(start: dt.date, date: dt.date | dt.datetime) -> float:
     return float((date - start).days)
 
 
-def moments(start: dt.date, days: Floats) -> Ints:
+def moments(start: dt.date, days: Floats) -> Array:
     """Turn days from the start into moments of numpy (to the second)."""
-    return np.datetime64(start, "s") + np.round(np.asarray(days) * 86400.0).astype("timedelta64[s]")  # type: ignore[no-any-return]
+    return np.datetime64(start, "s") + np.round(np.asarray(days) * 86400.0).astype("timedelta64[s]")

@@ -166,9 +166,7 @@ def _fetch(paths: Sequence[str], numbers: Mapping[str, float], values: Mapping[s
     return result
 
 
-def resolve_params(
-    scenario: Scenario, numbers: Mapping[str, float], params: Mapping[str, Any]
-) -> dict[str, Floats]:
+def resolve_params(scenario: Scenario, numbers: Mapping[str, float], params: Mapping[str, Any]) -> dict[str, Floats]:
     """Turn names of parameters and key paths into values of key paths (see :meth:`Compiled.resolve`)."""
     from difflib import get_close_matches
 
@@ -256,9 +254,7 @@ def list_events(scenario: Scenario) -> list[Event]:
         events.append(Event("act", act.actor, next(iter(act.hits)), "", name))
     for name, concession in scenario.concession.items():
         for kind in CONCESSION_MOVES[concession.kind]:
-            if (kind != "pledge" or concession.unilateral) and (
-                kind not in ("freeze", "lift") or concession.freezable
-            ):
+            if (kind != "pledge" or concession.unilateral) and (kind not in ("freeze", "lift") or concession.freezable):
                 events.append(Event(kind, concession.giver, scenario.recipient(name), "", name))
     return events + packages
 
@@ -414,7 +410,7 @@ class _Compiler:
             times.setdefault(float(moment), None)  # type: ignore[arg-type]
         end = day_number(case.start, case.end) + 1.0
         ordered = sorted(time for time in times if time < end)
-        months = []
+        months: list[int] = []
         for time in ordered:
             months.append(times[time].month - 1 if times[time] is not None else months[-1])
         self.ticks = np.array(ordered)
@@ -423,9 +419,7 @@ class _Compiler:
 
     # -- slots and programs --
 
-    def _slot(
-        self, paths: Sequence[str], formula: Callable[..., Any] | None = None, name: str | None = None
-    ) -> str:
+    def _slot(self, paths: Sequence[str], formula: Callable[..., Any] | None = None, name: str | None = None) -> str:
         return self._slot_of([tuple(paths)], formula, name)
 
     def _slot_of(
@@ -718,13 +712,15 @@ class _Compiler:
             "flow_concession": np.array(flows, dtype=np.int64),
             "flow_stock": np.array(stocks, dtype=np.int64),
             "while_rows": np.array(held, dtype=np.int64),
-            "while_channel": np.array([self.channels.index(str(named[row][1].while_open)) for row in held], dtype=np.int64),
+            "while_channel": np.array(
+                [self.channels.index(str(named[row][1].while_open)) for row in held], dtype=np.int64
+            ),
             "answers": answers,
             "breaks": breaks,
         }
 
     def _stock(self, name: str, concession: Any) -> int:
-        place = (concession.good, self.scenario.recipient(name))
+        place = (str(concession.good), self.scenario.recipient(name))
         return self.needs.index(place) if place in self.needs else -1
 
     def _goods(self) -> None:
@@ -889,7 +885,9 @@ class _Compiler:
             "nodes": len(self.node),
             "seats": _seat_rows(per_side[0] + per_side[1], ordered[0]),
             "channel_sums": _sums([list(range(part.start, part.stop)) for part in slices], len(packages)),
-            "reservation_means": _sums([[self.states.index(s) for s in members] for members in seats], len(self.states)),
+            "reservation_means": _sums(
+                [[self.states.index(s) for s in members] for members in seats], len(self.states)
+            ),
             "reservation_sizes": np.array([float(len(members)) for members in seats])[:, None],
         }
         self._slot([f"actor.{state}.reservation" for state in self.states], name="reservation")
@@ -993,16 +991,14 @@ class _Compiler:
             for item in channel.agenda
             for state in self.scenario.concession[item].worth
         ]
-        return [self.needs.index(place) for place in dict.fromkeys(wanted) if place in self.needs]  # type: ignore[arg-type]
+        return [self.needs.index(place) for place in dict.fromkeys(wanted) if place in self.needs]
 
     def _engagements(self) -> None:
         """Find what engages two states, and one state with any."""
         case = self.scenario
         zero = len(self.channels) + len(self.concessions)
         sits = [[{case.principal(m) for m in side} for side in channel.sides] for channel in case.channel.values()]
-        alone = [
-            [row for row, (one, two) in enumerate(sits) if state in one or state in two] for state in self.states
-        ]
+        alone = [[row for row, (one, two) in enumerate(sits) if state in one or state in two] for state in self.states]
         wanted: dict[tuple[str, str], int] = {}
         groups: list[list[int]] = []
         engaged_of: list[int] = []
@@ -1017,7 +1013,9 @@ class _Compiler:
             groups.append(rows)
         engaged = []
         for ally, toward in wanted:
-            rows = [row for row, (a, b) in enumerate(sits) if (ally in a and toward in b) or (toward in a and ally in b)]
+            rows = [
+                row for row, (a, b) in enumerate(sits) if (ally in a and toward in b) or (toward in a and ally in b)
+            ]
             for row, (name, given) in enumerate(case.concession.items(), start=len(self.channels)):
                 if {case.principal(given.giver), case.recipient(name)} == {ally, toward}:
                     rows.append(row)
@@ -1173,7 +1171,10 @@ class _Compiler:
                 item = agenda[position] if position < len(agenda) else None
                 cells.append(
                     [
-                        (f"actor.{move.actor}.groups.{group}.weight", f"actor.{move.actor}.groups.{group}.values.{item}")
+                        (
+                            f"actor.{move.actor}.groups.{group}.weight",
+                            f"actor.{move.actor}.groups.{group}.values.{item}",
+                        )
                         for group, data in case.actor[move.actor].groups.items()
                         if item in data.values
                     ]

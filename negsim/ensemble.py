@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -410,7 +411,7 @@ def split_runs(ensemble: Ensemble) -> list[History]:
     drawn = event < ensemble.compiled.world.moves
     run, event, day = run[drawn], event[drawn].astype(np.int64), day[drawn]
     edges = np.searchsorted(run, np.arange(ensemble.runs + 1))
-    return [History(day[a:b], event[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [History(day[a:b], event[a:b]) for a, b in pairwise(edges)]
 
 
 def _moves_discrete(path: str) -> bool:

@@ -152,7 +152,8 @@ def _find_by_parts(moves: Sequence[Event], parts: Mapping[str, str]) -> int:
     given = ":".join(parts.get(part, "") for part in PARTS)
     if found and parts:
         some = ", ".join(moves[number].name for number in found[:4])
-        raise _Misread(given, f"parts that name one move; these name {len(found)} ({some}{', ...' if len(found) > 4 else ''})")
+        more = ", ..." if len(found) > 4 else ""
+        raise _Misread(given, f"parts that name one move; these name {len(found)} ({some}{more})")
     raise _Misread(given, "a move of the scenario", find_nearest(given, [move.name for move in moves]))
 
 

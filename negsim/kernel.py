@@ -83,7 +83,7 @@ class Outlook:
 
 def add_up(rows: Array, sums: Sums) -> Array:
     """Add rows in the order of the table, never along the batch."""
-    total = rows[sums.members[0]]
+    total: Array = rows[sums.members[0]]
     for members in sums.members[1:]:
         total += rows[members]
     return total
@@ -169,7 +169,7 @@ def _possible(world: World, state: State, flags: dict[str, Any], blocked: Array)
     certain = np.zeros((1, state.channel.shape[-1]), dtype=np.int8)
     codes = np.concatenate((channel, concession, demand, certain)).astype(np.uint32)
     bits = np.left_shift(np.uint32(1), codes)
-    return (bits[world.entity] & world.allowed) != 0
+    return np.asarray((bits[world.entity] & world.allowed) != 0)
 
 
 # -- quantities -------------------------------------------------------------------------------------------------------
@@ -282,9 +282,7 @@ def _utilities(world: World, parameters: Parameters, flags: dict[str, Any], q: d
     for program in world.giver_programs:
         own += evaluate_formula(program, parameters, q)
     givers = len(world.giver_exponent)
-    rows[benefits : benefits + givers] = (
-        own[world.giver_concession] - parameters["cost"] * price[world.giver_exponent]
-    )
+    rows[benefits : benefits + givers] = own[world.giver_concession] - parameters["cost"] * price[world.giver_exponent]
     if world.mean_sizes.size:
         rows[benefits + givers : -1] = add_up(rows, world.means) / world.mean_sizes
     return rows
@@ -293,8 +291,8 @@ def _utilities(world: World, parameters: Parameters, flags: dict[str, Any], q: d
 def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any]) -> Array:
     """Margins of side 1 over every package, then those of side 2."""
     worth = np.zeros((world.nodes, rows.shape[-1]))
-    for nodes, parents, items in world.levels:
-        np.add(worth[parents], rows[items], out=worth[nodes])
+    for level, parents, items in world.levels:
+        np.add(worth[parents], rows[items], out=worth[level])
     reservation = q["seat_reservation"]
     nodes, seats = world.seats
     margin = worth[nodes[0]]
@@ -418,7 +416,8 @@ def _approvals(world: World, parameters: Parameters, state: State, q: dict[str, 
         item = world.agenda[sides // 2, position]
         here = ((waiting >> position) & 1) != 0
         value += here * narrow(parameters["values"][position], columns)
-        owed = before[:, None] | ((world.agenda_side[sides // 2, position] == sides % 2)[:, None] & (stage[item] == SIGNED))
+        own = world.agenda_side[sides // 2, position] == sides % 2
+        owed = before[:, None] | (own[:, None] & (stage[item] == SIGNED))
         stuck |= here & frozen[item] & owed
     threshold = driven(world, parameters, state, "threshold")
     odds = value - narrow(threshold[world.approve_state], columns)
@@ -454,9 +453,7 @@ def _agreements(
         rate = narrow(parameters["agree_rate"][channel], columns) * narrow(
             factors[world.agree_signature[channel]], columns
         )
-        yield Packages(
-            slice(world.dense + rows.start, world.dense + rows.stop), columns, share * likes * rate
-        )
+        yield Packages(slice(world.dense + rows.start, world.dense + rows.stop), columns, share * likes * rate)
 
 
 # -- time passes ------------------------------------------------------------------------------------------------------
@@ -837,7 +834,7 @@ def _shared_hazard(outlook: Outlook, move: int) -> Floats:
     width = outlook.hazards.shape[-1]
     for packages in outlook.packages:
         if packages.rows.start <= move < packages.rows.stop:
-            return packages.hazards[move - packages.rows.start]
+            return np.asarray(packages.hazards[move - packages.rows.start])
     rows = np.arange(outlook.hazards.shape[0]) if outlook.rows is None else outlook.rows
     place = np.flatnonzero(rows == move)
     return outlook.hazards[place[0]] if len(place) else np.zeros(width)

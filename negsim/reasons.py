@@ -24,9 +24,7 @@ from negsim.vocabulary import (
 )
 
 
-def explain_impossible(
-    compiled: Compiled, state: State, outlook: Outlook, move: int, column: int, day: float
-) -> str:
+def explain_impossible(compiled: Compiled, state: State, outlook: Outlook, move: int, column: int, day: float) -> str:
     """Say in one line which move is impossible, when, and why.
 
     Parameters
@@ -68,9 +66,7 @@ def _demand_reasons(compiled: Compiled, state: State, event: Event, column: int)
         yield f"channel {demand.channel} is {CHANNEL_STAGES[channel]} and must be open or in session"
 
 
-def _channel_reasons(
-    compiled: Compiled, state: State, outlook: Outlook, event: Event, column: int
-) -> Iterator[str]:
+def _channel_reasons(compiled: Compiled, state: State, outlook: Outlook, event: Event, column: int) -> Iterator[str]:
     row = compiled.labels.channels.index(event.channel)
     stage = int(state.channel[row, column])
     allowed = CHANNEL_MOVE_STAGES[event.kind]
@@ -113,9 +109,7 @@ def _consent_reasons(compiled: Compiled, state: State, event: Event, row: int, c
         yield "an item that waits is frozen"
 
 
-def _concession_reasons(
-    compiled: Compiled, state: State, outlook: Outlook, event: Event, column: int
-) -> Iterator[str]:
+def _concession_reasons(compiled: Compiled, state: State, outlook: Outlook, event: Event, column: int) -> Iterator[str]:
     row = compiled.labels.concessions.index(event.subject)
     stage = int(state.stage[row, column])
     allowed = CONCESSION_MOVE_STAGES[event.kind]

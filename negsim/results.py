@@ -278,9 +278,7 @@ def gather(
     return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance)
 
 
-def describe_origin(
-    scenario: Scenario, seed: int, params: Mapping[str, Any], record: Iterable[str]
-) -> dict[str, Any]:
+def describe_origin(scenario: Scenario, seed: int, params: Mapping[str, Any], record: Iterable[str]) -> dict[str, Any]:
     """Say where a result comes from."""
     import negsim.version as version
 
@@ -448,7 +446,7 @@ def _read(folder: Path, name: str) -> str:
         raise ResultError(f"{folder / name}: {error.strerror or error}; is {folder} a saved result?") from error
 
 
-def _load_events(compiled: Compiled, file: Path) -> tuple[Ints, Ints, Floats]:
+def _load_events(compiled: Compiled, file: Path) -> tuple[Array, Array, Floats]:
     import pandas as pd
 
     table = pd.read_parquet(file)
@@ -457,5 +455,5 @@ def _load_events(compiled: Compiled, file: Path) -> tuple[Ints, Ints, Floats]:
         for number, label in enumerate(compiled.labels.events)
     }
     keys = table[list(GROUP_COLUMNS)].astype(str).itertuples(index=False, name=None)
-    event = np.array([numbers[key] for key in keys], dtype=np.int16)
+    event: Array = np.array([numbers[key] for key in keys], dtype=np.int16)
     return table["run"].to_numpy(dtype=np.int32), event, table["day"].to_numpy(dtype=float)

@@ -111,7 +111,7 @@ class Sums:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to sum."""
-        return self.members.shape[1] == 0
+        return bool(self.members.shape[1] == 0)
 
 
 @dataclass(frozen=True)
