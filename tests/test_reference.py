@@ -501,6 +501,27 @@ def test_a_flow_nearly_shipped_ships_only_the_rest() -> None:
     assert state.stock["food", "B"] == pytest.approx(stock * left + 4 / 60 / rate * (1 - left))
 
 
+def test_each_stock_fills_with_its_own_good_for_its_own_state() -> None:
+    items = {
+        "rice": Concession(giver="A", kind="flow", worth={"B": 1.0}, good="food", quantity=9.0),
+        "maize": Concession(giver="A", kind="flow", worth={"B": 1.0, "C": 1.0}, recipient="C", good="food"),
+        "oil": Concession(giver="A", kind="flow", worth={"B": 1.0}, good="fuel", quantity=50.0),
+        "loan": Concession(giver="A", kind="flow", worth={"B": 1.0}),
+    }
+    scenario = pair(
+        actor={"A": Actor(), "B": Actor(), "C": Actor()},
+        good={"food": Good(need={"B": Need(), "C": Need()}), "fuel": Good(need={"C": Need()})},
+        concession=items,
+        channel={"talks": talks(agenda=("rice",))},
+        initial=Initial(concessions=dict.fromkeys(items, "in_force")),
+    )
+    world, state = began(scenario)
+    world.advance(state, 45.0)
+    assert state.time == 45.0
+    one = (1 - 0.5**0.25) / (math.log(2) / 180) / 90  # what is left of half of one unit
+    assert state.stock == pytest.approx({("food", "B"): 9 * one, ("food", "C"): one, ("fuel", "C"): 0.0})
+
+
 def test_supply_from_elsewhere_is_scaled_by_its_driver() -> None:
     donors = Driver(target="good.food.need.B.supply", dates=(dt.date(1998, 1, 1),), values=(2.0,))
     world, state = began(pair(driver={"donors": donors}), good__food__need__B__supply=YEAR)
@@ -558,6 +579,15 @@ def test_need_is_season_times_shortfall_less_stock() -> None:
     assert stronger.need(state, "food", "B") == pytest.approx(2.25 / math.e)
     state.tick = 1  # February
     assert world.need(state, "food", "B") == pytest.approx(1 / math.e)
+
+
+def test_only_who_lacks_the_good_values_it_by_need() -> None:
+    food = Concession(giver="A", kind="flow", worth={"B": 2.0, "C": 3.0}, good="food")
+    actor = {"A": Actor(), "B": Actor(), "C": Actor()}
+    scenario = pair(actor=actor, concession={"food": food}, channel={"talks": talks(agenda=("food",))})
+    world, state = began(scenario, good__food__need__B__shortfall=0.25)
+    assert world.item_value(state, "B", "food", 1.0) == pytest.approx(0.5 * 2 * 0.25)
+    assert world.item_value(state, "C", "food", 1.0) == pytest.approx(0.5 * 3)
 
 
 def three_states(**changes: Any) -> Scenario:
@@ -634,8 +664,8 @@ def test_sides_aggregate_by_leader_mean_or_least_willing() -> None:
 def test_power_and_bias_weigh_the_nash_product() -> None:
     world, _ = began(pair(channel={"talks": talks(bias=0.5)}), actor__A__power=3.0)
     assert world.side_one_weight("talks") == pytest.approx(logistic(math.log(3) + 0.5))
-    plain, _ = began(pair(), actor__A__power=3.0)
-    assert plain.side_one_weight("talks") == pytest.approx(0.75)
+    plain, _ = began(pair(), actor__A__power=6.0, actor__B__power=2.0)
+    assert plain.side_one_weight("talks") == pytest.approx(0.75)  # 6/(6 + 2)
 
 
 def surplus(margin: float) -> float:
@@ -1020,6 +1050,11 @@ def test_the_likelihood_of_a_plan_and_a_cancellation() -> None:
     assert total == pytest.approx(sum(each) - integral)
     shorter = log_likelihood(scenario, history, until=120.0)
     assert shorter[0] == pytest.approx(math.log(3 / YEAR) - (3 * 100 + 2 * 20) / YEAR)
+
+
+def test_a_move_at_the_end_of_the_window_is_outside_it() -> None:
+    history = [(100.0, "plan:A:talks:"), (150.0, "cancel:B:talks:")]
+    assert len(log_likelihood(two_state_channel(), history, until=150.0)[1]) == 1
 
 
 def test_an_impossible_move_changes_nothing() -> None:
