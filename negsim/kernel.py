@@ -37,6 +37,8 @@ PROMISED_BITS = (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
 ANSWERING_BITS = (1 << PROMISED) | (1 << IN_FORCE)
 FACTORS = ("shortfall", "supply")
 """Numbers that drivers multiply; they add to the others."""
+LOWEST = -1e300
+"""Below any logarithm of a Nash product, and yet a number."""
 SMALLEST = 1e-300
 """What a clock keeps at least: a wait of nothing, whatever the hazard."""
 WHOLE = 1 - 1e-9
@@ -445,7 +447,9 @@ def _agreements(
         enabled = narrow(q["package_enabled"][rows], columns)
         first, second = (narrow(q["odds"][start:][rows], columns) for start in (0, len(world.package_channel)))
         likes = first / (1.0 + first) * (second / (1.0 + second))
-        weight = np.exp(clip(narrow(parameters["eta"][channel], columns) * product)) * enabled
+        # The largest is taken out of all powers alike, so that none of them can overflow or vanish.
+        top = np.where(enabled, product, LOWEST).max(axis=0)
+        weight = np.exp(np.minimum(narrow(parameters["eta"][channel], columns) * (product - top), 0.0)) * enabled
         total = weight[0]
         for row in weight[1:]:
             total = total + row
