@@ -7,11 +7,14 @@ accounts of :func:`replay`, a progress bar, an agent-based front end.
 from __future__ import annotations
 
 import datetime as dt
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from multiprocessing import current_process
 from typing import Any, Protocol
+from uuid import uuid4
 
 import numpy as np
 
@@ -31,7 +34,7 @@ from negsim.kernel import (
     total_hazard,
 )
 from negsim.reasons import explain_impossible
-from negsim.results import Ensemble, Recorder, gather
+from negsim.results import Block, Ensemble, Recorder, gather
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.state import Floats, Ints, Parameters, State, World
@@ -44,15 +47,21 @@ REPLAY_WIDTH = 1024
 TICK, NOTHING = -1, -2
 """What a chooser may name besides a move: the tick comes first; time passes and nothing happens."""
 MOST_EVENTS = 20_000
-"""Events in one history before it is called explosive."""
+"""Moves in one history before it is called explosive."""
 
 
+TOLD_EVERY = 8
+"""Iterations between two reports of progress."""
 MOST_PROBLEMS = 20
 """Impossible moves of a replay that are explained."""
 
 
+Progress = Callable[[int, int], None]
+"""Told how many runs are done, and how many there are."""
+
+
 class Explosive(Exception):
-    """A history ran away: more moves than anyone could believe in."""
+    """A history ran away: more moves than anyone could believe in. The message says which run and when."""
 
 
 # -- the loop ---------------------------------------------------------------------------------------------------------
@@ -122,6 +131,7 @@ def moments(
         Run numbers of the columns.
     """
     runs = np.arange(state.width) if runs is None else runs
+    made = np.zeros(len(runs), dtype=np.int64)
     while len(runs):
         outlook = evaluate(world, parameters, state)
         horizon = world.tick_times[state.tick + 1] - state.time
@@ -137,13 +147,25 @@ def moments(
             happened = apply(world, parameters, state, events[fired], fired)
             ticked = np.flatnonzero(going & (events == TICK))
             happened += pass_tick(world, parameters, state, ticked)
+            made[fired] += 1
+            _stop_explosion(made, runs, state)
             yield Moment(runs, state, events, fired, ticked, happened)
         if np.count_nonzero(going) <= 0.75 * len(runs):
             if leave is not None:
                 leave(runs, state, np.flatnonzero(~going))
             kept = np.flatnonzero(going)
-            runs, state, parameters = runs[kept], state.select(kept), parameters.select(kept)
+            runs, made, state, parameters = runs[kept], made[kept], state.select(kept), parameters.select(kept)
             chooser.select(kept)
+
+
+def _stop_explosion(made: Ints, runs: Ints, state: State) -> None:
+    """Refuse to go on with a history of more moves than anyone could believe in."""
+    if made.max(initial=0) > MOST_EVENTS:
+        column = int(made.argmax())
+        raise Explosive(
+            f"run {runs[column]} made more than {MOST_EVENTS} moves in {state.time[column]:.0f} days: the parameters "
+            f"are explosive; look at terms that feed on themselves (heat, alarm) and at large rates"
+        )
 
 
 class Drawn:
@@ -180,6 +202,8 @@ class Work:
     params: Mapping[str, Any]
     record: tuple[str, ...]
     clock_names: tuple[str, ...] | None = None
+    key: str = field(default_factory=lambda: uuid4().hex)
+    """Tells one piece of work from another without comparing what it holds."""
 
 
 def simulate(
@@ -190,7 +214,7 @@ def simulate(
     until: dt.date | None = None,
     workers: int = 1,
     record: Iterable[str] = ("events",),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     executor: Executor | None = None,
     width: int = COMPUTE_WIDTH,
 ) -> Ensemble:
@@ -239,11 +263,11 @@ def simulate(
     wanted = tuple(dict.fromkeys(record))
     work = Work(scenario, seed, _end(compiled, until), values, wanted)
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
-    parts = []
-    for part in _run_blocks(work, compiled, bounds, workers, executor):
+    parts: list[Block] = []
+    for part in _run_blocks(work, compiled, bounds, workers, executor, progress):
         parts.append(part)
         if progress is not None:
-            progress(min(runs, sum(done.runs for done in parts)), runs)
+            progress(bounds[len(parts) - 1][1], runs)
     return gather(compiled, parts, runs, seed, work.until, params or {}, wanted)
 
 
@@ -268,48 +292,68 @@ def _end(compiled: Compiled, until: dt.date | None) -> float:
 
 
 def _run_blocks(
-    work: Work, compiled: Compiled, bounds: Sequence[tuple[int, int]], workers: int, executor: Executor | None
-) -> Iterator[Any]:
+    work: Work,
+    compiled: Compiled,
+    bounds: Sequence[tuple[int, int]],
+    workers: int,
+    executor: Executor | None,
+    progress: Progress | None,
+) -> Iterator[Block]:
     """Run every block, in order."""
     if executor is not None:
         yield from executor.map(_run_alone, [work] * len(bounds), bounds)
     elif workers == 1 or len(bounds) == 1:
         for start, stop in bounds:
-            yield run_block(work, compiled, np.arange(start, stop))
+            yield run_block(work, compiled, np.arange(start, stop), _within(progress, start, stop, bounds[-1][1]))
     else:
-        with ProcessPoolExecutor(min(workers, len(bounds)), initializer=_prepare, initargs=(work,)) as pool:
+        pool = ProcessPoolExecutor(min(workers, len(bounds)), initializer=_prepare, initargs=(work,))
+        try:
             yield from pool.map(_run_prepared, bounds)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _within(progress: Progress | None, start: int, stop: int, runs: int) -> Callable[[float], None] | None:
+    """Turn the progress of the whole into that of one block, told as a share."""
+    if progress is None:
+        return None
+    return lambda share: progress(start + int(share * (stop - start)), runs)
 
 
 _PREPARED: list[tuple[Work, Compiled]] = []
 
 
 def _prepare(work: Work) -> None:
-    """Compile once in each worker process."""
+    """Compile once in each worker process; leave it to the parent to answer an interrupt."""
+    if current_process().name != "MainProcess":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     _PREPARED[:] = [(work, compile_scenario(work.scenario, load_terms(work.scenario)))]
 
 
-def _run_prepared(bounds: tuple[int, int]) -> Any:
+def _run_prepared(bounds: tuple[int, int]) -> Block:
     return run_block(*_PREPARED[0], np.arange(*bounds))
 
 
-def _run_alone(work: Work, bounds: tuple[int, int]) -> Any:
+def _run_alone(work: Work, bounds: tuple[int, int]) -> Block:
     """Run one block in a process that has not been prepared for it."""
-    if not _PREPARED or _PREPARED[0][0] != work:
+    if not _PREPARED or _PREPARED[0][0].key != work.key:
         _prepare(work)
     return _run_prepared(bounds)
 
 
-def run_block(work: Work, compiled: Compiled, runs: Ints) -> Any:
-    """Simulate some runs side by side and hand back what was recorded."""
+def run_block(work: Work, compiled: Compiled, runs: Ints, told: Callable[[float], None] | None = None) -> Block:
+    """Simulate some runs side by side and hand back what was recorded; `told` hears how far it has come."""
     world = compiled.world
     values = {path: value if len(value) == 1 else value[runs] for path, value in work.params.items()}
     parameters = compiled.bind(values)
     state = compiled.start(parameters, len(runs))
     names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
     recorder = Recorder(compiled, runs, work.record, state, work.until)
-    for moment in moments(world, parameters, state, Drawn(Clocks(work.seed, names, runs)), work.until, runs=runs):
+    chooser = Drawn(Clocks(work.seed, names, runs))
+    for number, moment in enumerate(moments(world, parameters, state, chooser, work.until, runs=runs)):
         recorder.note(moment)
+        if told is not None and number % TOLD_EVERY == 0:
+            told(float(moment.state.time.min()) / work.until)
     return recorder.finish()
 
 
