@@ -804,12 +804,14 @@ class _Compiler:
             self._program(term, formula, rows, None) for term, formula in self._places("cost_exponent")
         )
         self._slot([f"concession.{item}.cost" for _, item in givers], name="cost")
+        self._slot([f"concession.{name}.care" for name in case.concession], name="care")
         about = [
             _Row(actor=case.principal(given.giver), counterpart=case.recipient(name), concession=name)
             for name, given in case.concession.items()
         ]
         self.fields |= {
             "exponent_rows": len(exponents),
+            "care_need": np.array([self._need_row(name) for name in case.concession], dtype=np.int64),
             "giver_exponent": np.array(exponent_of, dtype=np.int64),
             "giver_concession": np.array([self.concessions.index(item) for _, item in givers], dtype=np.int64),
             "giver_programs": tuple(
@@ -817,6 +819,11 @@ class _Compiler:
             ),
         }
         self._returns()
+
+    def _need_row(self, name: str) -> int:
+        """Row of the recipient's need for what a concession brings; the row of ones if there is none."""
+        place = (str(self.scenario.concession[name].good), self.scenario.recipient(name))
+        return self.needs.index(place) if place in self.needs else len(self.needs)
 
     def _returns(self) -> None:
         """What a concession answers: rows of (answering concession, item answered, pair)."""

@@ -277,10 +277,10 @@ def _utilities(world: World, parameters: Parameters, flags: dict[str, Any], q: d
     for program in world.exponents:
         exponent += evaluate_formula(program, parameters, q)
     price = np.exp(clip(exponent))
-    own = np.zeros((world.concessions, width))
+    own = parameters["care"] * q["need"][world.care_need] + np.zeros(width)
     if world.return_item.size:
         answer = trust[world.return_pair] * parameters["return_worth"] * flags["standing"][world.return_item]
-        own[world.return_concession] = add_up(_with_zero(answer), world.returns)
+        own[world.return_concession] += add_up(_with_zero(answer), world.returns)
     for program in world.giver_programs:
         own += evaluate_formula(program, parameters, q)
     givers = len(world.giver_exponent)

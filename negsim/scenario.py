@@ -113,6 +113,8 @@ class Concession(Table):
     """What it is worth to each state that benefits, in utility."""
     cost: Number = 0.0
     """What it costs the giver, in utility."""
+    care: NonNegative = 0.0
+    """What relieving the recipient's need is worth to the giver itself, in utility (times that need)."""
     good: Name | None = None
     """The good that a flow brings."""
     quantity: Positive = 1.0

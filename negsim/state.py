@@ -231,6 +231,7 @@ class World:
     giver_exponent: Ints
     giver_concession: Ints
     giver_programs: tuple[Program, ...]
+    care_need: Ints
     return_concession: Ints
     return_item: Ints
     return_pair: Ints

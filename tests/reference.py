@@ -820,7 +820,8 @@ class World:
         pressure = audience * exposure * state.resentment[i, j] - self.easing(state, i, j)
         shift = self.regard(i, j).get("shift", 0.0) * concession["irreversibility"]
         fear = self.number("commitment", "theta") * (1.0 - self.trust(state, i, j)) * shift
-        return float(-concession["cost"] * exponential(pressure) + self.returned(state, i, k) - fear)
+        kindness = concession["care"] * self.need_for(state, k, j)
+        return float(-concession["cost"] * exponential(pressure) + kindness + self.returned(state, i, k) - fear)
 
     def reservation(self, state: State, i: str) -> float:
         """Reservation of a state, with its drivers."""

@@ -218,6 +218,7 @@ def concessions(
             recipient=recipient,
             worth=worth,
             cost=draw(decimals(-0.5, 2)),
+            care=draw(st.sampled_from([0.0, 0.0, 0.7, 2.5])),
             good=draw(st.sampled_from((None, *good))),
             quantity=draw(decimals(1, 30)),
             lead_time_days=draw(st.one_of(st.just(0.0), decimals(0, 60))),
