@@ -46,6 +46,8 @@ REPLAY_WIDTH = 1024
 """Columns replayed side by side."""
 TICK, NOTHING = -1, -2
 """What a chooser may name besides a move: the tick comes first; time passes and nothing happens."""
+KEPT_SHARE = 0.9
+"""When fewer columns than this share still go on, the others are dropped from the arrays."""
 MOST_EVENTS = 20_000
 """Moves in one history before it is called explosive."""
 
@@ -150,7 +152,7 @@ def moments(
             made[fired] += 1
             _stop_explosion(made, runs, state)
             yield Moment(runs, state, events, fired, ticked, happened)
-        if np.count_nonzero(going) <= 0.75 * len(runs):
+        if np.count_nonzero(going) <= KEPT_SHARE * len(runs):
             if leave is not None:
                 leave(runs, state, np.flatnonzero(~going))
             kept = np.flatnonzero(going)

@@ -488,16 +488,14 @@ def advance(world: World, parameters: Parameters, state: State, overdue: Flags, 
 def _ship(world: World, parameters: Parameters, state: State, elapsed: Floats, shrink: Array) -> None:
     """Move what is under way: shares shipped and stocks."""
     inflow = driven(world, parameters, state, "supply") + np.zeros(state.memory.shape[-1])
-    for flow, concession in enumerate(world.flow_concession):
-        moving = state.stage[concession] == IN_FORCE
-        if not moving.any():
-            continue
-        duration = parameters["duration"][flow]
-        shipping = np.minimum(elapsed, (1.0 - state.shipped[flow]) * duration) * moving
-        share = shipping / duration
-        state.shipped[flow] += share
-        if world.flow_stock[flow] >= 0:
-            inflow[world.flow_stock[flow]] += parameters["quantity"][flow] * share / np.maximum(elapsed, 1e-300)
+    moving = state.stage[world.flow_concession] == IN_FORCE
+    if moving.any():
+        share = np.minimum(elapsed / parameters["duration"], 1.0 - state.shipped)
+        share *= moving
+        state.shipped += share
+        pace = share / np.maximum(elapsed, SMALLEST)
+        for flow in np.flatnonzero(world.flow_stock >= 0):
+            inflow[world.flow_stock[flow]] += parameters["quantity"][flow] * pace[flow]
     rows = world.stocks
     state.memory[rows] += inflow / parameters["decay"][world.decay_of[rows]] * (1.0 - shrink[rows])
 
@@ -538,14 +536,14 @@ def pass_tick(world: World, parameters: Parameters, state: State, columns: Ints)
     """Pass a tick in some columns: timers run out, the calendar moves on. Changes the state."""
     state.time[columns] = world.tick_times[state.tick[columns] + 1]
     happened = []
-    for flow, concession in enumerate(world.flow_concession):
-        done = (state.stage[concession, columns] == IN_FORCE) & (state.shipped[flow, columns] >= WHOLE)
-        if done.any():
-            where = columns[done]
-            events = np.full(len(where), world.moves + int(concession))
-            _move_stages(world, state, events, where)
-            _remember(world, parameters, state, events, where)
-            happened.append((events, where))
+    flowing = state.stage[world.flow_concession] == IN_FORCE
+    done = flowing[:, columns] & (state.shipped[:, columns] >= WHOLE)
+    for flow in np.flatnonzero(done.any(axis=1)):
+        where = columns[done[flow]]
+        events = np.full(len(where), world.moves + world.flow_concession[flow])
+        _move_stages(world, state, events, where)
+        _remember(world, parameters, state, events, where)
+        happened.append((events, where))
     state.tick[columns] += 1
     return happened
 
@@ -627,12 +625,10 @@ def _move_channels(world: World, state: State, events: Ints, columns: Ints) -> N
             act(world, state, events[chosen], columns[chosen])
 
 
-def _items(world: World, channels: Ints, bits: Ints) -> Iterator[tuple[int, Flags, Ints]]:
-    """Go through agendas by position: which of the columns have the item in their set, and which item."""
-    for position in range(world.agenda.shape[1]):
-        here = ((bits >> position) & 1) != 0
-        if here.any():
-            yield position, here, world.agenda[channels[here], position]
+def _items(world: World, channels: Ints, bits: Ints) -> tuple[Ints, Ints, Ints]:
+    """List the items of sets: their positions on the agenda, which set each is of, and their rows."""
+    position, which = np.nonzero((bits >> np.arange(world.agenda.shape[1])[:, None]) & 1)
+    return position, which, world.agenda[channels[which], position]
 
 
 def _set_stage(state: State, rows: Ints, columns: Ints, stage: Any) -> None:
@@ -647,8 +643,8 @@ def _send_back(state: State, rows: Ints, columns: Ints) -> None:
 
 def _drop_tables(world: World, state: State, events: Ints, columns: Ints) -> None:
     channels = world.event_channel[events]
-    for _, here, items in _items(world, channels, state.table[channels, columns]):
-        _send_back(state, items, columns[here])
+    _, which, items = _items(world, channels, state.table[channels, columns])
+    _send_back(state, items, columns[which])
     state.table[channels, columns] = 0
     state.consent[2 * channels, columns] = False
     state.consent[2 * channels + 1, columns] = False
@@ -656,8 +652,8 @@ def _drop_tables(world: World, state: State, events: Ints, columns: Ints) -> Non
 
 def _table_packages(world: World, state: State, events: Ints, columns: Ints) -> None:
     channels, bits = world.event_channel[events], world.package_bits[events]
-    for _, here, items in _items(world, channels, bits):
-        _set_stage(state, items, columns[here], TABLED)
+    _, which, items = _items(world, channels, bits)
+    _set_stage(state, items, columns[which], TABLED)
     state.table[channels, columns] = bits
     for side in (0, 1):
         consents = world.consent_rule[2 * channels + side] != BEFORE_SIGNATURE
@@ -670,9 +666,9 @@ def _sign_if_settled(world: World, state: State, channels: Ints, columns: Ints) 
     settled = state.consent[2 * channels, columns] & state.consent[2 * channels + 1, columns]
     channels, columns = channels[settled], columns[settled]
     bits = state.table[channels, columns]
-    for position, here, items in _items(world, channels, bits):
-        giver = 2 * channels[here] + world.agenda_side[channels[here], position]
-        _set_stage(state, items, columns[here], np.where(world.consent_rule[giver] == AFTER, SIGNED, PROMISED))
+    position, which, items = _items(world, channels, bits)
+    giver = 2 * channels[which] + world.agenda_side[channels[which], position]
+    _set_stage(state, items, columns[which], np.where(world.consent_rule[giver] == AFTER, SIGNED, PROMISED))
     for side in (0, 1):
         rows = 2 * channels + side
         after = world.consent_rule[rows] == AFTER
@@ -689,11 +685,10 @@ def _approve(world: World, state: State, events: Ints, columns: Ints) -> None:
     state.consent[rows[before], columns[before]] = True
     _sign_if_settled(world, state, channels[before], columns[before])
     channels, rows, columns = channels[~before], rows[~before], columns[~before]
-    for position, here, items in _items(world, channels, state.awaiting[rows, columns]):
-        where = columns[here]
-        own = world.agenda_side[channels[here], position] == rows[here] % 2
-        owed = own & (state.stage[items, where] == SIGNED)
-        _set_stage(state, items[owed], where[owed], PROMISED)
+    position, which, items = _items(world, channels, state.awaiting[rows, columns])
+    where = columns[which]
+    owed = (world.agenda_side[channels[which], position] == rows[which] % 2) & (state.stage[items, where] == SIGNED)
+    _set_stage(state, items[owed], where[owed], PROMISED)
     state.awaiting[rows, columns] = 0
 
 
@@ -703,11 +698,11 @@ def _reject(world: World, state: State, events: Ints, columns: Ints) -> None:
     _drop_tables(world, state, events[before], columns[before])
     rows, columns = rows[~before], columns[~before]
     bits = state.awaiting[rows, columns]
-    for _, here, items in _items(world, rows // 2, bits):
-        where = columns[here]
-        stage = state.stage[items, where]
-        undone = (stage == SIGNED) | (stage == PROMISED)
-        _send_back(state, items[undone], where[undone])
+    _, which, items = _items(world, rows // 2, bits)
+    where = columns[which]
+    stage = state.stage[items, where]
+    undone = (stage == SIGNED) | (stage == PROMISED)
+    _send_back(state, items[undone], where[undone])
     state.awaiting[rows, columns] = 0
     state.awaiting[rows ^ 1, columns] &= ~bits
 
