@@ -1,0 +1,174 @@
+"""Do summaries, tables and files say what the histories did?"""
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import negsim
+from negsim.results import PATHS, ResultError
+
+RUNS = 300
+
+
+@pytest.fixture(scope="module")
+def ensemble() -> negsim.Ensemble:
+    record = ("events", "resentment", "credibility", "need", "channel", "concession", "frozen")
+    return negsim.simulate("beijing-1999", runs=RUNS, seed=11, record=record)
+
+
+def firsts(events: pd.DataFrame, **parts: str) -> pd.Series:
+    """First date of an event in each run in which it happens."""
+    chosen = events
+    for column, name in parts.items():
+        chosen = chosen[chosen[column] == name]
+    return chosen.groupby("run")["date"].min()
+
+
+def test_the_table_is_in_the_order_of_runs_and_time_and_runs_start_at_zero(ensemble):
+    events = ensemble.events
+    assert events["run"].is_monotonic_increasing
+    assert set(events["run"]) <= set(range(RUNS))
+    assert events["run"].min() == 0
+    assert all(part["day"].is_monotonic_increasing for _, part in events.groupby("run"))
+
+
+def test_the_table_has_the_promised_columns(ensemble):
+    assert list(ensemble.events.columns) == [
+        "run", "date", "kind", "actor", "counterpart", "channel", "subject", "drawn", "day",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", [{"kind": "act", "subject": "missile_test"}, {"kind": "agree", "channel": "us_dprk"}])
+def test_the_summary_says_what_the_table_shows(ensemble, parts):
+    first = firsts(ensemble.events, **parts)
+    summary = ensemble.summary()
+    row = summary
+    for column, name in parts.items():
+        row = row[row[column] == name]
+    row = row.iloc[0]
+    assert row["probability"] == pytest.approx(len(first) / RUNS)
+    ordered = first.sort_values().dt.floor("D")
+    for percent in (10, 50, 90):
+        assert row[f"date_{percent}"] == ordered.iloc[int(np.ceil(percent / 100 * len(ordered))) - 1]
+
+
+def test_counts_and_their_error_are_those_of_the_table(ensemble):
+    events = ensemble.events
+    per_run = events[events["kind"] == "meet"].groupby("run").size().reindex(range(RUNS), fill_value=0)
+    by_channel = events[(events["kind"] == "meet") & (events["channel"] == "official")]
+    counts = by_channel.groupby("run").size().reindex(range(RUNS), fill_value=0)
+    row = ensemble.summary().query("kind == 'meet' and channel == 'official'").iloc[0]
+    assert row["count"] == pytest.approx(counts.mean())
+    assert row["count_mcse"] == pytest.approx(counts.std(ddof=1) / np.sqrt(RUNS))
+    assert ensemble.summary().query("kind == 'meet'")["count"].sum() == pytest.approx(per_run.mean())
+
+
+def test_a_summary_needs_no_events():
+    with_events = negsim.simulate("bargaining-pair", runs=50, seed=1)
+    without = negsim.simulate("bargaining-pair", runs=50, seed=1, record=())
+    pd.testing.assert_frame_equal(with_events.summary(), without.summary())
+    with pytest.raises(ResultError, match="events were not recorded"):
+        _ = without.events
+
+
+def test_paths_agree_with_the_events(ensemble):
+    """The recorded stage of a channel at each tick is what the last event before it made it."""
+    data = ensemble.to_xarray()
+    stage = data["channel"].sel(channel_name="official").to_numpy()
+    made = {"plan": 1, "open": 2, "meet": 3, "adjourn": 2, "close": 0, "cancel": 0, "walk_out": 0}
+    events = ensemble.events
+    official = events[(events["channel"] == "official") & events["kind"].isin(list(made))]
+    ticks = ensemble.compiled.world.tick_times[: len(stage)]
+    for run in (0, 7, RUNS - 1):
+        mine = official[official["run"] == run]
+        for tick, time in enumerate(ticks):
+            before = mine[mine["day"] < time]
+            expected = made[str(before["kind"].iloc[-1])] if len(before) else 0
+            assert stage[tick, run] == expected, (run, tick)
+
+
+def test_every_path_can_be_recorded_and_is_labelled(ensemble):
+    wanted = set(PATHS)
+    assert wanted - {"fear"} <= set(ensemble.to_xarray().data_vars)
+    data = ensemble.to_xarray()
+    assert data["resentment"].dims == ("tick", "pair", "run")
+    assert "JPN>PRK" in data["pair"].to_numpy()
+    assert (data["credibility"] > 0).all()
+    assert (data["credibility"] < 1).all()
+
+
+def test_unknown_things_to_record_are_refused_by_name():
+    with pytest.raises(ValueError, match="'moods' is not among events"):
+        negsim.simulate("bargaining-pair", runs=5, record=("moods",))
+
+
+def test_what_is_saved_comes_back(tmp_path, ensemble):
+    ensemble.save(tmp_path / "out")
+    back = negsim.load_results(tmp_path / "out")
+    pd.testing.assert_frame_equal(back.summary(), ensemble.summary())
+    columns = [column for column in ensemble.events if column != "date"]
+    pd.testing.assert_frame_equal(back.events[columns], ensemble.events[columns])
+    assert (back.events["date"] == ensemble.events["date"]).all()
+    assert back.scenario == ensemble.scenario
+    for name, path in ensemble.paths.items():
+        np.testing.assert_array_equal(back.paths[name], path)
+
+
+def test_provenance_says_where_a_result_comes_from(tmp_path):
+    result = negsim.simulate("bargaining-pair", runs=10, seed=5, params={"term.ripeness.theta": 0.5})
+    result.save(tmp_path)
+    told = json.loads((tmp_path / "provenance.json").read_text())
+    assert told["seed"] == 5
+    assert told["runs"] == 10
+    assert told["params"] == {"term.ripeness.theta": 0.5}
+    assert len(told["scenario_digest"]) == 64
+    assert {"negsim", "numpy", "python"} <= set(told["versions"])
+
+
+def test_a_changed_scenario_beside_a_result_is_noticed(tmp_path):
+    negsim.simulate("bargaining-pair", runs=5).save(tmp_path)
+    file = tmp_path / "scenario.toml"
+    file.write_text(file.read_text().replace("bargaining-pair", "something-else"))
+    with pytest.raises(ResultError, match="digest differs"):
+        negsim.load_results(tmp_path)
+
+
+def test_a_folder_that_is_no_result_is_refused(tmp_path):
+    with pytest.raises(ResultError, match=r"provenance\.json"):
+        negsim.load_results(tmp_path)
+
+
+def test_saving_again_without_events_leaves_no_old_events(tmp_path):
+    negsim.simulate("bargaining-pair", runs=5).save(tmp_path)
+    negsim.simulate("bargaining-pair", runs=5, record=()).save(tmp_path)
+    assert not (tmp_path / "events.parquet").exists()
+
+
+def test_stopping_early_keeps_what_came_before():
+    whole = negsim.simulate("beijing-1999", runs=40, seed=3)
+    part = negsim.simulate("beijing-1999", runs=40, seed=3, until=dt.date(1994, 6, 17))
+    limit = (dt.date(1994, 6, 18) - dt.date(1990, 1, 1)).days
+    expected = whole.events[whole.events["day"] < limit].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part.events.reset_index(drop=True), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"runs": 0}, "runs must be a whole number"),
+        ({"workers": 0}, "workers must be"),
+        ({"until": dt.date(2030, 1, 1)}, "until must lie between"),
+        ({"params": {"term.ripeness.theta": [1.0, 2.0]}}, "one for each of 5 runs"),
+    ],
+)
+def test_bad_arguments_are_refused_in_words(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        negsim.simulate("bargaining-pair", **({"runs": 5} | arguments))
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest():
+    with pytest.raises(KeyError, match="theta"):
+        negsim.simulate("bargaining-pair", runs=5, params={"term.ripenes.theta": 1.0})
