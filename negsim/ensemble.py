@@ -20,7 +20,7 @@ import numpy as np
 
 from negsim.calendar import day_number
 from negsim.compiler import Compiled, compile_scenario
-from negsim.history import History, read_history, stack_histories
+from negsim.history import Coverage, History, read_history, stack_histories
 from negsim.kernel import (
     Happened,
     Outlook,
@@ -389,6 +389,7 @@ def replay(
     history: Any,
     params: Mapping[str, Any] | None = None,
     until: dt.date | None = None,
+    coverage: Coverage | None = None,
 ) -> Replay:
     """Score given histories: the exact log-likelihood of dated moves.
 
@@ -403,6 +404,10 @@ def replay(
         Numbers at other values, each a scalar or of shape ``(width,)``.
     until : date, optional
         Last day of the window (default: the scenario's end).
+    coverage : Coverage, optional
+        With what probability each move would have been reported: then a reported move counts ``d * h`` and silence
+        counts only where it would have been broken. Moves nobody reported are taken not to have happened. Without it
+        everything is reported.
 
     Returns
     -------
@@ -425,7 +430,9 @@ def replay(
     if not shared and len(histories) == 1:
         histories = histories * width
     parts = [
-        _replay_block(compiled, histories, values, np.arange(start, min(start + REPLAY_WIDTH, width)), end, shared)
+        _replay_block(
+            compiled, histories, values, np.arange(start, min(start + REPLAY_WIDTH, width)), end, shared, coverage
+        )
         for start in range(0, width, REPLAY_WIDTH)
     ]
     logs = np.concatenate([part.logs for part in parts], axis=1)
@@ -466,13 +473,19 @@ def _moves_discrete(path: str) -> bool:
 
 
 def _replay_block(
-    compiled: Compiled, histories: list[History], values: Mapping[str, Floats], columns: Ints, end: float, shared: bool
+    compiled: Compiled,
+    histories: list[History],
+    values: Mapping[str, Floats],
+    columns: Ints,
+    end: float,
+    shared: bool,
+    coverage: Coverage | None,
 ) -> Given:
     chosen = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
     parameters = compiled.bind(chosen)
     state = compiled.start(parameters, len(columns), shared)
     own = histories if shared else [histories[column] for column in columns]
-    given = Given(compiled, own, len(columns))
+    given = Given(compiled, own, len(columns), coverage)
     for _ in moments(compiled.world, parameters, state, given, end):
         pass
     return given
@@ -481,8 +494,11 @@ def _replay_block(
 class Given:
     """Chooses what histories say, and keeps the account of their likelihood."""
 
-    def __init__(self, compiled: Compiled, histories: list[History], width: int) -> None:
+    def __init__(
+        self, compiled: Compiled, histories: list[History], width: int, coverage: Coverage | None = None
+    ) -> None:
         self._compiled = compiled
+        self._coverage = coverage
         self._days, self._moves = stack_histories(histories)
         self._places = np.arange(len(histories))
         self._next = np.zeros(len(histories), dtype=np.int64)
@@ -500,7 +516,11 @@ class Given:
         inside = state.time + elapsed < until
         spent = np.where(self._stopped, 0.0, np.where(inside, elapsed, until - state.time))
         where: Any = slice(None) if self._shared else self._places
-        self.integrals[self._next, where] += total_hazard(outlook) * spent
+        if self._coverage is None:
+            self.integrals[self._next, where] += total_hazard(outlook) * spent
+        else:
+            exposure = self._coverage.exposure(state.time, state.time + spent)
+            self.integrals[self._next, where] += total_hazard(outlook, exposure, self._coverage.profile)
         self._stopped |= ~inside
         events = np.full(len(elapsed), TICK)
         made = np.flatnonzero(comes & inside)
@@ -515,7 +535,11 @@ class Given:
         hazards = hazards_of(outlook, moves, made, self._shared)
         where: Any = slice(None) if self._shared else self._places[made]
         with np.errstate(divide="ignore"):
-            self.logs[self._next[made], where] = np.log(hazards)
+            logs = np.log(hazards)
+        if self._coverage is not None:
+            shares = self._coverage.log_share(moves, self._days[self._next[made], self._places[made]])
+            logs = logs + (shares[:, None] if self._shared else shares)
+        self.logs[self._next[made], where] = logs
         impossible = (hazards <= 0).reshape(len(made), -1)
         for number in np.flatnonzero(impossible.any(axis=1))[: MOST_PROBLEMS - len(self.problems)]:
             column = int(made[number])

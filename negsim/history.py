@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +42,43 @@ class History:
     def __len__(self) -> int:
         """Number of moves."""
         return len(self.moves)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """With what probability a source would have reported each move, over time.
+
+    Attributes
+    ----------
+    profile : array of int, shape (moves,)
+        Which profile each move has.
+    edges : array, shape (periods + 1,)
+        Days from the start between which reporting is constant.
+    shares : array, shape (profiles, periods)
+        Probability of being reported; 0 outside the edges.
+    """
+
+    profile: Ints
+    edges: Floats
+    shares: Floats
+
+    def exposure(self, start: Floats, stop: Floats) -> Floats:
+        """Days of reporting between two moments of each column, shape (profiles, columns)."""
+        return np.stack(
+            [np.interp(stop, self.edges, total) - np.interp(start, self.edges, total) for total in self.sums]
+        )
+
+    @cached_property
+    def sums(self) -> Floats:
+        """Days of reporting up to every edge, shape (profiles, periods + 1)."""
+        gained = np.cumsum(self.shares * np.diff(self.edges), axis=1)
+        return np.concatenate((np.zeros((len(gained), 1)), gained), axis=1)
+
+    def log_share(self, moves: Ints, days: Floats) -> Floats:
+        """Log probability that moves at some days were reported."""
+        period = np.clip(np.searchsorted(self.edges, days, side="right") - 1, 0, self.shares.shape[1] - 1)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.shares[self.profile[moves], period]))
 
 
 def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> History:

@@ -792,11 +792,24 @@ def run_clocks(outlook: Outlook, remaining: Floats, elapsed: Floats) -> None:
 # -- hazards of given moves -------------------------------------------------------------------------------------------
 
 
-def total_hazard(outlook: Outlook) -> Floats:
-    """Sum the hazards of all moves, shape (width,), in an order that does not depend on the width."""
-    total = add_halves(outlook.hazards)
+def total_hazard(outlook: Outlook, weights: Floats | None = None, which: Ints | None = None) -> Floats:
+    """Sum the hazards of all moves, shape (width,), in an order that does not depend on the width.
+
+    Parameters
+    ----------
+    weights : array, shape (profiles, columns), optional
+        Weights of the moves; `which` says for every move which row of the weights is its own.
+    """
+    dense = outlook.hazards
+    if weights is not None and which is not None:
+        rows = np.arange(dense.shape[0]) if outlook.rows is None else outlook.rows
+        dense = dense * weights[which[rows]]
+    total = add_halves(dense)
     for packages in outlook.packages:
-        total[packages.columns] += add_halves(packages.hazards)
+        hazards = packages.hazards
+        if weights is not None and which is not None:
+            hazards = hazards * narrow(weights[which[packages.rows]], packages.columns)
+        total[packages.columns] += add_halves(hazards)
     return total
 
 
