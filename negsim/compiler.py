@@ -1287,7 +1287,7 @@ def _split(parts: Parts, columns: Sequence[Floats]) -> Iterable[Any]:
     """Call each formula with its share of the columns."""
     start = 0
     for formula, count in parts:
-        yield formula(*columns[start : start + count])
+        yield np.atleast_1d(formula(*columns[start : start + count]))  # a formula may be a constant
         start += count
 
 

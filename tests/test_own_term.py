@@ -1,0 +1,77 @@
+"""Can a user bring a theory of one's own, as one file, without touching the package?"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import negsim
+from negsim.compiler import compile_scenario
+from negsim.scenario_files import load_terms
+
+FILE = Path(__file__).parent.parent / "examples" / "terms" / "hardliner.py"
+
+
+@pytest.fixture
+def case(tmp_path) -> negsim.Scenario:
+    """The main case with the example's term, as a user would write it: two lines in a file beside the term's."""
+    shutil.copy(FILE, tmp_path / "hardliner.py")
+    negsim.save_scenario(negsim.load_scenario("beijing-1999"), tmp_path / "mine.toml")
+    with (tmp_path / "mine.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[term.hardliner]\nfile = "hardliner.py"\nweight = 0.8\n')
+    return negsim.load_scenario(str(tmp_path / "mine.toml"))
+
+
+def test_its_numbers_are_numbers_of_the_scenario(case):
+    compiled = compile_scenario(case, load_terms(case))
+    assert compiled.numbers["term.hardliner.weight"] == 0.8
+    assert "grudge" in compiled.world.memories
+
+
+def test_it_changes_what_happens_in_its_direction(case):
+    plain = negsim.simulate("beijing-1999", runs=200, seed=4, record=()).summary()
+    hard = negsim.simulate(case, runs=200, seed=4, record=()).summary()
+    talks = [table.query("kind == 'meet'")["count"].sum() for table in (plain, hard)]
+    assert talks[1] < 0.8 * talks[0]
+
+
+def test_at_strength_zero_it_changes_nothing(case):
+    plain = negsim.simulate("beijing-1999", runs=40, seed=4)
+    mute = negsim.simulate(case, runs=40, seed=4, params={"term.hardliner.weight": 0.0})
+    pd.testing.assert_frame_equal(plain.events, mute.events)
+
+
+def test_its_memory_is_what_its_effects_made_it(case):
+    """A grudge that never decays is the sum of the blows: read off the events, it equals what was recorded."""
+    ensemble = negsim.simulate(case, runs=20, seed=4, record=("events", "grudge"))
+    recorded = ensemble.to_xarray()["grudge"].sel(pair="JPN>PRK").to_numpy()[-1]
+    last_tick = ensemble.compiled.world.tick_times[:-1][-1]
+    events = ensemble.events[ensemble.events["day"] < last_tick]
+    blows = events[(events["kind"] == "act") & (events["actor"] == "PRK")]
+    hits = {name: act.hits.get("JPN", 0.0) for name, act in case.coercion.items()}
+    walked = events[(events["kind"] == "walk_out") & (events["actor"] == "PRK") & (events["channel"] == "official")]
+    humble = events[(events["kind"] == "walk_out") & (events["actor"] == "KRC")]
+    for run in range(20):
+        expected = sum(hits[str(act)] for act in blows[blows["run"] == run]["subject"])
+        expected += (walked["run"] == run).sum() + (humble["run"] == run).sum()
+        assert recorded[run] == pytest.approx(expected, rel=1e-3)
+
+
+def test_it_goes_to_workers_and_into_replay(case):
+    one = negsim.simulate(case, runs=60, seed=4, width=30)
+    two = negsim.simulate(case, runs=60, seed=4, width=30, workers=2)
+    pd.testing.assert_frame_equal(one.events, two.events)
+    assert np.isfinite(negsim.replay(case, one).total).all()
+
+
+def test_a_formula_that_asks_for_what_is_not_there_is_told_so(tmp_path):
+    text = FILE.read_text(encoding="utf-8").replace("grudge_back", "mood")
+    (tmp_path / "hardliner.py").write_text(text, encoding="utf-8")
+    negsim.save_scenario(negsim.load_scenario("beijing-1999"), tmp_path / "mine.toml")
+    with (tmp_path / "mine.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[term.hardliner]\nfile = "hardliner.py"\n')
+    case = negsim.load_scenario(str(tmp_path / "mine.toml"))
+    with pytest.raises(ValueError, match="'hardliner'.*'mood'"):
+        negsim.simulate(case, runs=2)
