@@ -1,0 +1,121 @@
+"""Do the examples run as a user would run them, and do they say what they said?
+
+`pytest tests/test_examples.py --refresh-baselines` writes what they say anew (the .out files beside them).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PRINTED = ("own_scenario", "replay_history", "save_and_load")
+SMALL = {"beijing": ["--runs", "40", "--workers", "1"], "what_if": ["40"]}
+ROOT_ONLY = re.compile(r"^(?:from|import) negsim(\S*)", re.MULTILINE)
+
+
+def run_example(name: str, folder: Path, *words: str) -> str:
+    """Run an example in a folder of its own; what it prints, or a failure that shows what it said."""
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, str(EXAMPLES / f"{name}.py"), *words]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        cwd=folder,
+        env=environment,
+        check=False,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no warning, and no progress bar where there is no terminal
+    return done.stdout
+
+
+def test_every_example_is_tested():
+    assert {file.stem for file in EXAMPLES.glob("*.py")} == {*PRINTED, *SMALL}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_example_prints_what_it_printed(name: str, tmp_path: Path, request: pytest.FixtureRequest):
+    printed = run_example(name, tmp_path)
+    golden = EXAMPLES / f"{name}.out"
+    if request.config.getoption("--refresh-baselines"):
+        golden.write_text(printed, encoding="utf-8")
+    assert printed == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [*PRINTED, *SMALL])
+def test_an_example_uses_public_names_only(name: str):
+    rooms = set(ROOT_ONLY.findall((EXAMPLES / f"{name}.py").read_text(encoding="utf-8")))
+    assert "" in rooms
+    assert rooms <= {"", ".plots"}
+
+
+@pytest.mark.parametrize("name", [name for name in (*PRINTED, *SMALL) if name != "beijing"])
+def test_an_example_is_short(name: str):
+    assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_a_what_if_says_what_changes_and_how_surely(tmp_path: Path):
+    heading, *lines = run_example("what_if", tmp_path, *SMALL["what_if"]).splitlines()
+    assert "40 runs" in heading
+    assert len(lines) == 3
+    assert all(re.fullmatch(r"  \S.*\S +[+-][01]\.\d{3} ± 0\.\d{3}", line) for line in lines)
+
+
+# -- the main job -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    folder = tmp_path_factory.mktemp("demo")
+    return run_example("beijing", folder, *SMALL["beijing"], "--pictures", "shown"), folder
+
+
+def reported_events() -> list[str]:
+    table = (EXAMPLES.parent / "negsim" / "cases" / "beijing-1999.article.csv").read_text(encoding="utf-8")
+    return table.splitlines()[1:]
+
+
+def test_the_demo_has_a_line_for_each_reported_event(demo: tuple[str, Path]):
+    labels = [line.split(",")[0] for line in reported_events()]
+    assert len(labels) >= 12
+    assert [label for label in labels if f"\n{label} " not in demo[0]] == []
+
+
+def test_the_demo_gives_each_share_with_its_error(demo: tuple[str, Path]):
+    shares = re.findall(r"(\d+\.\d)% ± (\d+\.\d)", demo[0])
+    assert len(shares) == 2 * len(reported_events())
+    assert all(0 <= float(share) <= 100 and float(error) < 8 for share, error in shares)
+
+
+def test_the_demo_says_that_nothing_is_fitted(demo: tuple[str, Path]):
+    assert "Nothing is fitted yet" in demo[0]
+
+
+def test_the_lines_of_the_demo_fit_a_terminal(demo: tuple[str, Path]):
+    assert max(map(len, demo[0].splitlines())) <= 120
+
+
+def test_the_demo_writes_the_events_and_the_pictures(demo: tuple[str, Path]):
+    written = {file.name for file in (demo[1] / "out").iterdir()}
+    pictures = {"timeline.png", "histories.png", "ledger.png", "state.png"}
+    assert {"events.parquet", "summary.csv", "provenance.json", "scenario.toml", *pictures} <= written
+    assert {file.name for file in (demo[1] / "shown").iterdir()} == {f"beijing-{name}" for name in pictures}
+    assert all(name in demo[0] for name in ("events.parquet", *pictures))
+
+
+def test_rows_of_the_article_are_rows_of_the_seeds():
+    known = [
+        line.split(",")[0]
+        for name in ("article_events.csv", "chronology_1990_1999.csv")
+        for line in (EXAMPLES.parent / "seeds" / name).read_text(encoding="utf-8").splitlines()
+    ]
+    cited = [row for line in reported_events() for row in line.rsplit(",", 1)[1].split(";")]
+    assert set(cited) <= set(known)
