@@ -263,7 +263,7 @@ def simulate(
     values = compiled.resolve(params)
     _check_counts(runs, workers, width, values)
     wanted = tuple(dict.fromkeys(record))
-    work = Work(scenario, seed, _end(compiled, until), values, wanted)
+    work = Work(scenario, seed, end_of(compiled, until), values, wanted)
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
     parts: list[Block] = []
     for part in _run_blocks(work, compiled, bounds, workers, executor, progress):
@@ -282,7 +282,8 @@ def _check_counts(runs: int, workers: int, width: int, values: Mapping[str, Floa
             raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")
 
 
-def _end(compiled: Compiled, until: dt.date | None) -> float:
+def end_of(compiled: Compiled, until: dt.date | None) -> float:
+    """Days from the start to the end of the last day of interest."""
     end = float(compiled.world.tick_times[-1])
     if until is None:
         return end
@@ -425,7 +426,7 @@ def replay(
     width = max(widths)
     if widths - {1, width}:
         raise ValueError(f"histories and params disagree about the width: {sorted(widths)}")
-    end = _end(compiled, until)
+    end = end_of(compiled, until)
     shared = len(histories) == 1 and not any(_moves_discrete(path) for path in values if len(values[path]) > 1)
     if not shared and len(histories) == 1:
         histories = histories * width

@@ -42,6 +42,8 @@ class Clocks:
         Addresses of the clocks, one for each move.
     runs : array of int, shape (width,)
         Run numbers of the columns; ascending.
+    purpose : int
+        Part of the address, so that clocks of different uses are different.
 
     Attributes
     ----------
@@ -51,8 +53,9 @@ class Clocks:
         How often each clock has rung.
     """
 
-    def __init__(self, entropy: int, names: Sequence[str], runs: Ints) -> None:
+    def __init__(self, entropy: int, names: Sequence[str], runs: Ints, purpose: int = PURPOSE_CLOCKS) -> None:
         self._entropy = entropy
+        self._purpose = purpose
         self._words = [address_words(name) for name in names]
         self._blocks, self._block_of = np.unique(runs // BLOCK_WIDTH, return_inverse=True)
         self._slot = self._block_of * BLOCK_WIDTH + runs % BLOCK_WIDTH
@@ -75,7 +78,7 @@ class Clocks:
         stream = self._streams.get((move, block))
         if stream is None:
             address = int(self._blocks[block])
-            stream = open_stream(self._entropy, PURPOSE_CLOCKS, address, self._words[move])
+            stream = open_stream(self._entropy, self._purpose, address, self._words[move])
             self._streams[move, block] = stream
         rows = stream.standard_exponential((ROWS_AT_ONCE, BLOCK_WIDTH))
         self._chunks[chunk][move, :, block * BLOCK_WIDTH : (block + 1) * BLOCK_WIDTH] = rows

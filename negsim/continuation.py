@@ -1,0 +1,137 @@
+"""What may come after a given history? Histories replayed up to a date and drawn from there on.
+
+The state at the origin is that of the last re-evaluation before it, as everywhere; clocks start afresh at the origin,
+which is exact because the waits are exponential.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from negsim.calendar import day_number
+from negsim.compiler import Compiled
+from negsim.ensemble import COMPUTE_WIDTH, Drawn, Given, end_of, moments
+from negsim.history import History
+from negsim.kernel import Outlook, run_clocks
+from negsim.results import Block, Ensemble, Recorder, gather
+from negsim.state import Floats, Ints, Parameters, State
+from negsim.streams import Clocks
+
+PURPOSE = 2
+"""Address of the clocks of continued histories, so that they are not those of simulated ones."""
+
+
+def continue_histories(
+    compiled: Compiled,
+    histories: Sequence[History],
+    origin: dt.date,
+    params: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    until: dt.date | None = None,
+    record: Iterable[str] = ("events",),
+) -> Ensemble:
+    """Replay each history up to the origin and draw what follows.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The scenario.
+    histories : sequence of History
+        One for each run: the moves before the origin (later ones are passed over).
+    origin : date
+        First day that is drawn.
+    params : mapping, optional
+        Numbers at other values, each a scalar or of shape ``(runs,)``.
+    seed : int
+        Seed of the clocks after the origin.
+    until : date, optional
+        Last day (default: the scenario's end).
+    record : iterable of str
+        As in :func:`negsim.simulate`; only what happens from the origin on is recorded and summarised.
+
+    Returns
+    -------
+    Ensemble
+
+    Raises
+    ------
+    ValueError
+        When a history is impossible before the origin, or the origin lies outside the period.
+    """
+    start, end = day_number(compiled.scenario.start, origin), end_of(compiled, until)
+    if not 0 <= start < end:
+        raise ValueError(f"the origin must lie between {compiled.scenario.start} and the last day, not {origin}")
+    values = compiled.resolve(params)
+    runs, wanted = len(histories), tuple(dict.fromkeys(record))
+    parts = []
+    for first in range(0, runs, COMPUTE_WIDTH):
+        columns = np.arange(first, min(first + COMPUTE_WIDTH, runs))
+        parts.append(_continue_block(compiled, histories, values, columns, start, end, seed, wanted))
+    return gather(compiled, parts, runs, seed, end, params or {}, wanted)
+
+
+def _continue_block(
+    compiled: Compiled,
+    histories: Sequence[History],
+    values: Mapping[str, Floats],
+    columns: Ints,
+    start: float,
+    end: float,
+    seed: int,
+    wanted: tuple[str, ...],
+) -> Block:
+    parameters = compiled.bind({path: v if len(v) == 1 else v[columns] for path, v in values.items()})
+    state = rest_at(compiled, parameters, [histories[column] for column in columns], start)
+    names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
+    chooser = Continued(Clocks(seed, names, columns, PURPOSE), start)
+    recorder = Recorder(compiled, columns, wanted, state, end)
+    for moment in moments(compiled.world, parameters, state, chooser, end, runs=columns):
+        recorder.note(moment)
+    return recorder.finish()
+
+
+def rest_at(compiled: Compiled, parameters: Parameters, histories: Sequence[History], until: float) -> State:
+    """Find the state of every column at its last re-evaluation before a moment.
+
+    Raises
+    ------
+    ValueError
+        When a move of a history is impossible; the message says which and why.
+    """
+    resting = compiled.start(parameters, len(histories))
+
+    def keep(runs: Ints, state: State, columns: Ints) -> None:
+        arrays = state.arrays()
+        for name, array in resting.arrays().items():
+            array[..., runs[columns]] = arrays[name][..., columns]
+
+    given = Given(compiled, list(histories), len(histories))
+    state = compiled.start(parameters, len(histories))
+    for _ in moments(compiled.world, parameters, state, given, until, leave=keep):
+        pass
+    if given.problems:
+        raise ValueError("a history cannot be continued: " + "; ".join(given.problems[:3]))
+    return resting
+
+
+class Continued(Drawn):
+    """Chooses by clocks that start at the origin: hazard gathered before it does not count."""
+
+    def __init__(self, clocks: Clocks, origin: float) -> None:
+        super().__init__(clocks)
+        self._origin = origin
+        self._first = True
+
+    def choose(self, outlook: Outlook, state: State, horizon: Floats, until: float) -> tuple[Ints, Floats]:
+        """Take the nearest ring after the origin."""
+        if self._first:
+            # Running the clocks backwards over the time before the origin makes up for what they will lose to it.
+            before = outlook.hazards.copy()
+            run_clocks(outlook, self.clocks.remaining, state.time - self._origin)
+            outlook.hazards[:] = before
+            self._first = False
+        return super().choose(outlook, state, horizon, until)

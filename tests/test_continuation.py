@@ -1,0 +1,79 @@
+"""Is what comes after a given history drawn as it should be?"""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from strategies import two_state_channel
+
+import negsim
+from negsim.compiler import compile_scenario
+from negsim.continuation import continue_histories, rest_at
+from negsim.ensemble import split_runs
+from negsim.history import read_history
+
+ORIGIN = dt.date(1996, 5, 17)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return compile_scenario(negsim.load_scenario("beijing-1999"))
+
+
+@pytest.fixture(scope="module")
+def past(compiled):
+    return split_runs(negsim.simulate("beijing-1999", runs=3000, seed=8, until=ORIGIN - dt.timedelta(days=1)))
+
+
+def test_nothing_happens_before_the_origin(compiled, past):
+    events = continue_histories(compiled, past[:200], ORIGIN, seed=1).events
+    assert (events["date"] >= np.datetime64(ORIGIN)).all()
+
+
+def test_continued_histories_are_as_likely_as_histories_drawn_at_once(compiled, past):
+    """Simulating to the origin and continuing is the same process as simulating through: compare counts by kind."""
+    continued = continue_histories(compiled, past, ORIGIN, seed=5).summary()
+    through = negsim.simulate("beijing-1999", runs=3000, seed=99)
+    limit = (ORIGIN - dt.date(1990, 1, 1)).days
+    later = through.events[through.events["day"] >= limit]
+    keys = ["kind", "actor", "channel", "subject"]
+    scores = []
+    for row in continued.itertuples():
+        if row.kind == "agree" or row.count < 0.2:
+            continue
+        chosen = later[np.logical_and.reduce([later[key] == getattr(row, key) for key in keys])]
+        counts = chosen.groupby("run").size().reindex(range(3000), fill_value=0)
+        spread = np.hypot(row.count_mcse, counts.std() / np.sqrt(3000))
+        scores.append((row.count - counts.mean()) / spread)
+    scores = np.array(scores)
+    assert len(scores) > 30
+    assert np.abs(scores).max() < 4.0
+    assert 0.5 < np.mean(scores**2) < 1.8
+
+
+def test_the_first_wait_after_an_origin_between_ticks_is_exponential_from_the_origin():
+    case = two_state_channel(plan=3.0, cancel=1.0)
+    compiled = compile_scenario(case)
+    origin = case.start + dt.timedelta(days=45)
+    empty = [read_history(compiled, [])] * 20_000
+    events = continue_histories(compiled, empty, origin, seed=2).events
+    first = events.groupby("run")["day"].min().to_numpy() - 45.0
+    assert first.min() >= 0
+    # Planning at 3 a year: the share planned within 30 days of the origin.
+    share, expected = np.mean(first < 30.0), 1 - np.exp(-3.0 * 30 / 365.25)
+    assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / len(empty))
+
+
+def test_the_state_at_the_origin_is_that_of_the_last_re_evaluation(compiled, past):
+    resting = rest_at(compiled, compiled.bind(), past[:50], 2328.5)
+    ticks = compiled.world.tick_times
+    last = ticks[ticks < 2328.5][-1]
+    for column, history in enumerate(past[:50]):
+        before = history.days[history.days < 2328.5]
+        assert resting.time[column] == pytest.approx(max(last, before.max(initial=0.0)))
+
+
+def test_a_past_that_cannot_have_been_is_refused(compiled):
+    rows = [("1995-01-01", "lift:JPN::japan_food")]
+    with pytest.raises(ValueError, match="japan_food is not frozen"):
+        continue_histories(compiled, [read_history(compiled, rows)], ORIGIN)
