@@ -25,7 +25,7 @@ from typing import Any
 
 from plain_tables import LIMIT, STANDS, ActTable, Ballot, ChannelTable, GateTable, Tables, clip, logistic
 
-from negsim.compiler import Event
+from negsim.moves import Event
 from negsim.scenario import Scenario
 from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, address_words, open_stream
 from negsim.vocabulary import (

@@ -12,7 +12,8 @@ from math import exp, log
 from typing import Any
 
 from negsim.calendar import day_number, tick_dates
-from negsim.compiler import Event, collect_numbers, list_events, rate_path
+from negsim.moves import Event, list_events, rate_path
+from negsim.numbers import collect_numbers
 from negsim.scenario import Channel, Gate, Scenario
 from negsim.terms import SHELF
 from negsim.vocabulary import (

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from negsim.compiler import list_events, list_packages
+from negsim.moves import list_events, list_packages
 from negsim.scenario import Actor, Channel, Concession, Gate, ParameterSpec, Prior, Scenario
 from negsim.scenario_checks import PRIOR_NUMBERS
 from negsim.scenario_files import load_terms

@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from negsim.calendar import day_number
-from negsim.compiler import Compiled, Event
+from negsim.compiler import Compiled
+from negsim.moves import Event
 from negsim.problems import NOTHING, Problem, ScenarioError, find_nearest
 from negsim.state import Floats, Ints
 from negsim.vocabulary import CONSEQUENCES

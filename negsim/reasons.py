@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from negsim.calendar import moments
-from negsim.compiler import Compiled, Event
+from negsim.compiler import Compiled
 from negsim.kernel import Outlook
+from negsim.moves import Event
 from negsim.state import State
 from negsim.vocabulary import (
     CHANNEL_MOVE_STAGES,

@@ -108,11 +108,6 @@ class Sums:
 
     members: Ints
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to sum."""
-        return bool(self.members.shape[1] == 0)
-
 
 @dataclass(frozen=True)
 class Gate:
@@ -245,7 +240,6 @@ class World:
     """Rows of nodes and of reservations, shape (voters, 2 packages): side 1 over every package, then side 2."""
     reservation_means: Sums
     reservation_sizes: Floats
-    states: int
     alone: Ints
     alone_state: Ints
     # -- other quantities

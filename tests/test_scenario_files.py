@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import strategies
 from negsim import scenario as model
-from negsim.compiler import collect_numbers
+from negsim.numbers import collect_numbers
 from negsim.problems import Problem, ScenarioError, describe_value, find_nearest
 from negsim.scenario import Actor, Concession, Good, Need, Scenario, TermSettings
 from negsim.scenario_checks import count_subsets, match_paths, number_paths

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from negsim.compiler import Event
+from negsim.moves import Event
 from negsim.plots.page import (
     GREY,
     INK,

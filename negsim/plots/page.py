@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from negsim.calendar import moments
-from negsim.compiler import Event
+from negsim.moves import Event
 from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.state import Floats, Ints
