@@ -297,7 +297,7 @@ def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any
         np.add(worth[parents], rows[items], out=worth[level])
     reservation = q["seat_reservation"]
     nodes, seats = world.seats
-    margin = worth[nodes[0]]
+    margin: Array = worth[nodes[0]]
     margin -= reservation[seats[0]]
     for more_nodes, more_seats in zip(nodes[1:], seats[1:], strict=True):
         np.minimum(margin, worth[more_nodes] - reservation[more_seats], out=margin)

@@ -71,7 +71,7 @@ HARMS = (
 TERM = Term(
     name="resentment",
     claim="Harm breeds resentment (slow) and alarm (fast); what is delivered eases resentment.",
-    equation="R, F += harm; R *= exp(-goodwill worth); talks: - cool exposure (R12 + R21)/2; rupture: + heat R + alarm F",
+    equation="R, F += harm; R *= exp(-goodwill worth); talks: - cool exposure (R12+R21)/2; rupture: + heat R + alarm F",
     source="Richardson 1960, Arms and Insecurity; Osgood 1962, An Alternative to War or Surrender",
     parameters=(
         strength("cool", 0.6, "how resentment slows talking"),
