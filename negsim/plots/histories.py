@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.compiler import Event
+from negsim.moves import Event
 from negsim.plots.page import (
     BLACK,
     BLUE,
@@ -311,7 +311,7 @@ def _style(family: Family) -> dict[str, Any]:
         "color": family.colour,
         "linestyle": "none",
         "markeredgecolor": family.colour if lines_only else "white",
-        "markeredgewidth": 1.4 if lines_only else 0.4,
+        "markeredgewidth": 1.4 if lines_only else 0.6,
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.compiler import Event
+from negsim.moves import Event
 from negsim.plots.page import (
     BLACK,
     BLUE,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TELLING: Final = ("open", "agree", "walk_out", "act", "begin", "freeze", "complete", "delivered")
-"""Kinds of event that are shown unless told otherwise."""
+"""Kinds of event that are shown unless told otherwise (all, where none of these happens)."""
 MOST_ROWS: Final = 24
 """Rows of a picture for which nobody chose the rows."""
 ROW_HEIGHT: Final = 0.4
@@ -212,9 +212,11 @@ def _is(event: Event, address: Address) -> bool:
 
 
 def _likeliest(ensemble: Ensemble) -> tuple[list[tuple[int, ...]], str]:
-    """The telling events that happen most surely, in the order of their median dates."""
+    """The telling events that happen most surely, in the order of their median dates; any, if none is telling."""
     table = ensemble.summary()
-    table = table[table["kind"].isin(TELLING) & (table["probability"] > 0)]
+    table = table[table["probability"] > 0]
+    if table["kind"].isin(TELLING).any():
+        table = table[table["kind"].isin(TELLING)]
     kept = table.nlargest(MOST_ROWS, "probability", keep="first").sort_values("date_50", kind="stable")
     note = f"the {len(kept)} likeliest of {len(table)} kinds of event" if len(kept) < len(table) else ""
     addresses = kept[["kind", "actor", "channel", "subject"]].astype(str).itertuples(index=False, name=None)
