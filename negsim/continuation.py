@@ -88,7 +88,7 @@ def _continue_block(
     state = rest_at(compiled, parameters, [histories[column] for column in columns], start)
     names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
     chooser = Continued(Clocks(seed, names, columns, PURPOSE), start)
-    recorder = Recorder(compiled, columns, wanted, state, end)
+    recorder = Recorder(compiled, columns, wanted, state, end, parameters)
     for moment in moments(compiled.world, parameters, state, chooser, end, runs=columns):
         recorder.note(moment)
     return recorder.finish()

@@ -351,7 +351,7 @@ def run_block(work: Work, compiled: Compiled, runs: Ints, told: Callable[[float]
     parameters = compiled.bind(values)
     state = compiled.start(parameters, len(runs))
     names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
-    recorder = Recorder(compiled, runs, work.record, state, work.until)
+    recorder = Recorder(compiled, runs, work.record, state, work.until, parameters)
     chooser = Drawn(Clocks(work.seed, names, runs))
     for number, moment in enumerate(moments(world, parameters, state, chooser, work.until, runs=runs)):
         recorder.note(moment)

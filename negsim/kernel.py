@@ -768,7 +768,8 @@ def choose(outlook: Outlook, remaining: Floats, horizon: Floats) -> tuple[Ints, 
     events = np.full(len(horizon), -1)
     fires = elapsed < horizon
     fired = np.flatnonzero(fires & (nearest <= elapsed))
-    events[fired] = np.take(waits, fired, axis=1).argmin(axis=0)
+    if len(fired):
+        events[fired] = np.take(waits, fired, axis=1).argmin(axis=0)
     for packages, wait, soonest in sparse:
         columns = np.arange(len(horizon))[packages.columns]
         won = (events[columns] < 0) & fires[columns] & (soonest <= elapsed[columns])

@@ -21,7 +21,7 @@ from negsim.calendar import moments as dates_of
 from negsim.compiler import Compiled
 from negsim.scenario import Scenario
 from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
-from negsim.state import Array, Floats, Ints, State
+from negsim.state import Array, Floats, Ints, Parameters, State
 from negsim.streams import BLOCK_WIDTH
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES
 
@@ -80,8 +80,17 @@ class Tally:
 class Recorder:
     """Keeps what is wanted of one block of runs while the loop goes on."""
 
-    def __init__(self, compiled: Compiled, runs: Ints, wanted: Sequence[str], state: State, until: float) -> None:
+    def __init__(
+        self,
+        compiled: Compiled,
+        runs: Ints,
+        wanted: Sequence[str],
+        state: State,
+        until: float,
+        parameters: Parameters,
+    ) -> None:
         self._compiled = compiled
+        self._parameters = parameters
         self._runs = runs
         self._first = int(runs[0]) if len(runs) else 0
         self._until = until
@@ -89,12 +98,12 @@ class Recorder:
         self._parts: list[tuple[Ints, Ints, Floats]] = []
         ticks = int(np.searchsorted(compiled.world.tick_times[:-1], until, side="left"))
         self._paths = {
-            name: np.zeros((ticks, len(_watch(compiled, name, state)), len(runs)), dtype=np.float32)
+            name: np.zeros((ticks, len(_watch(compiled, parameters, name, state)), len(runs)), dtype=np.float32)
             for name in wanted
             if name != "events"
         }
         for name, path in self._paths.items():
-            path[0] = _watch(compiled, name, state)
+            path[int(state.tick[0])] = _watch(compiled, parameters, name, state)
 
     def note(self, moment: Any) -> None:
         """Note the events of one iteration, and the state of the columns that have passed a tick."""
@@ -106,8 +115,9 @@ class Recorder:
         if self._paths and len(moment.ticked):
             seen = moment.state.select(moment.ticked)
             places = moment.runs[moment.ticked] - self._first
+            parameters = self._parameters.select(places)
             for name, path in self._paths.items():
-                path[seen.tick, :, places] = _watch(self._compiled, name, seen).T
+                path[seen.tick, :, places] = _watch(self._compiled, parameters, name, seen).T
 
     def finish(self) -> Block:
         """Hand over the block."""
@@ -122,7 +132,7 @@ class Recorder:
         return Block(len(self._runs), tally, kept, self._paths)
 
 
-def _watch(compiled: Compiled, name: str, state: State) -> Array:
+def _watch(compiled: Compiled, parameters: Parameters, name: str, state: State) -> Array:
     """Look up what is recorded under a name, shape (rows, columns)."""
     world = compiled.world
     if name in world.memories:
@@ -130,20 +140,20 @@ def _watch(compiled: Compiled, name: str, state: State) -> Array:
     if name == "credibility":
         from negsim.kernel import evaluate_formula
 
-        parameters = compiled.bind()
         return np.asarray(evaluate_formula(world.trust, parameters, {"memory": state.memory})) + np.zeros(state.width)
     if name == "need":
         from negsim.kernel import needs
 
-        return needs(world, compiled.bind(), state)[:-1]
+        return needs(world, parameters, state)[:-1]
     if name == "channel":
         return state.channel
     if name == "concession":
         return state.stage
     if name == "frozen":
         return state.frozen
-    allowed = ("events", *dict.fromkeys((*PATHS, *world.memories)))
-    raise ValueError(f"record: {name!r} is not among {', '.join(allowed)}")
+    always = [path for path in PATHS if path not in ("resentment", "fear")]
+    allowed = ("events", *dict.fromkeys((*always, *world.memories)))
+    raise ValueError(f"record: {name!r} is not among {', '.join(allowed)} (a memory is there while its term is on)")
 
 
 def _count(compiled: Compiled, run: Ints, event: Ints, day: Floats, runs: int, until: float) -> Tally:
@@ -181,7 +191,7 @@ def group_events(compiled: Compiled) -> tuple[Ints, list[tuple[str, ...]]]:
         subject = "" if event.kind == "agree" else event.subject
         key = (event.kind, event.actor, event.counterpart, event.channel, subject)
         group_of.append(groups.setdefault(key, len(groups)))
-    return np.array(group_of), list(groups)
+    return np.array(group_of, dtype=np.int64), list(groups)
 
 
 # -- the result -------------------------------------------------------------------------------------------------------

@@ -172,3 +172,26 @@ def test_bad_arguments_are_refused_in_words(arguments, message):
 def test_an_unknown_parameter_is_refused_with_the_nearest():
     with pytest.raises(KeyError, match="theta"):
         negsim.simulate("bargaining-pair", runs=5, params={"term.ripenes.theta": 1.0})
+
+
+def test_what_is_recorded_follows_the_parameters_of_each_run():
+    """Trust at the start is the prior mean of the regard, which here differs from run to run."""
+    means = np.linspace(0.1, 0.9, 7)
+    result = negsim.simulate(
+        "beijing-1999", runs=7, params={"regard.0.credibility": means}, record=("credibility",), width=3
+    )
+    first = result.to_xarray()["credibility"].sel(pair="JPN>PRK").to_numpy()[0]
+    np.testing.assert_allclose(first, means, rtol=1e-6)
+
+
+def test_a_scenario_in_which_nothing_can_happen_runs_to_its_end():
+    still = negsim.Scenario(
+        name="still", start=dt.date(2000, 1, 1), end=dt.date(2000, 12, 31), actor={"A": {}, "B": {}}
+    )
+    assert len(negsim.simulate(still, runs=3).events) == 0
+
+
+def test_a_memory_cannot_be_recorded_while_its_term_is_off():
+    case = negsim.load_scenario("beijing-1999").model_copy(update={"terms": ("season",)})
+    with pytest.raises(ValueError, match="while its term is on"):
+        negsim.simulate(case, runs=2, record=("resentment",))
