@@ -20,7 +20,7 @@ import numpy as np
 
 from negsim.calendar import day_number
 from negsim.compiler import Compiled, compile_scenario
-from negsim.history import Coverage, History, read_history, stack_histories
+from negsim.history import Coverage, History, Stacked, read_history, stack_histories
 from negsim.kernel import (
     Happened,
     Outlook,
@@ -398,9 +398,9 @@ def replay(
     ----------
     case : Scenario, str or Compiled
         A scenario, the name of a shipped case, a path, or a scenario compiled before (saves time in loops).
-    history : rows, History, Ensemble or sequence of History
+    history : rows, History, Ensemble, Stacked or sequence of History
         One history scored under every parameter vector (see :func:`negsim.history.read_history`), or a history for
-        each column: the runs of an ensemble, or a list of :class:`~negsim.history.History`.
+        each column: the runs of an ensemble, or histories side by side (:mod:`negsim.history`).
     params : mapping, optional
         Numbers at other values, each a scalar or of shape ``(width,)``.
     until : date, optional
@@ -422,14 +422,14 @@ def replay(
     compiled = case if isinstance(case, Compiled) else _compile(case)
     values = compiled.resolve(params)
     histories = _as_histories(compiled, history)
-    widths = {len(value) for value in values.values()} | {len(histories)}
+    widths = {len(value) for value in values.values()} | {histories.columns}
     width = max(widths)
     if widths - {1, width}:
         raise ValueError(f"histories and params disagree about the width: {sorted(widths)}")
     end = end_of(compiled, until)
-    shared = len(histories) == 1 and not any(_moves_discrete(path) for path in values if len(values[path]) > 1)
-    if not shared and len(histories) == 1:
-        histories = histories * width
+    shared = histories.columns == 1 and not any(_moves_discrete(path) for path in values if len(values[path]) > 1)
+    if not shared and histories.columns == 1:
+        histories = histories.select(np.zeros(width, dtype=np.int64))
     parts = [
         _replay_block(
             compiled, histories, values, np.arange(start, min(start + REPLAY_WIDTH, width)), end, shared, coverage
@@ -449,12 +449,14 @@ def _compile(case: Scenario | str) -> Compiled:
     return compile_scenario(scenario, load_terms(scenario))
 
 
-def _as_histories(compiled: Compiled, history: Any) -> list[History]:
+def _as_histories(compiled: Compiled, history: Any) -> Stacked:
+    if isinstance(history, Stacked):
+        return history
     if isinstance(history, Ensemble):
-        return split_runs(history)
+        return stack_histories(split_runs(history))
     if isinstance(history, list | tuple) and history and all(isinstance(entry, History) for entry in history):
-        return list(history)
-    return [read_history(compiled, history)]
+        return stack_histories(history)
+    return stack_histories([read_history(compiled, history)])
 
 
 def split_runs(ensemble: Ensemble) -> list[History]:
@@ -475,7 +477,7 @@ def _moves_discrete(path: str) -> bool:
 
 def _replay_block(
     compiled: Compiled,
-    histories: list[History],
+    histories: Stacked,
     values: Mapping[str, Floats],
     columns: Ints,
     end: float,
@@ -485,8 +487,7 @@ def _replay_block(
     chosen = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
     parameters = compiled.bind(chosen)
     state = compiled.start(parameters, len(columns), shared)
-    own = histories if shared else [histories[column] for column in columns]
-    given = Given(compiled, own, len(columns), coverage)
+    given = Given(compiled, histories if shared else histories.select(columns), len(columns), coverage)
     for _ in moments(compiled.world, parameters, state, given, end):
         pass
     return given
@@ -496,15 +497,20 @@ class Given:
     """Chooses what histories say, and keeps the account of their likelihood."""
 
     def __init__(
-        self, compiled: Compiled, histories: list[History], width: int, coverage: Coverage | None = None
+        self,
+        compiled: Compiled,
+        histories: Sequence[History] | Stacked,
+        width: int,
+        coverage: Coverage | None = None,
     ) -> None:
+        stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
         self._compiled = compiled
         self._coverage = coverage
-        self._days, self._moves = stack_histories(histories)
-        self._places = np.arange(len(histories))
-        self._next = np.zeros(len(histories), dtype=np.int64)
-        self._stopped = np.zeros(len(histories), dtype=bool)
-        self._shared = len(histories) < width
+        self._days, self._moves = stacked.days, stacked.moves
+        self._places = np.arange(stacked.columns)
+        self._next = np.zeros(stacked.columns, dtype=np.int64)
+        self._stopped = np.zeros(stacked.columns, dtype=bool)
+        self._shared = stacked.columns < width
         self.logs = np.full((len(self._days) - 1, width), np.nan)
         self.integrals = np.zeros((len(self._days), width))
         self.problems: list[str] = []

@@ -196,12 +196,52 @@ def _find_by_parts(moves: Sequence[Event], parts: Mapping[str, str]) -> int:
     raise _Misread(given, "a move of the scenario", find_nearest(given, [move.name for move in moves]))
 
 
-def stack_histories(histories: Sequence[History]) -> tuple[Floats, Ints]:
-    """Put histories side by side: days and moves, shape (longest + 1, columns), padded with infinity and -1."""
+@dataclass(frozen=True)
+class Stacked:
+    """Histories side by side, a column each.
+
+    Attributes
+    ----------
+    days : array, shape (longest + 1, columns)
+        In the order of time, padded with infinity.
+    moves : array of int, shape (longest + 1, columns)
+        Row numbers of the moves, padded with -1.
+    """
+
+    days: Floats
+    moves: Ints
+
+    @property
+    def columns(self) -> int:
+        """Number of histories."""
+        return int(self.days.shape[1])
+
+    def select(self, columns: Ints) -> Stacked:
+        """Take some of the histories."""
+        return Stacked(self.days[:, columns], self.moves[:, columns])
+
+
+def stack_histories(histories: Sequence[History]) -> Stacked:
+    """Put histories side by side."""
     longest = max((len(history) for history in histories), default=0)
     days = np.full((longest + 1, len(histories)), np.inf)
     moves = np.full((longest + 1, len(histories)), -1, dtype=np.int64)
     for column, history in enumerate(histories):
         days[: len(history), column] = history.days
         moves[: len(history), column] = history.moves
-    return days, moves
+    return Stacked(days, moves)
+
+
+def stack_moves(days: Floats, moves: Ints) -> Stacked:
+    """Put histories of equal length side by side; each is brought into the order of time.
+
+    Parameters
+    ----------
+    days, moves : arrays, shape (columns, moves)
+        Moves of the same moment keep their order.
+    """
+    order = np.argsort(days, axis=1, kind="stable")
+    ordered = np.take_along_axis(days, order, axis=1).T
+    names = np.take_along_axis(np.broadcast_to(moves, days.shape), order, axis=1).T
+    columns = days.shape[0]
+    return Stacked(np.vstack((ordered, np.full(columns, np.inf))), np.vstack((names, np.full(columns, -1))))
