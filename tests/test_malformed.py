@@ -387,9 +387,9 @@ MISTAKES = {
         "coercion.raid.rates.act",
     ),
     "pattern that matches nothing": Mistake(
-        put("parameter.1.numbers", ["concession.*.price"]),
+        put("parameter.1.numbers", ["concession.*.costs"]),
         "parameter.1.numbers.0",
-        '"concession.*.price"',
+        '"concession.*.costs"',
         "* stands for any one part",
         "concession.*.cost",
     ),

@@ -16,7 +16,7 @@ that is switched off contributes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from negsim.parameters import Belief, Parameter
@@ -131,7 +131,6 @@ class Term:
     trust: Trust | None = None
     ratifies: bool = False
     """Whether approval at home is in question at all (without such a term it is certain)."""
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def strength(name: str, default: float, meaning: str, sd: float = 0.5, source: str = "judgement") -> Parameter:
