@@ -15,7 +15,7 @@ import numpy as np
 from negsim.calendar import day_number
 from negsim.compiler import Compiled
 from negsim.ensemble import COMPUTE_WIDTH, Drawn, Given, end_of, moments
-from negsim.history import History
+from negsim.history import History, Stacked, stack_histories
 from negsim.kernel import Outlook, run_clocks
 from negsim.results import Block, Ensemble, Recorder, gather
 from negsim.state import Floats, Ints, Parameters, State
@@ -27,7 +27,7 @@ PURPOSE = 2
 
 def continue_histories(
     compiled: Compiled,
-    histories: Sequence[History],
+    histories: Sequence[History] | Stacked,
     origin: dt.date,
     params: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -40,7 +40,7 @@ def continue_histories(
     ----------
     compiled : Compiled
         The scenario.
-    histories : sequence of History
+    histories : sequence of History, or Stacked
         One for each run: the moves before the origin (later ones are passed over).
     origin : date
         First day that is drawn.
@@ -66,17 +66,18 @@ def continue_histories(
     if not 0 <= start < end:
         raise ValueError(f"the origin must lie between {compiled.scenario.start} and the last day, not {origin}")
     values = compiled.resolve(params)
-    runs, wanted = len(histories), tuple(dict.fromkeys(record))
+    stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
+    runs, wanted = stacked.columns, tuple(dict.fromkeys(record))
     parts = []
     for first in range(0, runs, COMPUTE_WIDTH):
         columns = np.arange(first, min(first + COMPUTE_WIDTH, runs))
-        parts.append(_continue_block(compiled, histories, values, columns, start, end, seed, wanted))
+        parts.append(_continue_block(compiled, stacked.select(columns), values, columns, start, end, seed, wanted))
     return gather(compiled, parts, runs, seed, end, params or {}, wanted)
 
 
 def _continue_block(
     compiled: Compiled,
-    histories: Sequence[History],
+    histories: Stacked,
     values: Mapping[str, Floats],
     columns: Ints,
     start: float,
@@ -85,7 +86,7 @@ def _continue_block(
     wanted: tuple[str, ...],
 ) -> Block:
     parameters = compiled.bind({path: v if len(v) == 1 else v[columns] for path, v in values.items()})
-    state = rest_at(compiled, parameters, [histories[column] for column in columns], start)
+    state = rest_at(compiled, parameters, histories, start)
     names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
     chooser = Continued(Clocks(seed, names, columns, PURPOSE), start)
     recorder = Recorder(compiled, columns, wanted, state, end, parameters)
@@ -94,7 +95,9 @@ def _continue_block(
     return recorder.finish()
 
 
-def rest_at(compiled: Compiled, parameters: Parameters, histories: Sequence[History], until: float) -> State:
+def rest_at(
+    compiled: Compiled, parameters: Parameters, histories: Sequence[History] | Stacked, until: float
+) -> State:
     """Find the state of every column at its last re-evaluation before a moment.
 
     Raises
@@ -102,15 +105,16 @@ def rest_at(compiled: Compiled, parameters: Parameters, histories: Sequence[Hist
     ValueError
         When a move of a history is impossible; the message says which and why.
     """
-    resting = compiled.start(parameters, len(histories))
+    stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
+    resting = compiled.start(parameters, stacked.columns)
 
     def keep(runs: Ints, state: State, columns: Ints) -> None:
         arrays = state.arrays()
         for name, array in resting.arrays().items():
             array[..., runs[columns]] = arrays[name][..., columns]
 
-    given = Given(compiled, list(histories), len(histories))
-    state = compiled.start(parameters, len(histories))
+    given = Given(compiled, stacked, stacked.columns)
+    state = compiled.start(parameters, stacked.columns)
     for _ in moments(compiled.world, parameters, state, given, until, leave=keep):
         pass
     if given.problems:
