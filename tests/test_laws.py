@@ -68,7 +68,7 @@ def simulate_some(scenario: Scenario | str, **options: Any) -> Ensemble:
 # -- batches, workers, order -----------------------------------------------------------------------------------------
 
 
-@examples(25)
+@examples(16)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_a_run_is_the_same_to_the_bit_whatever_stands_beside_it(data: st.DataObject, scenario: Scenario, seed: int):

@@ -58,7 +58,7 @@ def describe(row: Any) -> tuple[str, ...]:
 # -- histories -------------------------------------------------------------------------------------------------------
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), scenarios(), seeds, st.sampled_from((0, 1, 255, 256, 700)))
 @calm
 def test_the_same_clocks_give_the_same_histories(data: st.DataObject, scenario: Scenario, seed: int, run: int):
@@ -109,7 +109,7 @@ def test_the_witness_runs_the_main_case_alike():
 # -- likelihood ------------------------------------------------------------------------------------------------------
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_likelihoods_agree_event_by_event(data: st.DataObject, scenario: Scenario, seed: int):
@@ -125,7 +125,7 @@ def test_likelihoods_agree_event_by_event(data: st.DataObject, scenario: Scenari
         assert scored.total[column] == pytest.approx(total, rel=1e-10, abs=1e-10)
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_a_history_of_any_moves_is_scored_alike(data: st.DataObject, scenario: Scenario, seed: int):
@@ -186,7 +186,7 @@ def watch(compiled: Compiled, numbers: dict[str, float], history: History, width
     return given_moves
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), scenarios(), seeds, st.sampled_from((1, 2)))
 @calm
 def test_every_hazard_of_every_stretch_agrees(data: st.DataObject, scenario: Scenario, seed: int, width: int):
@@ -200,7 +200,7 @@ def test_every_hazard_of_every_stretch_agrees(data: st.DataObject, scenario: Sce
             assert mine[name] == pytest.approx(hazard, rel=1e-9, abs=1e-15), (number, name)
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_states_agree_at_the_end(data: st.DataObject, scenario: Scenario, seed: int):
