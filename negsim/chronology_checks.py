@@ -1,0 +1,108 @@
+"""Can the model walk through a chronology? Some of its histories are replayed; what never fits is named, and why.
+
+Windows and orders say when moves can have happened; whether the state allows them then is known only by walking
+through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from negsim.chronology import Chronology
+from negsim.compiler import Compiled
+from negsim.ensemble import replay
+from negsim.problems import Problem, ScenarioError
+from negsim.state import Array, Floats
+from negsim.streams import address_words, open_stream
+
+PURPOSE_STARTS = 72
+"""Purpose number of the streams that draw points of a chronology."""
+DRAWS = 64
+MOST_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What came of replaying some histories of a chronology.
+
+    Attributes
+    ----------
+    possible : array of bool, shape (draws,)
+        Whether the state allowed every move.
+    impossible : array, shape (moves,)
+        In how many draws each move (in the order of the chronology) was not allowed.
+    first : array, shape (moves,)
+        In how many draws it was the first that was not.
+    reasons : dict of int to str
+        For moves that were the first once: why.
+    """
+
+    possible: Array
+    impossible: Array
+    first: Array
+    reasons: dict[int, str]
+
+    @property
+    def share(self) -> float:
+        """Share of the draws that the model can walk through."""
+        return float(self.possible.mean())
+
+
+def draw_points(chronology: Chronology, count: int, seed: int, block: int = 0) -> Floats:
+    """Draw points of the unit cube of a chronology's unknowns, shape (count, unknowns)."""
+    stream = open_stream(seed, PURPOSE_STARTS, block, address_words("point"))
+    return np.asarray(stream.random((count, len(chronology.unknowns))))
+
+
+def walk(compiled: Compiled, chronology: Chronology, unit: Floats) -> Walk:
+    """Replay the histories at some points and say where the state does not allow them."""
+    placed, histories = chronology.place(compiled, unit), chronology.stack(compiled, unit)
+    refused: Array = np.isneginf(replay(compiled, histories, until=chronology.until).events)
+    size = len(chronology.moves)
+    places = chronology.sort(placed.days).T
+    impossible = np.bincount(places[refused[:size]], minlength=size)
+    bad = np.flatnonzero(refused.any(axis=0))
+    firsts = places[refused.argmax(axis=0)[bad], bad]
+    reasons = {}
+    for place, column in dict(zip(firsts.tolist(), bad.tolist(), strict=True)).items():
+        alone = histories.select(np.array([column]))
+        reasons[place] = replay(compiled, alone, until=chronology.until).problems[0]
+    possible: Array = np.logical_not(np.any(refused, axis=0))
+    return Walk(possible, impossible, np.bincount(firsts, minlength=size), reasons)
+
+
+def find_impossible(compiled: Compiled, chronology: Chronology, file: str, draws: int = DRAWS) -> list[Problem]:
+    """Find moves that the state allows on none of the dates tried, where nothing before them was refused."""
+    if not chronology.moves:
+        return []
+    seen = walk(compiled, chronology, draw_points(chronology, draws, 0))
+    culprits = np.flatnonzero((seen.impossible == draws) & (seen.first > 0)).tolist()
+    return [
+        Problem(file, f"row {chronology.moves[place].row}", seen.reasons[place], "a move that the state allows")
+        for place in culprits
+    ]
+
+
+def find_starts(compiled: Compiled, chronology: Chronology, count: int, seed: int) -> Floats:
+    """Find points of the unit cube whose histories are possible, shape (count, unknowns).
+
+    Drawn uniformly among those that are, by trying: the same seed gives the same points.
+
+    Raises
+    ------
+    ScenarioError
+        When hardly any point is possible; the message names the move that is refused most often, and why.
+    """
+    found, tried = np.empty((0, len(chronology.unknowns))), 0
+    for block in range(MOST_ROUNDS):
+        unit = draw_points(chronology, max(count, DRAWS), seed, block)
+        seen = walk(compiled, chronology, unit)
+        found, tried = np.concatenate((found, unit[seen.possible])), tried + len(unit)
+        if len(found) >= count:
+            return found[:count]
+    worst = int(seen.first.argmax())
+    given = f"{len(found)} possible histories of {tried} drawn; mostly {seen.reasons[worst]}"
+    allowed = "windows and orders that the state allows more often"
+    raise ScenarioError([Problem(chronology.name, f"row {chronology.moves[worst].row}", given, allowed)])

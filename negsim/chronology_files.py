@@ -1,0 +1,242 @@
+"""How does a chronology come from a file? The shipped ones by name, one's own from a CSV file, codebook or none.
+
+This is the door: what passes :func:`load_chronology` can be replayed; what does not is refused with all its mistakes at
+once, each with the row it stands in.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from negsim.chronology import Chronology
+from negsim.chronology_checks import find_impossible
+from negsim.codebook import (
+    Codebook,
+    Columns,
+    MoveEntry,
+    OrderEntry,
+    RowEntry,
+    Window,
+    parse_codebook,
+    read_chronology,
+)
+from negsim.compiler import Compiled, compile_scenario
+from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_valid
+
+MAX_BYTES: Final = 5_000_000
+STATUSES: Final = ("mapped", "implied", "duplicate", "prediction", "outside")
+PARTS: Final = ("kind", "actor", "channel", "subject")
+
+
+def load_chronology(
+    case: Scenario | str | Compiled,
+    source: str | Path,
+    *,
+    codebook: str | Path | None = None,
+    window: tuple[dt.date | None, dt.date | None] | None = None,
+    check: bool = True,
+) -> Chronology:
+    """Load what happened: a shipped chronology of the case, or a CSV file of one's own.
+
+    Parameters
+    ----------
+    case : Scenario, str or Compiled
+        The scenario whose moves the chronology is told in.
+    source : str or Path
+        Name of a shipped chronology of the case (:func:`chronologies` lists them), or a CSV file. Without a codebook
+        the file names the moves itself: see `docs/chronologies.md` for its columns.
+    codebook : str or Path, optional
+        A TOML file that says which moves the rows of the CSV file stand for.
+    window : (date or None, date or None), optional
+        First and last day of the observation (default: what the codebook says, else the scenario's period).
+    check : bool
+        Whether to walk through some histories, to find moves that the state allows on none of their dates.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found, each naming its row.
+    """
+    compiled = case if isinstance(case, Compiled) else _compile(case)
+    file, name, rows, book = _read(compiled, source, codebook)
+    if window is not None:
+        book = book.model_copy(update={"window": Window(from_=window[0], to=window[1])})
+    chronology = read_chronology(compiled, book, rows, name, file)
+    if check and (problems := find_impossible(compiled, chronology, file)):
+        raise ScenarioError(problems)
+    return chronology
+
+
+def chronologies(case: Scenario | str) -> dict[str, str]:
+    """Titles of the chronologies that ship with a case, by name."""
+    folder = _folder(case if isinstance(case, str) else case.name)
+    books = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    return {book.stem: str(tomllib.loads(book.read_text("utf-8")).get("title", "")) for book in books}
+
+
+def _compile(case: Scenario | str) -> Compiled:
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    require_valid(scenario)
+    return compile_scenario(scenario, load_terms(scenario))
+
+
+def _folder(case: str) -> Path:
+    return Path(str(resources.files("negsim") / "cases" / f"{case}.chronologies"))
+
+
+def _read(
+    compiled: Compiled, source: str | Path, codebook: str | Path | None
+) -> tuple[str, str, list[dict[str, str]], Codebook]:
+    """What to call the source in mistakes, its name, its rows and its codebook."""
+    shipped = chronologies(compiled.scenario)
+    if isinstance(source, str) and source in shipped and codebook is None:
+        path = _folder(compiled.scenario.name) / f"{source}.csv"
+        return source, source, read_rows(path, source), _read_codebook(path.with_suffix(".toml"))
+    path, file = Path(source), str(source)
+    if not path.is_file():
+        allowed = f"a CSV file, or a chronology of {compiled.scenario.name} ({list_names(shipped)})"
+        raise ScenarioError([Problem(file, "", "no such file", allowed, find_nearest(file, shipped))])
+    rows = read_rows(path, file)
+    if codebook is not None:
+        return file, path.stem, rows, _read_codebook(Path(codebook))
+    book = _own_codebook(compiled, rows, file)
+    return file, path.stem, _name_rows(rows), book
+
+
+def read_rows(path: Path, file: str) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header: texts by column.
+
+    Raises
+    ------
+    ScenarioError
+        When it is too large, no text in UTF-8, or has no rows.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ScenarioError([Problem(file, "", f"a file of {size / 1e6:,.1f} MB", "a chronology of at most 5 MB")])
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        given = f"bytes that are no text in UTF-8 (first at byte {error.start})"
+        raise ScenarioError([Problem(file, "", given, "a text file in UTF-8")]) from error
+    try:
+        rows = [
+            {key: value or "" for key, value in row.items() if isinstance(key, str) and not isinstance(value, list)}
+            for row in csv.DictReader(text.splitlines())
+        ]
+    except csv.Error as error:
+        raise ScenarioError([Problem(file, "", str(error), "a table in CSV")]) from error
+    if not rows:
+        raise ScenarioError([Problem(file, "", "no rows", "a CSV file with a header and a row for each event")])
+    return rows
+
+
+def _read_codebook(path: Path) -> Codebook:
+    file = path.name
+    try:
+        return parse_codebook(tomllib.loads(path.read_text("utf-8")), file)
+    except OSError as error:
+        raise ScenarioError([Problem(file, "", str(error.strerror), "a codebook that exists")]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError([Problem(file, "", str(error), "valid TOML")]) from error
+
+
+# -- a file that names its moves itself --------------------------------------------------------------------------------
+
+
+def _ids(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Ids of the rows: their own, or their numbers."""
+    return [row.get("id", "").strip() or str(number) for number, row in enumerate(rows, start=1)]
+
+
+def _name_rows(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{**fields, "id": row} for fields, row in zip(rows, _ids(rows), strict=True)]
+
+
+def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: str) -> Codebook:
+    """The codebook that a file is by itself: columns for the moves, the status and the order of its rows."""
+    columns = set(rows[0])
+    dates = Columns(start="date", end="date") if "date" in columns else Columns()
+    needed = [("date", "date_start"), ("move", "kind")]
+    missing = [pair for pair in needed if not columns & set(pair)]
+    if missing:
+        raise ScenarioError(
+            Problem(file, "header", list_names(columns), f"a column {one} or {other}", find_nearest(one, columns))
+            for one, other in missing
+        )
+    problems: list[Problem] = []
+    entries, orders = {}, []
+    for row, fields in zip(_ids(rows), rows, strict=True):
+        entries[row] = _own_entry(compiled, row, fields, file, problems)
+        before = [part.strip() for part in fields.get("after", "").split(";") if part.strip()]
+        orders += [OrderEntry(moves=(other, row)) for other in before]
+    if problems:
+        raise ScenarioError([*problems, *_other_mistakes(compiled, entries, rows, dates, file)])
+    return Codebook(columns=dates, order=tuple(orders), row=entries)
+
+
+def _other_mistakes(
+    compiled: Compiled,
+    entries: Mapping[str, RowEntry],
+    rows: Sequence[Mapping[str, str]],
+    columns: Columns,
+    file: str,
+) -> list[Problem]:
+    """Mistakes in the rows that can be read, so that all are told at once."""
+    try:
+        read_chronology(compiled, Codebook(columns=columns, row=dict(entries)), _name_rows(rows), file, file)
+    except ScenarioError as error:
+        return list(error.problems)
+    return []
+
+
+def _own_entry(compiled: Compiled, row: str, fields: Mapping[str, str], file: str, problems: list[Problem]) -> RowEntry:
+    """What a row says of itself."""
+    told: dict[str, Any] = {"reason": fields.get("reason", ""), "conflict": fields.get("conflict", "")}
+    status = fields.get("status", "").strip() or "mapped"
+    if status == "outside":
+        return RowEntry(outside=True, **told)
+    if status == "duplicate":
+        return RowEntry(duplicate_of=fields.get("of", "").strip(), **told)
+    if status not in STATUSES:
+        allowed = f"a status: {', '.join(STATUSES)}"
+        problems.append(Problem(file, f"row {row}", describe_value(status), allowed, find_nearest(status, STATUSES)))
+    try:
+        names = _own_moves(compiled, fields)
+    except ValueError as error:
+        problems.append(Problem(file, f"row {row}", str(error), "parts that name one move"))
+        return RowEntry(outside=True, reason="not understood")
+    entry = MoveEntry(move=names[0] if len(names) == 1 else names, date=_own_date(fields), implied=status == "implied")
+    return RowEntry(predicts=(entry,), **told) if status == "prediction" else RowEntry(moves=(entry,), **told)
+
+
+def _own_date(fields: Mapping[str, str]) -> str | None:
+    """The row's date where it has to be said again: an implied move's default is the whole window."""
+    return fields.get("date", "").strip() or None
+
+
+def _own_moves(compiled: Compiled, fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Addresses of a row's move: as they are written, or found by their parts."""
+    written = fields.get("move", "").strip()
+    if written:
+        return tuple(part.strip() for part in written.split("|"))
+    parts = {part: fields.get(part, "").strip() for part in PARTS}
+    events = compiled.labels.events[: compiled.world.moves]
+    found = [event.name for event in events if all(_same(event, part, text) for part, text in parts.items() if text)]
+    if len(found) > 1:
+        raise ValueError(f"{':'.join(parts.values())}, which names {len(found)} moves ({list_names(found[:4])})")
+    return (found[0] if found else ":".join(parts.values()),) if any(parts.values()) else (NOTHING,)
+
+
+def _same(event: Any, part: str, text: str) -> bool:
+    """Whether a move has a part; the items of a package come in any order."""
+    own = str(getattr(event, part))
+    return own == text or (part == "subject" and event.kind == "agree" and {*own.split("+")} == {*text.split("+")})

@@ -1,0 +1,230 @@
+"""Does the simulator of observation thin, coarsen and condition as it says, and nothing else?"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import negsim
+from negsim.chronology import Chronology
+from negsim.chronology_checks import draw_points, walk
+from negsim.ensemble import split_runs
+from negsim.history import History
+from negsim.observation import NothingObserved, Observer, observe, observe_runs
+from negsim.reporting import Reporting, Rule
+from negsim.results import Ensemble
+
+RUNS = 12
+HALF = Reporting((Rule(("*",), 0.5),))
+
+
+@pytest.fixture(scope="module")
+def ensemble() -> Ensemble:
+    return negsim.simulate("beijing-1999", runs=RUNS, seed=11)
+
+
+@pytest.fixture(scope="module")
+def histories(ensemble: Ensemble) -> list[History]:
+    return split_runs(ensemble)
+
+
+def told(chronology: Chronology) -> list[tuple[str, float]]:
+    return [(move.names[0], move.low) for move in chronology.moves if not move.implied]
+
+
+# -- what is reported ------------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_misses_nothing_tells_every_move_on_its_day(ensemble, histories):
+    chronology = observe(ensemble, run=3)
+    assert [low for _, low in told(chronology)] == np.floor(histories[3].days).tolist()
+    names = [event.name for event in ensemble.compiled.labels.events]
+    assert [name for name, _ in told(chronology)] == [names[move] for move in histories[3].moves]
+    assert len(chronology.rows) == len(histories[3])
+
+
+def test_a_source_that_reports_nothing_tells_nothing(ensemble):
+    chronology = observe(ensemble, Reporting(()), run=3)
+    assert chronology.moves == ()
+    assert chronology.rows == ()
+
+
+@given(seed=st.integers(0, 2**32 - 1), run=st.integers(0, RUNS - 1))
+def test_the_same_seed_tells_the_same(ensemble, histories, seed: int, run: int):
+    first = observe(histories[run], HALF, "month", seed, compiled=ensemble.compiled, run=run)
+    assert first == observe(ensemble, HALF, "month", seed, run=run)
+
+
+def test_other_seeds_and_other_runs_tell_other_things(ensemble, histories):
+    seen = {
+        tuple(told(observe(histories[0], HALF, seed=seed, run=run, compiled=ensemble.compiled)))
+        for seed in range(4)
+        for run in range(4)
+    }
+    assert len(seen) == 16
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    run=st.integers(0, RUNS - 1),
+    shares=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_what_is_reported_at_some_probability_is_reported_at_any_higher_one(ensemble, histories, seed, run, shares):
+    low, high = sorted(shares)
+    few, many = (
+        told(observe(histories[run], Reporting((Rule(("*",), d),)), seed=seed, run=run, compiled=ensemble.compiled))
+        for d in (low, high)
+    )
+    assert set(few) <= set(many)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_whether_a_move_is_reported_depends_on_no_other_move(ensemble, histories, seed: int):
+    history = histories[0]
+    some = history.moves % 2 == 0
+    alone = observe(History(history.days[some], history.moves[some]), HALF, seed=seed, compiled=ensemble.compiled)
+    every = observe(history, HALF, seed=seed, compiled=ensemble.compiled)
+    names = {event.name for number, event in enumerate(ensemble.compiled.labels.events) if number % 2 == 0}
+    assert told(alone) == [entry for entry in told(every) if entry[0] in names]
+
+
+def test_the_share_that_is_reported_is_the_probability(ensemble, histories):
+    counts = [
+        len(observe(history, HALF, seed=5, run=run, compiled=ensemble.compiled).moves)
+        for run, history in enumerate(histories)
+    ]
+    total = sum(len(history) for history in histories)
+    assert sum(counts) == pytest.approx(total / 2, abs=4.5 * np.sqrt(total) / 2)
+
+
+def test_rules_decide_by_address_and_date(ensemble, histories):
+    rules = Reporting((Rule(("act:*",), 1.0, dt.date(1995, 1, 1), dt.date(1995, 12, 31)),))
+    for chronology in observe_runs(ensemble, reporting=rules).values():
+        assert all(name.startswith("act:") for name, _ in told(chronology))
+        assert all(chronology.date(low).year == 1995 for _, low in told(chronology))
+
+
+# -- how finely it is dated ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("precision", ["day", "month", "year", "window"])
+def test_windows_hold_the_days_on_which_it_happened(ensemble, histories, precision: str):
+    for run, chronology in observe_runs(ensemble, precision=precision).items():
+        low = np.array([move.low for move in chronology.moves])
+        high = np.array([move.high for move in chronology.moves])
+        assert ((low <= histories[run].days) & (histories[run].days < high)).all()
+        assert (high - low >= 1).all()
+        assert (high <= chronology.window[1]).all()
+
+
+def test_each_kind_of_move_has_its_own_precision(ensemble):
+    chronology = observe(ensemble, precision={"act:*": "year", "*:official:*": "month"}, run=1)
+    widths = {"act": 365, "begin": 1}
+    for move in chronology.moves:
+        kind = move.names[0].split(":")[0]
+        assert move.high - move.low >= widths.get(kind, 1)
+        if kind == "begin":
+            assert move.high - move.low == 1
+    assert {move.key.split(".")[1][:3] for move in chronology.moves} >= {"act", "beg"}
+
+
+def test_coarse_dates_keep_the_order_in_which_they_are_told(ensemble):
+    chronology = observe(ensemble, precision="year", run=2)
+    days, _ = chronology.placement.place(draw_points(chronology, 50, 0))
+    assert (np.diff(days, axis=1) >= 0).all()
+
+
+def test_without_the_order_only_windows_bind(ensemble):
+    chronology = observe(ensemble, precision="year", run=2, keep_order=False)
+    days, _ = chronology.placement.place(draw_points(chronology, 50, 0))
+    assert chronology.links == ()
+    assert (np.diff(days, axis=1) < 0).any()
+
+
+def test_rows_say_what_a_source_would_say(ensemble):
+    chronology = observe(ensemble, precision="month", run=0)
+    row = chronology.rows[0]
+    assert set(row.fields) == {"id", "date", "kind", "actor", "channel", "subject"}
+    assert len(row.fields["date"]) == len("1990-01")
+    assert chronology.moves[0].names[0].startswith(row.fields["kind"])
+
+
+# -- what is not reported --------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 2**32 - 1), run=st.integers(0, RUNS - 1))
+def test_implied_moves_complete_the_history(ensemble, histories, seed: int, run: int):
+    history = histories[run]
+    chronology = observe(history, HALF, "year", seed, compiled=ensemble.compiled, run=run, unreported="implied")
+    point = chronology.find_point(ensemble.compiled, history)
+    (again,) = chronology.histories(ensemble.compiled, point[None])
+    np.testing.assert_array_equal(again.moves, history.moves)
+    np.testing.assert_allclose(again.days, history.days, atol=1.0)
+
+
+def test_histories_of_a_complete_source_are_possible(ensemble):
+    """With every day known, what is left open is the hour: the state allows nearly every draw."""
+    for chronology in list(observe_runs(ensemble).values())[:4]:
+        assert walk(ensemble.compiled, chronology, draw_points(chronology, 8, 0)).share > 0.8
+
+
+def test_dropped_moves_leave_no_trace_and_implied_ones_count_as_known(ensemble):
+    dropped = observe(ensemble, HALF, run=4)
+    implied = observe(ensemble, HALF, run=4, unreported="implied")
+    assert not any(move.implied for move in dropped.moves)
+    assert told(dropped) == told(implied)
+    assert sum(move.implied for move in implied.moves) > 0
+    assert len({move.key for move in implied.moves}) == len(implied.moves)
+    full = implied.coverage(ensemble.compiled)
+    assert (full.shares == 1.0).all()
+
+
+# -- conditions ------------------------------------------------------------------------------------------------------
+
+ACCORD = "approve:PRK:red_cross:"
+
+
+def test_the_observation_ends_with_the_day_of_what_made_the_news(ensemble, histories):
+    seen = observe_runs(ensemble, ending=ACCORD)
+    names = [event.name for event in ensemble.compiled.labels.events]
+    happened = {
+        run: next(day for day, move in zip(history.days, history.moves, strict=True) if names[move] == ACCORD)
+        for run, history in enumerate(histories)
+        if any(names[move] == ACCORD for move in history.moves)
+    }
+    assert happened
+    assert set(seen) == set(happened)
+    for run, chronology in seen.items():
+        assert chronology.window[1] == np.floor(happened[run]) + 1
+        assert ACCORD in [name for name, _ in told(chronology)]
+        assert all(low < chronology.window[1] for _, low in told(chronology))
+
+
+def test_without_the_event_there_is_no_chronology(ensemble, histories):
+    empty = History(np.zeros(0), np.zeros(0, dtype=np.int64))
+    with pytest.raises(NothingObserved):
+        observe(empty, compiled=ensemble.compiled, ending=ACCORD)
+
+
+def test_a_later_first_day_leaves_out_what_came_before(ensemble):
+    chronology = observe(ensemble, first=dt.date(1995, 1, 1), last=dt.date(1996, 12, 31), run=5)
+    assert {chronology.date(low).year for _, low in told(chronology)} <= {1995, 1996}
+    assert chronology.until == dt.date(1996, 12, 31)
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_what_makes_no_sense_is_refused(ensemble, histories):
+    with pytest.raises(ValueError, match="month"):
+        Observer(ensemble.compiled, precision="mnth")
+    with pytest.raises(ValueError, match="unreported"):
+        Observer(ensemble.compiled, unreported="lost")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="keep_order"):
+        Observer(ensemble.compiled, unreported="implied", keep_order=False)
+    with pytest.raises(ValueError, match="compiled="):
+        observe(histories[0])
