@@ -24,6 +24,7 @@ from negsim.history import Coverage, History, Stacked, read_history, stack_histo
 from negsim.kernel import (
     Happened,
     Outlook,
+    add_halves,
     advance,
     apply,
     choose,
@@ -339,9 +340,11 @@ def _run_prepared(bounds: tuple[int, int]) -> Block:
 
 def _run_alone(work: Work, bounds: tuple[int, int]) -> Block:
     """Run one block in a process that has not been prepared for it."""
-    if not _PREPARED or _PREPARED[0][0].key != work.key:
-        _prepare(work)
-    return _run_prepared(bounds)
+    prepared = next((pair for pair in _PREPARED if pair[0].key == work.key), None)
+    if prepared is None:
+        prepared = (work, compile_scenario(work.scenario, load_terms(work.scenario)))
+        _PREPARED[:] = [prepared]
+    return run_block(*prepared, np.arange(*bounds))
 
 
 def run_block(work: Work, compiled: Compiled, runs: Ints, told: Callable[[float], None] | None = None) -> Block:
@@ -439,7 +442,7 @@ def replay(
     logs = np.concatenate([part.logs for part in parts], axis=1)
     integrals = np.concatenate([part.integrals for part in parts], axis=1)
     problems = tuple(dict.fromkeys(text for part in parts for text in part.problems))[:MOST_PROBLEMS]
-    total = np.nansum(logs, axis=0) - integrals.sum(axis=0) if len(logs) else -integrals.sum(axis=0)
+    total = add_halves(np.nan_to_num(logs, nan=0.0, neginf=-np.inf)) - add_halves(integrals)
     return Replay(total, logs, integrals, problems)
 
 

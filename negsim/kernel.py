@@ -756,7 +756,7 @@ def choose(outlook: Outlook, remaining: Floats, horizon: Floats) -> tuple[Ints, 
         Days until then, or until the horizon.
     """
     dense = outlook.hazards.shape[0]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         waits = remaining[:dense] / outlook.hazards
         nearest = waits.min(axis=0, initial=np.inf)
         elapsed = np.minimum(nearest, horizon)
