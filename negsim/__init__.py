@@ -10,19 +10,26 @@ from typing import TYPE_CHECKING, Any
 from negsim.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from negsim.chronology import Chronology
+    from negsim.chronology_files import chronologies, load_chronology
     from negsim.ensemble import Replay, replay, simulate
+    from negsim.observation import observe
     from negsim.problems import ScenarioError
     from negsim.results import Ensemble, load_results
     from negsim.scenario import Scenario
     from negsim.scenario_files import load_scenario, save_scenario, scenarios
 
 _HOMES = {
+    "Chronology": "chronology",
     "Ensemble": "results",
     "Replay": "ensemble",
     "Scenario": "scenario",
     "ScenarioError": "problems",
+    "chronologies": "chronology_files",
+    "load_chronology": "chronology_files",
     "load_results": "results",
     "load_scenario": "scenario_files",
+    "observe": "observation",
     "replay": "ensemble",
     "save_scenario": "scenario_files",
     "scenarios": "scenario_files",
@@ -30,13 +37,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "Chronology",
     "Ensemble",
     "Replay",
     "Scenario",
     "ScenarioError",
     "__version__",
+    "chronologies",
+    "load_chronology",
     "load_results",
     "load_scenario",
+    "observe",
     "replay",
     "save_scenario",
     "scenarios",
