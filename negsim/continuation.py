@@ -95,9 +95,7 @@ def _continue_block(
     return recorder.finish()
 
 
-def rest_at(
-    compiled: Compiled, parameters: Parameters, histories: Sequence[History] | Stacked, until: float
-) -> State:
+def rest_at(compiled: Compiled, parameters: Parameters, histories: Sequence[History] | Stacked, until: float) -> State:
     """Find the state of every column at its last re-evaluation before a moment.
 
     Raises
