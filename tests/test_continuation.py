@@ -4,13 +4,13 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from strategies import two_state_channel
 
 import negsim
 from negsim.compiler import compile_scenario
 from negsim.continuation import continue_histories, rest_at
 from negsim.ensemble import split_runs
 from negsim.history import read_history
+from strategies import two_state_channel
 
 ORIGIN = dt.date(1996, 5, 17)
 

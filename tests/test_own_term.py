@@ -73,5 +73,5 @@ def test_a_formula_that_asks_for_what_is_not_there_is_told_so(tmp_path):
     with (tmp_path / "mine.toml").open("a", encoding="utf-8") as file:
         file.write('\n[term.hardliner]\nfile = "hardliner.py"\n')
     case = negsim.load_scenario(str(tmp_path / "mine.toml"))
-    with pytest.raises(ValueError, match="'hardliner'.*'mood'"):
+    with pytest.raises(ValueError, match=r"'hardliner'.*'mood'"):
         negsim.simulate(case, runs=2)
