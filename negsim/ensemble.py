@@ -266,11 +266,7 @@ def simulate(
     wanted = tuple(dict.fromkeys(record))
     work = Work(scenario, seed, end_of(compiled, until), values, wanted)
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
-    parts: list[Block] = []
-    for part in _run_blocks(work, compiled, bounds, workers, executor, progress):
-        parts.append(part)
-        if progress is not None:
-            progress(bounds[len(parts) - 1][1], runs)
+    parts = _tell(_run_blocks(work, compiled, bounds, workers, executor, progress), bounds, progress)
     return gather(compiled, parts, runs, seed, work.until, params or {}, wanted)
 
 
@@ -315,6 +311,14 @@ def _run_blocks(
             yield from pool.map(_run_prepared, bounds)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tell(parts: Iterator[Block], bounds: Sequence[tuple[int, int]], progress: Progress | None) -> Iterator[Block]:
+    """Tell how many runs are done as blocks go by."""
+    for part, (_, stop) in zip(parts, bounds, strict=True):
+        if progress is not None:
+            progress(stop, bounds[-1][1])
+        yield part
 
 
 def _within(progress: Progress | None, start: int, stop: int, runs: int) -> Callable[[float], None] | None:

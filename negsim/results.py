@@ -267,23 +267,28 @@ class Ensemble:
 
 def gather(
     compiled: Compiled,
-    parts: Sequence[Block],
+    parts: Iterable[Block],
     runs: int,
     seed: int,
     until: float,
     params: Mapping[str, Any],
     record: Iterable[str],
 ) -> Ensemble:
-    """Put blocks together."""
-    tally = parts[0].tally
-    for part in parts[1:]:
-        tally = tally + part.tally
-    events = [part.events for part in parts if part.events is not None]
+    """Put blocks together as they come; of a block nothing is kept but what was asked for."""
+    tally: Tally | None = None
+    events, pieces = [], []
+    for part in parts:
+        tally = part.tally if tally is None else tally + part.tally
+        if part.events is not None:
+            events.append(part.events)
+        if part.paths:
+            pieces.append(part.paths)
+    assert tally is not None, "there is at least one block"
     columns = None
     if events:
         run, event, day = (np.concatenate(column) for column in zip(*events, strict=True))
         columns = (run, event, day)
-    paths = {name: np.concatenate([part.paths[name] for part in parts], axis=2) for name in parts[0].paths}
+    paths = {name: np.concatenate([piece[name] for piece in pieces], axis=2) for name in (pieces[0] if pieces else ())}
     provenance = describe_origin(compiled.scenario, seed, params, record) | {"runs": runs, "until_days": until}
     return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance)
 
