@@ -1,8 +1,8 @@
 """How fast is it, next to what? A table on the screen and ``results/speed.json`` (``make bench``).
 
 Everything that is compared is timed in turns within one process, round after round, so that a busy machine slows all of
-them; what is reported are medians over rounds, ratios being taken within each round. One core (the kernel starts no
-threads); set `--rounds` higher on a machine that others use.
+them; what is reported are medians over rounds, ratios being taken within each round. One core, and its processor time
+(nothing starts a thread); set `--rounds` higher on a machine that others use.
 
     python benchmarks/speed.py            # about five minutes
     python benchmarks/speed.py --quick    # about one minute, rougher
@@ -102,13 +102,17 @@ def tell_number(number: float) -> str:
 
 
 def time_once(act: Callable[[], Any]) -> float:
-    """Seconds that something takes, without the garbage of others."""
+    """Seconds of processor time that something takes, without the garbage of others.
+
+    Nothing here starts a thread, so on an idle machine these are the seconds of the clock; on a busy one they leave out
+    the time that others had the core.
+    """
     gc.collect()
     gc.disable()
     try:
-        start = time.perf_counter()
+        start = time.process_time()
         act()
-        return time.perf_counter() - start
+        return time.process_time() - start
     finally:
         gc.enable()
 
