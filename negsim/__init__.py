@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from negsim.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from negsim.calibration.fitting import fit
+    from negsim.calibration.posterior import Posterior
     from negsim.chronology import Chronology
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.ensemble import Replay, replay, simulate
+    from negsim.forecasts import forecast
     from negsim.observation import observe
     from negsim.problems import ScenarioError
     from negsim.results import Ensemble, load_results
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Chronology": "chronology",
     "Ensemble": "results",
+    "Posterior": "calibration.posterior",
     "Replay": "ensemble",
     "Scenario": "scenario",
     "ScenarioError": "problems",
     "chronologies": "chronology_files",
+    "fit": "calibration.fitting",
+    "forecast": "forecasts",
     "load_chronology": "chronology_files",
     "load_results": "results",
     "load_scenario": "scenario_files",
@@ -39,11 +45,14 @@ _HOMES = {
 __all__ = [
     "Chronology",
     "Ensemble",
+    "Posterior",
     "Replay",
     "Scenario",
     "ScenarioError",
     "__version__",
     "chronologies",
+    "fit",
+    "forecast",
     "load_chronology",
     "load_results",
     "load_scenario",

@@ -1,0 +1,1 @@
+"""What do events say about the numbers? Priors, samplers, posteriors and the likelihood of a chronology."""

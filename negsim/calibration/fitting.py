@@ -1,0 +1,141 @@
+"""What do the events say about the numbers? A case fitted to a chronology.
+
+Which numbers may be learned is the case's own declaration: parameters with the role *free* are learned, those
+*marginalised* are sampled along so that their uncertainty is not hidden, those *fixed* stay as they are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from negsim.calibration.likelihood import ChronologyLikelihood, find_free
+from negsim.calibration.posterior import Posterior
+from negsim.calibration.priors import JointPrior
+from negsim.calibration.sampling import sample_posterior
+from negsim.chronology import Chronology
+from negsim.chronology_files import load_chronology
+from negsim.compiler import Compiled, compile_scenario
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_valid, scenario_digest
+from negsim.version import VERSION
+
+TOLD_PER_PARAMETER: Final = 2
+"""Told moves that each free parameter must have behind it."""
+
+
+class TooMuchAsked(ValueError):
+    """More parameters are free than the events can carry; the message gives both counts."""
+
+
+def fit(
+    case: Scenario | str,
+    chronology: Chronology | str = "article",
+    seed: int = 0,
+    method: str = "auto",
+    free: Sequence[str] | None = None,
+    even_if_too_much: bool = False,
+    progress: Callable[..., None] | None = None,
+    **settings: Any,
+) -> Posterior:
+    """Fit a case to a chronology.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        A scenario, the name of a shipped case, or a path.
+    chronology : Chronology or str
+        What happened: a chronology, or the name of one of the case's.
+    seed : int
+        Seed of the sampler.
+    method : str
+        ``auto``, ``importance`` or ``tempering``.
+    free : sequence of str, optional
+        Parameters to learn instead of those the case declares free.
+    even_if_too_much : bool
+        Fit although there are more free parameters than the events can carry.
+    progress : callable, optional
+        Told how the sampler fares.
+    **settings
+        Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
+
+    Returns
+    -------
+    Posterior
+        Weighted draws of the free and the marginalised parameters, and of everything the chronology leaves open.
+
+    Raises
+    ------
+    TooMuchAsked
+        When there are fewer than two told moves for each free parameter.
+    """
+    likelihood = bring_together(case, chronology)
+    scenario = likelihood.compiled.scenario
+    learned = tuple(free) if free is not None else find_free(likelihood.compiled, ("free",))
+    nuisance = tuple(name for name in find_free(likelihood.compiled, ("marginalised",)) if name not in learned)
+    _refuse_too_much(likelihood.chronology, learned, even_if_too_much)
+    prior = declare_prior(scenario, (*learned, *nuisance))
+    target = ChronologyLikelihood(likelihood.compiled, likelihood.chronology, prior.names)
+    posterior = sample_posterior(
+        target, prior, seed=seed, method=method, latent=target.open_dates, progress=progress, **settings
+    )
+    return _note_origin(posterior, likelihood, learned)
+
+
+def bring_together(
+    case: Scenario | str | Compiled, chronology: Chronology | str, names: Sequence[str] = ()
+) -> ChronologyLikelihood:
+    """Compile a case and load a chronology of it."""
+    if isinstance(case, Compiled):
+        compiled = case
+    else:
+        scenario = load_scenario(case) if isinstance(case, str) else case
+        require_valid(scenario)
+        compiled = compile_scenario(scenario, load_terms(scenario))
+    told = load_chronology(compiled.scenario, chronology) if isinstance(chronology, str) else chronology
+    return ChronologyLikelihood(compiled, told, tuple(names))
+
+
+def declare_prior(scenario: Scenario, names: Sequence[str]) -> JointPrior:
+    """Put together the priors of some of a scenario's parameters.
+
+    Raises
+    ------
+    ValueError
+        For a name that the scenario does not declare, or declares without a prior; all are named.
+    """
+    declared = {spec.name: spec.prior for spec in scenario.parameter}
+    lacking = [name for name in names if declared.get(name) is None]
+    if lacking:
+        known = ", ".join(name for name, prior in declared.items() if prior is not None)
+        raise ValueError(f"no prior is declared for {', '.join(lacking)}; parameters with a prior: {known}")
+    return JointPrior.declare({name: prior for name in names if (prior := declared[name]) is not None})
+
+
+def _refuse_too_much(chronology: Chronology, learned: Sequence[str], even_so: bool) -> None:
+    told = sum(not move.implied for move in chronology.moves)
+    most = told // TOLD_PER_PARAMETER
+    if len(learned) > most and not even_so:
+        raise TooMuchAsked(
+            f"{len(learned)} parameters are free, but {chronology.name} tells {told} moves, which carry {most} at most "
+            f"(one for every {TOLD_PER_PARAMETER}): fix some, or ask for it with even_if_too_much=True"
+        )
+
+
+def _note_origin(posterior: Posterior, likelihood: ChronologyLikelihood, learned: Sequence[str]) -> Posterior:
+    """Say what was fitted to what."""
+    from dataclasses import replace
+
+    chronology = likelihood.chronology
+    told = repr([(move.names, move.low, move.high, move.implied) for move in chronology.moves])
+    origin = {
+        "scenario": likelihood.compiled.scenario.name,
+        "scenario_digest": scenario_digest(likelihood.compiled.scenario),
+        "chronology": chronology.name,
+        "chronology_digest": hashlib.sha256(told.encode()).hexdigest(),
+        "until": chronology.until.isoformat(),
+        "free": list(learned),
+        "version": VERSION,
+    }
+    return replace(posterior, provenance={**posterior.provenance, **origin})

@@ -1,0 +1,81 @@
+"""How likely is a chronology under parameters and dates? The bridge from the kernel to the samplers.
+
+The samplers see one function of points: parameters by name, and for everything the chronology leaves open a coordinate
+between 0 and 1. Its mean over the coordinates is the likelihood of the parameters (docs/model.md, section 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from negsim.chronology import Chronology
+from negsim.compiler import Compiled
+from negsim.ensemble import Replay, replay
+from negsim.history import Coverage, Stacked, stack_moves
+from negsim.state import Floats
+
+
+@dataclass(frozen=True)
+class ChronologyLikelihood:
+    """Log-likelihood of a chronology.
+
+    Attributes
+    ----------
+    compiled : Compiled
+        The scenario.
+    chronology : Chronology
+        What happened.
+    names : tuple of str
+        Parameters of the points: names of the scenario's parameters, or key paths.
+    """
+
+    compiled: Compiled
+    chronology: Chronology
+    names: tuple[str, ...]
+
+    @property
+    def open_dates(self) -> int:
+        """Number of coordinates that the chronology leaves open."""
+        return len(self.chronology.unknowns)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What the source would have reported."""
+        return self.chronology.coverage(self.compiled)
+
+    def __call__(self, theta: Floats, unit: Floats | None = None) -> Floats:
+        """Log-likelihood at some points.
+
+        Parameters
+        ----------
+        theta : array, shape (n, len(names))
+        unit : array, shape (n, open_dates)
+            May be left out where nothing is open.
+
+        Returns
+        -------
+        array, shape (n,)
+            Minus infinity where the history is impossible.
+        """
+        placed = self.chronology.place(self.compiled, np.zeros((len(theta), 0)) if unit is None else unit)
+        sequence = self.chronology.placement.sequence
+        histories = stack_moves(placed.days[:, sequence], placed.moves[:, sequence])
+        return self.score(theta, histories).total + placed.log_volume
+
+    def score(self, theta: Floats, histories: Stacked) -> Replay:
+        """Replay histories under parameters, a column each."""
+        params = {name: theta[:, column] for column, name in enumerate(self.names)}
+        return replay(self.compiled, histories, params, self.chronology.until, self.coverage)
+
+    def histories(self, unit: Floats) -> Stacked:
+        """Turn coordinates into histories, a column each."""
+        return self.chronology.stack(self.compiled, unit)
+
+
+def find_free(compiled: Compiled, roles: Sequence[str] = ("free", "marginalised")) -> tuple[str, ...]:
+    """List the parameters of a scenario by their roles."""
+    return tuple(spec.name for spec in compiled.scenario.parameter if spec.role in roles)

@@ -1,0 +1,365 @@
+"""What is thought of the parameters after the data? Weighted draws, with how they were found and how far to trust them.
+
+Draws carry weights, and everything here uses them. Equal weights come only from :meth:`Posterior.resample`, which is
+asked for by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.calibration.priors import JointPrior, Prior1D
+from negsim.calibration.psis import effective_sample_size
+from negsim.state import Floats, Ints
+
+if TYPE_CHECKING:
+    import pandas
+
+PRIOR_DRIVEN: Final = 0.1
+"""Contraction below which a parameter is called prior-driven."""
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+FORMAT: Final = 1
+
+
+class SamplingError(Exception):
+    """The posterior could not be found, or not be trusted; says why.
+
+    Attributes
+    ----------
+    posterior : Posterior or None
+        What was found all the same, to be looked at and not to be used.
+    """
+
+    def __init__(self, message: str, posterior: Posterior | None = None) -> None:
+        super().__init__(message)
+        self.posterior = posterior
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Weighted draws from a posterior.
+
+    Attributes
+    ----------
+    prior : JointPrior
+        What was thought before.
+    draws : array, shape (n, P)
+        Parameter vectors on their own scale.
+    log_weights : array, shape (n,)
+        Logs of their weights, which add up to one.
+    log_likelihood : array, shape (n,)
+        Log-likelihood of each draw.
+    log_evidence, log_evidence_se : float
+        Log of the probability (density) of the data before any parameter is known, and its standard error.
+    method : str
+        ``importance`` or ``tempering``.
+    evaluations : int
+        Log-likelihoods computed, those of a refused attempt included.
+    seed : int
+        Seed of the sampler.
+    diagnostics : dict
+        How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`; with tempering
+        `temperatures`, `acceptance`, `r_hat`, `runs` (a dictionary for each independent run).
+    latent : array, shape (n, L)
+        Unit-cube coordinates sampled along with the parameters (unknown dates).
+    provenance : dict
+        Where data and model came from; the caller's words, saved with the rest.
+    """
+
+    prior: JointPrior
+    draws: Floats
+    log_weights: Floats
+    log_likelihood: Floats
+    log_evidence: float
+    log_evidence_se: float
+    method: str
+    evaluations: int
+    seed: int
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    latent: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.draws)
+        if self.latent.size == 0:
+            object.__setattr__(self, "latent", np.zeros((n, self.latent.shape[1] if self.latent.ndim == 2 else 0)))
+        shapes = {"log_weights": self.log_weights.shape, "log_likelihood": self.log_likelihood.shape}
+        wrong = [name for name, shape in shapes.items() if shape != (n,)]
+        if wrong or self.draws.shape != (n, len(self.prior)) or len(self.latent) != n:
+            raise ValueError(f"draws of shape {self.draws.shape} do not fit {wrong or 'the prior or the latent draws'}")
+        object.__setattr__(self, "log_weights", self.log_weights - _log_sum(self.log_weights))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return self.prior.names
+
+    @property
+    def weights(self) -> Floats:
+        """Weights of the draws, shape (n,); they add up to one."""
+        return np.exp(self.log_weights)
+
+    @property
+    def ess(self) -> float:
+        """Effective sample size: as good for a mean as so many independent draws."""
+        return float(self.diagnostics.get("ess", effective_sample_size(self.log_weights)))
+
+    def mean(self) -> Floats:
+        """Posterior means, shape (P,)."""
+        return self.weights @ self.draws
+
+    def sd(self) -> Floats:
+        """Posterior standard deviations, shape (P,)."""
+        return np.asarray(np.sqrt(self.weights @ (self.draws - self.mean()) ** 2))
+
+    def quantiles(self, probabilities: Sequence[float] = QUANTILES) -> Floats:
+        """Weighted quantiles, shape (len(probabilities), P)."""
+        return weighted_quantiles(self.draws, self.weights, probabilities)
+
+    def contraction(self) -> Floats:
+        """How far the data narrowed each parameter: 1 - posterior variance / prior variance, shape (P,).
+
+        Both are taken on the scale on which the prior is normal, so that a rate that turned out high is not said to
+        have become less certain.
+        """
+        return 1.0 - self._standardised()[1] ** 2
+
+    def shift(self) -> Floats:
+        """How far the data moved each parameter, in standard deviations of its prior, shape (P,)."""
+        return self._standardised()[0]
+
+    def _standardised(self) -> tuple[Floats, Floats]:
+        z = self.prior.to_unconstrained(self.draws)
+        mean = self.weights @ z
+        return mean, np.sqrt(self.weights @ (z - mean) ** 2)
+
+    def summary(self, probabilities: Sequence[float] = QUANTILES) -> pandas.DataFrame:
+        """Tell what is thought of each parameter, before and after.
+
+        Columns: `mean`, `mcse` (Monte Carlo standard error of the mean), `sd`, a quantile for each probability (`q05`
+        and so on), `prior_mean`, `prior_sd`, `shift`, `contraction`, and `says`: ``prior-driven`` where contraction is
+        below 0.1, that is, where the data said next to nothing.
+        """
+        import pandas as pd
+
+        contraction = self.contraction()
+        columns: dict[str, Any] = {
+            "parameter": list(self.names),
+            "mean": self.mean(),
+            "mcse": self.sd() / np.sqrt(self.ess),
+            "sd": self.sd(),
+        }
+        columns |= {
+            f"q{100 * p:04.1f}".removesuffix(".0"): row
+            for p, row in zip(probabilities, self.quantiles(probabilities), strict=True)
+        }
+        columns |= {
+            "prior_mean": self.prior.mean,
+            "prior_sd": self.prior.sd,
+            "shift": self.shift(),
+            "contraction": contraction,
+            "says": ["prior-driven" if value < PRIOR_DRIVEN else "" for value in contraction],
+        }
+        return pd.DataFrame(columns).set_index("parameter")
+
+    def resample(self, n: int, rng: np.random.Generator) -> Posterior:
+        """Draw `n` of the draws by their weights (systematically), in random order: equally weighted from now on."""
+        chosen = rng.permutation(choose_systematically(self.weights, n, rng))
+        return replace(
+            self,
+            draws=self.draws[chosen],
+            latent=self.latent[chosen],
+            log_likelihood=self.log_likelihood[chosen],
+            log_weights=np.full(n, -np.log(n)),
+            diagnostics={**self.diagnostics, "resampled": n, "ess": min(self.ess, float(n))},
+        )
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the posterior: draws as Parquet, everything else as JSON.
+
+        The JSON is put in place last and names the Parquet file, so that an interrupted save leaves the earlier
+        posterior whole.
+        """
+        return _save(self, Path(directory))
+
+    @staticmethod
+    def load(directory: str | Path) -> Posterior:
+        """Load what :meth:`save` wrote.
+
+        Raises
+        ------
+        SamplingError
+            When a file is missing or damaged; the message names it.
+        """
+        return _load(Path(directory))
+
+    def to_arviz(self, n: int | None = None, rng: np.random.Generator | None = None) -> Any:
+        """Hand over to ArviZ: an ``InferenceData`` (before 1.0), a ``DataTree`` (since), or without ArviZ a dictionary.
+
+        ArviZ knows no weights in a posterior, so draws are resampled first: `n` of them (default: as many as the
+        effective sample size is worth), by `rng` (default: from the posterior's seed).
+
+        Returns
+        -------
+        InferenceData, DataTree or dict
+            Groups `posterior`, `prior`, `sample_stats` and, with latent draws, a variable `latent` in `posterior`;
+            arrays have a chain axis of length 1.
+        """
+        groups = self._groups(n or max(1, int(self.ess)), rng or np.random.default_rng(self.seed))
+        try:
+            import arviz
+        except ImportError:
+            return groups
+        if int(arviz.__version__.partition(".")[0]) >= 1:
+            return arviz.from_dict(groups)
+        return arviz.from_dict(**groups)
+
+    def _groups(self, n: int, rng: np.random.Generator) -> dict[str, dict[str, Floats]]:
+        equal = self.resample(n, rng)
+        before = self.prior.draw(n, rng)
+        posterior = {name: equal.draws[None, :, place] for place, name in enumerate(self.names)}
+        if equal.latent.shape[1]:
+            posterior["latent"] = equal.latent[None]
+        return {
+            "posterior": posterior,
+            "prior": {name: before[None, :, place] for place, name in enumerate(self.names)},
+            "sample_stats": {"lp": (equal.log_likelihood + self.prior.logpdf(equal.draws))[None]},
+        }
+
+
+# -- weights ----------------------------------------------------------------------------------------------------------
+
+
+def _log_sum(logs: Floats) -> float:
+    top = logs.max()
+    return float(top + np.log(np.exp(logs - top).sum()))
+
+
+def weighted_quantiles(values: Floats, weights: Floats, probabilities: Sequence[float]) -> Floats:
+    """Quantiles of weighted values, shape (n, P) to (len(probabilities), P): the middle of each draw's step."""
+    found = np.empty((len(probabilities), values.shape[1]))
+    for place in range(values.shape[1]):
+        order = np.argsort(values[:, place])
+        steps = weights[order]
+        found[:, place] = np.interp(probabilities, np.cumsum(steps) - 0.5 * steps, values[order, place])
+    return found
+
+
+def choose_systematically(weights: Floats, n: int, rng: np.random.Generator) -> Ints:
+    """Choose `n` places by weight with one random number (systematic resampling): each within one of its share."""
+    edges = np.cumsum(weights)
+    chosen = np.searchsorted(edges / edges[-1], (rng.uniform() + np.arange(n)) / n, side="right")
+    return np.minimum(chosen, len(weights) - 1)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def _save(posterior: Posterior, folder: Path) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {name: posterior.draws[:, place] for place, name in enumerate(posterior.names)}
+    columns |= {f".latent.{place}": posterior.latent[:, place] for place in range(posterior.latent.shape[1])}
+    columns |= {".log_weight": posterior.log_weights, ".log_likelihood": posterior.log_likelihood}
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    content = sink.getvalue().to_pybytes()
+    digest = hashlib.sha256(content).hexdigest()
+    head = {
+        "format": FORMAT,
+        "draws": {"file": f"draws-{digest[:16]}.parquet", "sha256": digest},
+        "prior": [
+            {"name": name, "family": prior.family, "first": prior.first, "second": prior.second, "unit": prior.unit}
+            for name, prior in zip(posterior.names, posterior.prior.priors, strict=True)
+        ],
+        **{name: getattr(posterior, name) for name in _PLAIN},
+    }
+    text = json.dumps(head, indent=1, default=_plain) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace_file(folder / head["draws"]["file"], content)
+    _replace_file(folder / "posterior.json", text.encode())
+    for other in folder.glob("draws-*.parquet"):
+        if other.name != head["draws"]["file"]:
+            other.unlink()
+    return folder
+
+
+_PLAIN: Final = (
+    "log_evidence",
+    "log_evidence_se",
+    "method",
+    "evaluations",
+    "seed",
+    "diagnostics",
+    "provenance",
+)
+
+
+def _plain(value: Any) -> Any:
+    """Say in JSON what numpy holds."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+def _replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _load(folder: Path) -> Posterior:
+    import pyarrow.parquet as pq
+
+    head = _read_head(folder / "posterior.json")
+    path = folder / head["draws"]["file"]
+    if not path.exists():
+        raise SamplingError(f"{path} is missing")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != head["draws"]["sha256"]:
+        raise SamplingError(f"{path} is damaged (its digest is not the one in posterior.json)")
+    table = pq.read_table(path)
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    names = [entry.pop("name") for entry in head["prior"]]
+    latent = [name for name in columns if name.startswith(".latent.")]
+    return Posterior(
+        prior=JointPrior(names, [Prior1D(**entry) for entry in head["prior"]]),
+        draws=_stack(columns, names, table.num_rows),
+        latent=_stack(columns, latent, table.num_rows),
+        log_weights=columns[".log_weight"],
+        log_likelihood=columns[".log_likelihood"],
+        **{name: head[name] for name in _PLAIN},
+    )
+
+
+def _stack(columns: Mapping[str, Floats], names: Sequence[str], rows: int) -> Floats:
+    return np.stack([columns[name] for name in names], axis=1) if names else np.zeros((rows, 0))
+
+
+def _read_head(path: Path) -> dict[str, Any]:
+    try:
+        head = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SamplingError(f"{path} is missing") from None
+    except ValueError as error:
+        raise SamplingError(f"{path} is damaged: {error}") from error
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise SamplingError(f"{path} is not a posterior of format {FORMAT}")
+    return head

@@ -1,0 +1,97 @@
+"""Can importance weights be trusted? Their tail, smoothed, and its shape k-hat.
+
+Pareto-smoothed importance sampling (Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto smoothed importance
+sampling", JMLR 25): the largest weights are replaced by quantiles of a generalised Pareto distribution fitted to them.
+Its shape k says how many moments the weights have: below 0.5 the variance is finite, above 0.7 nothing can be trusted.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from negsim.state import Floats
+
+FEWEST_IN_TAIL: Final = 5
+"""A shorter tail is not fitted (k-hat is then infinite: nothing is known)."""
+PRIOR_DRAWS: Final = 10.0
+"""Weight, in draws, of the prior that holds k-hat near 0.5."""
+
+
+def smooth_weights(log_weights: Floats) -> tuple[Floats, float]:
+    """Smooth the tail of importance weights.
+
+    Parameters
+    ----------
+    log_weights : array, shape (n,)
+        Logs of the weights, up to a constant; minus infinity for a weight of zero.
+
+    Returns
+    -------
+    log_weights : array, shape (n,)
+        The same with the tail smoothed, on the same scale, none above the largest given.
+    k_hat : float
+        Shape of the tail; infinite when too few weights are positive to tell, 0 when the tail is flat.
+    """
+    n = len(log_weights)
+    length = int(np.ceil(min(0.2 * n, 3 * np.sqrt(n))))
+    order = np.argsort(log_weights, kind="stable")
+    top = float(log_weights[order[-1]]) if n else -np.inf
+    cutoff = float(log_weights[order[-length - 1]]) if n > length else -np.inf
+    if length < FEWEST_IN_TAIL or cutoff == -np.inf:
+        return log_weights.copy(), np.inf
+    tail = order[n - length :]
+    excess = np.exp(log_weights[tail] - top) - np.exp(cutoff - top)
+    if excess[-1] <= 1e-12 or excess[len(excess) // 4] <= 0:  # many equal weights: nothing to smooth
+        return log_weights.copy(), 0.0
+    k, sigma = fit_generalised_pareto(excess)
+    quantiles = _generalised_pareto_quantiles((np.arange(length) + 0.5) / length, k, sigma)
+    smoothed = log_weights.copy()
+    smoothed[tail] = np.minimum(np.log(quantiles + np.exp(cutoff - top)), 0.0) + top
+    return smoothed, k
+
+
+def fit_generalised_pareto(excess: Floats) -> tuple[float, float]:
+    """Fit shape and scale of a generalised Pareto distribution to excesses over a threshold.
+
+    Zhang and Stephens (2009), "A new and efficient estimation method for the generalized Pareto distribution",
+    Technometrics 51, with the weak prior of Vehtari and others (2024) on the shape.
+
+    Parameters
+    ----------
+    excess : array, shape (n,)
+        Positive excesses, in ascending order.
+
+    Returns
+    -------
+    shape, scale : float
+    """
+    n = len(excess)
+    size = 30 + int(np.sqrt(n))
+    grid = 1 - np.sqrt(size / (np.arange(size) + 0.5))
+    quartile = excess[int(n / 4 + 0.5) - 1]
+    grid = grid / (3 * quartile) + 1 / excess[-1]
+    shapes = np.log1p(-grid[:, None] * excess).mean(axis=1)
+    profile = n * (np.log(-grid / shapes) - shapes - 1)
+    weights = 1 / np.exp(profile - profile[:, None]).sum(axis=1)
+    weights /= weights.sum()
+    inverse = float(weights @ grid)
+    shape = float(np.log1p(-inverse * excess).mean())
+    scale = -shape / inverse
+    return (n * shape + PRIOR_DRAWS * 0.5) / (n + PRIOR_DRAWS), scale
+
+
+def _generalised_pareto_quantiles(probability: Floats, k: float, sigma: float) -> Floats:
+    if abs(k) < 1e-12:
+        return -sigma * np.log1p(-probability)
+    return np.asarray(sigma * np.expm1(-k * np.log1p(-probability)) / k)
+
+
+def effective_sample_size(log_weights: Floats) -> float:
+    """Kish's effective sample size of weights given by their logs."""
+    top = log_weights.max(initial=-np.inf)
+    if top == -np.inf:
+        return 0.0
+    weights = np.exp(log_weights - top)
+    return float(weights.sum() ** 2 / (weights @ weights))

@@ -1,0 +1,77 @@
+"""Which sampler finds the posterior? The quick one if it can be trusted, else the thorough one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from negsim.calibration.importance import sample_by_importance
+from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.priors import JointPrior
+from negsim.calibration.target import LogLikelihood, Progress, Target
+from negsim.calibration.tempering import sample_by_tempering
+
+Method = Literal["auto", "importance", "tempering"]
+
+
+def sample_posterior(
+    log_likelihood: LogLikelihood,
+    prior: JointPrior,
+    seed: int,
+    method: Method | str = "auto",
+    latent: int = 0,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Posterior:
+    """Sample a posterior.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        ``log_likelihood(theta)``, or ``log_likelihood(theta, unit)`` where `latent` is not 0: from parameters on their
+        own scale, shape (n, P), and unit-cube coordinates, shape (n, latent), to an array of shape (n,), minus infinity
+        where the data are impossible.
+    prior : JointPrior
+        Of the P parameters.
+    seed : int
+        The same seed gives the same draws.
+    method : {"auto", "importance", "tempering"}
+        ``auto``: importance sampling where there is nothing latent, and tempering wherever its gate refuses.
+    latent : int
+        Number of unit-cube coordinates sampled along with the parameters.
+    progress : callable, optional
+        Told the share of the work done, and what is being done.
+    **settings
+        `particles` and `runs` for tempering, `draws` for importance sampling.
+
+    Returns
+    -------
+    Posterior
+        With ``diagnostics["refused"]`` saying why importance sampling was not trusted, where it was tried.
+
+    Raises
+    ------
+    SamplingError
+        When no sampler can be trusted; the message says why, and `posterior` holds what was found.
+    """
+    if method not in ("auto", "importance", "tempering"):
+        raise ValueError(f"method {method!r} is not one of auto, importance, tempering")
+    unknown = set(settings) - {"particles", "runs", "draws"}
+    if unknown:
+        raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are particles, runs and draws")
+    target = Target(log_likelihood, prior, latent)
+    thorough = {name: settings[name] for name in ("particles", "runs") if name in settings}
+    quick = {name: settings[name] for name in ("draws",) if name in settings}
+    if method == "tempering" or (method == "auto" and latent):
+        return sample_by_tempering(target, seed, progress=progress, **thorough)
+    try:
+        return sample_by_importance(target, seed, progress=progress, **quick)
+    except SamplingError as refusal:
+        if method == "importance":
+            raise
+        posterior = sample_by_tempering(target, seed, progress=progress, **thorough)
+        return replace(
+            posterior,
+            evaluations=target.evaluations,
+            diagnostics={**posterior.diagnostics, "refused": str(refusal)},
+        )
