@@ -11,7 +11,7 @@ draws, not a posterior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -142,7 +142,7 @@ def _plan_steps(gradients: Floats, hessians: Floats) -> tuple[Floats, Floats, Fl
     steps = np.einsum("sij,sj->si", vectors, steps)
     length = np.sqrt((steps**2).sum(axis=1, keepdims=True))
     steps *= np.minimum(1.0, LONGEST / np.maximum(length, 1e-300))
-    return steps, gains, ~broken & (values > 0).all(axis=1)
+    return steps, gains, np.asarray(~broken & (values > 0).all(axis=1))
 
 
 def _search_lines(target: Target, z: Floats, steps: Floats, heights: Floats) -> Floats:
@@ -316,8 +316,6 @@ def _weigh(
 
 def _note_modes(posterior: Posterior, modes: list[Mode], evaluations: int) -> Posterior:
     """Note the modes and what the gate says."""
-    from dataclasses import replace
-
     heavy = [mode for mode in modes if mode.mass > modes[0].mass + np.log(NEGLIGIBLE)]
     diagnostics = {**posterior.diagnostics, "modes": len(heavy)}
     diagnostics["refused"] = "; ".join(_refuse(posterior.ess, posterior.diagnostics["k_hat"], len(heavy)))

@@ -25,8 +25,8 @@ Formula = Callable[[Any, float, float], Any]
 
 JUDGED_SCALES: Final[dict[str, tuple[float, str]]] = {
     "per year": (10.0, "events per decade"),
-    "1/year": (10.0, "events per decade"),
     "days": (12 / 365.25, "months"),
+    "years": (12.0, "months"),
     "share": (100.0, "%"),
     "probability": (100.0, "%"),
 }

@@ -74,7 +74,7 @@ def fit_generalised_pareto(excess: Floats) -> tuple[float, float]:
     grid = grid / (3 * quartile) + 1 / excess[-1]
     shapes = np.log1p(-grid[:, None] * excess).mean(axis=1)
     profile = n * (np.log(-grid / shapes) - shapes - 1)
-    weights = 1 / np.exp(profile - profile[:, None]).sum(axis=1)
+    weights = np.exp(profile - profile.max())
     weights /= weights.sum()
     inverse = float(weights @ grid)
     shape = float(np.log1p(-inverse * excess).mean())

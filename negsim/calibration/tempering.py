@@ -32,6 +32,7 @@ from negsim.streams import open_stream
 
 PURPOSE_TEMPERING: Final = 81
 PARTICLES: Final = 250
+FEWEST_PARTICLES: Final = 50
 PILOT: Final = 3
 """The pilot has so many times the particles of a run."""
 FIRST_POOL: Final = 4
@@ -438,8 +439,8 @@ def sample_by_tempering(
     SamplingError
         When the runs disagree (its `posterior` holds what they found), or hardly any point is possible.
     """
-    if runs < 2 or particles < 4 * FEWEST_POSSIBLE:
-        raise ValueError(f"{runs} runs of {particles} particles: at least 2 of {4 * FEWEST_POSSIBLE} are needed")
+    if runs < 2 or particles < FEWEST_PARTICLES:
+        raise ValueError(f"{runs} runs of {particles} particles: at least 2 of {FEWEST_PARTICLES} are needed")
     tell = progress or (lambda share, what: None)
     before = target.evaluations
     pilot = open_stream(seed, PURPOSE_TEMPERING, 0, ())
