@@ -100,17 +100,19 @@ def _integrate(log_likelihood: Callable[[np.ndarray], np.ndarray], prior: JointP
     return Known(log_likelihood, prior, evidence, mean, np.sqrt(share @ (theta - mean) ** 2))
 
 
-def tilted_dates(size: int = 20) -> Known:
-    """Dates that a parameter pulls towards the start of their windows: exp(-theta u) each, summed out by hand."""
-    prior = JointPrior(["pull"], [Prior1D("normal", 1.0, 1.5)])
+def shifted_dates(size: int = 20) -> Known:
+    """Dates near a day that a parameter shifts, within their windows: each summed out by hand, the rest on a line."""
+    prior = JointPrior(["shift"], [Prior1D("normal", 0.0, 1.0)])
+    width = 0.15
 
     def log_likelihood(theta: np.ndarray, unit: np.ndarray) -> np.ndarray:
-        return -(theta * unit).sum(axis=1) + 0.35 * size * theta[:, 0]
+        return -0.5 * (((unit - 0.3 - 0.4 * theta) / width) ** 2).sum(axis=1)
 
-    theta = np.linspace(-9, 11, 20_001)
-    safe = np.where(theta == 0, 1.0, theta)
-    each = np.where(theta == 0, 1.0, -np.expm1(-safe) / safe)
-    log_mass = size * np.log(each) + 0.35 * size * theta + stats.norm.logpdf(theta, 1.0, 1.5) + np.log(1e-3)
+    theta = np.linspace(-6, 6, 12_001)
+    low, high = (np.array([[0.0], [1.0]]) - 0.3 - 0.4 * theta) / width
+    tail = np.where(low > 0, -1, 1)  # the smaller tail is the exact one
+    each = np.abs(special.ndtr(tail * high) - special.ndtr(tail * low)) * width * np.sqrt(2 * np.pi)
+    log_mass = size * np.log(each) + stats.norm.logpdf(theta) + np.log(1e-3)
     evidence = special.logsumexp(log_mass)
     share = np.exp(log_mass - evidence)
     mean = share @ theta
@@ -137,18 +139,18 @@ def two_bells(size: int = 2, apart: float = 1.5, width: float = 0.25, first: flo
     return Known(log_likelihood, prior, evidence, mean, sd)
 
 
-def funnel(size: int = 5) -> Known:
-    """Neal's funnel: the first coordinate is the log variance of the others (its evidence is 0)."""
+def funnel(size: int = 5, spread: float = 3.0, wide: float = 20.0) -> Known:
+    """Neal's funnel: the first coordinate is the log variance of the others (the evidence is 1)."""
     prior = JointPrior(
         ["log_variance", *(f"x{place}" for place in range(1, size))],
-        [Prior1D("normal", 0.0, 3.0), *[Prior1D("normal", 0.0, 20.0)] * (size - 1)],
+        [Prior1D("normal", 0.0, spread), *[Prior1D("normal", 0.0, wide)] * (size - 1)],
     )
 
     def log_likelihood(theta: np.ndarray) -> np.ndarray:
         scale = np.exp(theta[:, :1] / 2)
-        return (stats.norm.logpdf(theta[:, 1:], 0, scale) - stats.norm.logpdf(theta[:, 1:], 0, 20.0)).sum(axis=1)
+        return (stats.norm.logpdf(theta[:, 1:], 0, scale) - stats.norm.logpdf(theta[:, 1:], 0, wide)).sum(axis=1)
 
-    return Known(log_likelihood, prior, 0.0, np.zeros(size), np.r_[3.0, np.full(size - 1, np.exp(9 / 4))])
+    return Known(log_likelihood, prior, 0.0, np.zeros(size), np.r_[spread, np.full(size - 1, np.exp(spread**2 / 4))])
 
 
 # -- ranks ------------------------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from known_posteriors import (
     gamma_poisson,
     gaussian,
     rank_truth,
+    shifted_dates,
     standard_prior,
-    tilted_dates,
     two_bells,
 )
 from negsim.calibration import importance
@@ -228,7 +228,7 @@ def test_impossible_data_are_refused():
 
 
 def test_latent_coordinates_are_not_for_importance_sampling():
-    known = tilted_dates()
+    known = shifted_dates()
     with pytest.raises(ValueError, match="tempering"):
         sample_by_importance(Target(known.log_likelihood, known.prior, known.latent), 1)
 

@@ -67,8 +67,10 @@ class Posterior:
     seed : int
         Seed of the sampler.
     diagnostics : dict
-        How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`; with tempering
-        `temperatures`, `acceptance`, `r_hat`, `runs` (a dictionary for each independent run).
+        How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`. With tempering
+        `r_hat` by name, `runs` (log evidence and least effective share of each independent run), `possible` (share of
+        the prior's draws), and for each temperature `temperatures`, `moves`, `acceptance` and `memory` (largest
+        correlation of a coordinate with where it started, after the moves).
     latent : array, shape (n, L)
         Unit-cube coordinates sampled along with the parameters (unknown dates).
     provenance : dict

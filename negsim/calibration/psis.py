@@ -35,7 +35,7 @@ def smooth_weights(log_weights: Floats) -> tuple[Floats, float]:
         Shape of the tail; infinite when too few weights are positive to tell, 0 when the tail is flat.
     """
     n = len(log_weights)
-    length = int(np.ceil(min(0.2 * n, 3 * np.sqrt(n))))
+    length = int(min(0.2 * n, 3 * np.sqrt(n)))
     order = np.argsort(log_weights, kind="stable")
     top = float(log_weights[order[-1]]) if n else -np.inf
     cutoff = float(log_weights[order[-length - 1]]) if n > length else -np.inf

@@ -11,6 +11,9 @@ moved until they have forgotten where they started.
 - *Pilot.* What is adapted (temperatures, fitted t, blocks, step sizes) is adapted by a pilot, whose particles are then
   thrown away. The runs that count follow its plan: without adaptation their evidence has no bias, and they are
   independent, so that what differs between them is a measured error.
+- *What it cannot do.* A narrow neck or needle that holds much of the posterior and next to nothing of the prior may be
+  missed by all runs alike, and then they agree: `memory` near 1 (below) is the warning. Give such parameters another
+  form (a scale and standard deviations in its units, say) in which their posterior is no needle.
 - *Impossible points* (log-likelihood minus infinity) are drawn again until enough are possible; the share that was is
   a factor of the evidence. Where next to nothing is possible, let the log-likelihood subtract a large number for each
   rule that is broken instead (1e4, say): low temperatures then lead the particles out of it, to the same answer.
@@ -57,7 +60,7 @@ SMALLEST_STEP: Final = 0.05
 REMEMBERED: Final = 0.4
 """Largest correlation of a coordinate with where it started, after the moves at a temperature."""
 FEWEST_ROUNDS: Final = 2
-MOST_ROUNDS: Final = 4
+MOST_ROUNDS: Final = 8
 """Rounds of moves at a temperature."""
 LONGER: Final = 3
 """The runs stay so many times longer than the pilot at the last temperature."""
@@ -89,11 +92,12 @@ class Move:
 
 @dataclass(frozen=True)
 class Stage:
-    """A temperature, the t fitted there and the moves made there."""
+    """A temperature, the t fitted there, the moves made there, and what the pilot remembered after them."""
 
     temperature: float
     reference: Reference
     moves: tuple[Move, ...]
+    memory: float
 
 
 @dataclass(frozen=True)
@@ -350,12 +354,13 @@ def _climb(swarm: Swarm, temperature: float, rise: float, tuner: Tuner) -> Stage
         for kind in tuner.kinds:
             moves.append(tuner.plan(kind, swarm.streams[0]))
             tuner.learn(kind, float(swarm.move(temperature, reference, moves[-1]).mean()))
-        if done >= FEWEST_ROUNDS and remember(started, swarm.z) < REMEMBERED:
+        memory = remember(started, swarm.z)
+        if done >= FEWEST_ROUNDS and memory < REMEMBERED:
             break
     if temperature == 1:  # the runs go on, for it is these states that they return
         for kind in tuner.kinds * ((LONGER - 1) * done):
             moves.append(tuner.plan(kind, swarm.streams[0]))
-    return Stage(temperature, reference, tuple(moves))
+    return Stage(temperature, reference, tuple(moves), memory)
 
 
 def remember(before: Floats, after: Floats) -> float:
@@ -469,6 +474,7 @@ def _gather(swarm: Swarm, plan: Plan, journey: Journey, seed: int, evaluations: 
         "r_hat": {name: float(value) for name, value in zip(names, np.sqrt(1 + ratio), strict=True)},
         "temperatures": [stage.temperature for stage in plan.stages],
         "moves": [len(stage.moves) for stage in plan.stages],
+        "memory": [stage.memory for stage in plan.stages],
         "acceptance": journey.acceptance.mean(axis=0).tolist(),
         "possible": journey.possible,
         "runs": [

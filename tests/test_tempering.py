@@ -1,0 +1,297 @@
+"""Does tempering find what is known: several bells, edges, many unknown dates, and how likely the data were at all?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from checks import assert_chance_explains, compare_mean
+from known_posteriors import (
+    Known,
+    compare_ranks,
+    funnel,
+    gamma_poisson,
+    gaussian,
+    rank_truth,
+    shifted_dates,
+    standard_prior,
+    two_bells,
+)
+from negsim.calibration import tempering
+from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.priors import JointPrior, Prior1D
+from negsim.calibration.target import Target
+from negsim.calibration.tempering import Move, Reference, Swarm, find_rise, remember, sample_by_tempering
+
+
+def sample(known: Known, seed: int = 1, **settings: int) -> Posterior:
+    return sample_by_tempering(Target(known.log_likelihood, known.prior, known.latent), seed, **settings)
+
+
+def evidences(posterior: Posterior) -> np.ndarray:
+    return np.array([run["log_evidence"] for run in posterior.diagnostics["runs"]])
+
+
+# -- what is known is found -------------------------------------------------------------------------------------------
+
+
+def assert_matches(posterior: Posterior, known: Known):
+    """Evidence within four standard errors (of few runs: t), moments within four of what so many draws allow."""
+    allowed = stats.t(len(evidences(posterior)) - 1).isf(5e-4)
+    assert posterior.log_evidence == pytest.approx(known.log_evidence, abs=allowed * posterior.log_evidence_se)
+    error = 4 / np.sqrt(posterior.ess)
+    assert (np.abs((posterior.mean() - known.mean) / known.sd) < error).all()
+    assert posterior.sd() == pytest.approx(known.sd, rel=2 * error)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [gamma_poisson(), gaussian(6), gaussian(15), two_bells(), two_bells(3, first=0.8), shifted_dates()],
+    ids=["gamma_poisson", "gaussian_6", "gaussian_15", "two_bells", "uneven_bells", "shifted_dates"],
+)
+def test_known_posteriors_are_matched(known: Known):
+    posterior = sample(known, runs=6)
+    assert_matches(posterior, known)
+    assert posterior.latent.shape == (len(posterior.draws), known.latent)
+
+
+def test_the_checker_of_matches_can_fail():
+    known, other = gamma_poisson(), gamma_poisson(exposure=2.5)
+    with pytest.raises(AssertionError):
+        assert_matches(sample(known), other)
+
+
+def test_a_mild_funnel_is_followed_down_its_neck():
+    known = funnel(4, spread=1.0, wide=3.0)
+    posterior = sample(known, runs=6, particles=500)
+    assert posterior.log_evidence == pytest.approx(0.0, abs=5 * posterior.log_evidence_se)
+    assert posterior.mean()[0] == pytest.approx(0.0, abs=0.1)
+    assert posterior.sd()[0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_needle_is_remembered():
+    """Neal's funnel holds a third of its mass where the prior has next to none: the runs miss it alike; it shows."""
+    posterior = sample(funnel())
+    assert posterior.log_evidence < -0.5
+    assert max(posterior.diagnostics["memory"]) > 0.5
+    assert max(sample(gaussian(6)).diagnostics["memory"]) < tempering.REMEMBERED
+
+
+def test_evidence_has_no_bias():
+    """The mean over many small runs is right within its error, though each of them is far from exact."""
+    known = gaussian(8)
+    ratio = np.exp(evidences(sample(known, runs=60, particles=60)) - known.log_evidence)
+    assert ratio.std() > 0.2
+    assert_chance_explains({"evidence": compare_mean(ratio, 1.0)})
+
+
+# -- edges of the possible --------------------------------------------------------------------------------------------
+
+
+def test_what_is_impossible_counts_as_evidence():
+    """Possible beyond one standard deviation only: 15.9% of the prior."""
+
+    def log_likelihood(theta: np.ndarray) -> np.ndarray:
+        return np.where(theta[:, 0] > 1, 0.0, -np.inf)
+
+    posterior = sample_by_tempering(Target(log_likelihood, standard_prior(2)), 1)
+    assert posterior.log_evidence == pytest.approx(np.log(special.ndtr(-1)), abs=5 * posterior.log_evidence_se)
+    assert posterior.mean() == pytest.approx([stats.norm.pdf(1) / special.ndtr(-1), 0.0], abs=0.08)
+    assert posterior.draws[:, 0].min() > 1
+    assert posterior.diagnostics["possible"] == pytest.approx(special.ndtr(-1), abs=0.03)
+
+
+def order(unit: np.ndarray) -> np.ndarray:
+    """How many neighbours stand in the wrong order."""
+    return (np.diff(unit, axis=1) < 0).sum(axis=1)
+
+
+def told_by_order(theta: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    return np.where(order(unit) == 0, stats.norm.logpdf(unit.mean(axis=1), theta[:, 0], 0.2), -np.inf)
+
+
+def test_points_that_are_rarely_possible_are_found_and_moved_apart():
+    """Five dates in order: 1 point in 120, fewer than there are particles at the start."""
+    posterior = sample_by_tempering(Target(told_by_order, standard_prior(1), 5), 1, runs=6)
+    middle = 0.5  # the mean of five uniform dates, with standard deviation sqrt(1/60), whatever their order
+    spread = np.sqrt(1 + 0.04 + 1 / 60)
+    exact = stats.norm.logpdf(middle, 0, spread) - np.log(120)
+    assert (order(posterior.latent) == 0).all()
+    assert posterior.log_evidence == pytest.approx(exact, abs=5 * posterior.log_evidence_se + 0.01)
+    assert posterior.mean()[0] == pytest.approx(middle / spread**2, abs=0.05)
+
+
+def test_broken_rules_that_cost_much_lead_to_what_is_possible():
+    """Eight dates in order, 1 point in 40,320: out of reach of chance, not of a likelihood that counts mistakes."""
+
+    def log_likelihood(theta: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        return stats.norm.logpdf(theta[:, 0], 0.5, 1.0) - 1e4 * order(unit)
+
+    posterior = sample_by_tempering(Target(log_likelihood, standard_prior(1), 8), 1, runs=6)
+    exact = stats.norm.logpdf(0.5, 0, np.sqrt(2)) - special.gammaln(9)
+    assert (order(posterior.latent) == 0).all()
+    assert posterior.log_evidence == pytest.approx(exact, abs=5 * posterior.log_evidence_se)
+    assert posterior.mean()[0] == pytest.approx(0.25, abs=0.1)
+    places = posterior.weights @ posterior.latent
+    assert places == pytest.approx(np.arange(1, 9) / 9, abs=0.03)
+
+
+def test_what_is_hardly_ever_possible_is_refused_with_the_count():
+    def log_likelihood(theta: np.ndarray) -> np.ndarray:
+        return np.where(theta[:, 0] > 4, 0.0, -np.inf)
+
+    with pytest.raises(SamplingError, match=r"of [0-9]+ points drawn from the prior, only [0-9] make"):
+        sample_by_tempering(Target(log_likelihood, standard_prior(2)), 1)
+
+
+# -- disagreement -----------------------------------------------------------------------------------------------------
+
+
+def test_runs_that_disagree_are_an_error_that_says_so():
+    """Two needles in eight dimensions: which one a small run falls into is chance."""
+    known = two_bells(8, apart=2.0, width=0.02)
+    with pytest.raises(SamplingError, match=r"runs disagree: R-hat of \w+ is [0-9.]+ .* log evidence") as refusal:
+        sample(known, particles=50)
+    found = refusal.value.posterior
+    assert found is not None
+    assert max(found.diagnostics["r_hat"].values()) > tempering.DISAGREEMENT or evidences(found).std() > 1
+
+
+def test_more_runs_keep_the_earlier_ones():
+    few, many = (sample(gaussian(3), runs=runs) for runs in (2, 5))
+    assert (evidences(many)[:2] == evidences(few)).all()
+    assert (many.draws[: len(few.draws)] == few.draws).all()
+
+
+def test_the_same_seed_gives_the_same_draws_and_another_seed_others():
+    first, again, other = (sample(shifted_dates(3), seed, particles=60) for seed in (5, 5, 6))
+    assert (first.draws == again.draws).all()
+    assert (first.latent == again.latent).all()
+    assert first.log_evidence == again.log_evidence != other.log_evidence
+
+
+def test_runs_are_weighted_by_their_evidence():
+    posterior = sample(gaussian(3), runs=3, particles=60)
+    shares = posterior.weights.reshape(3, -1).sum(axis=1)
+    assert shares == pytest.approx(special.softmax(evidences(posterior)))
+    assert posterior.log_evidence == pytest.approx(special.logsumexp(evidences(posterior)) - np.log(3))
+
+
+@pytest.mark.parametrize("settings", [{"runs": 1}, {"particles": 10}])
+def test_too_few_to_tell_are_refused(settings: dict[str, int]):
+    with pytest.raises(ValueError, match="are needed"):
+        sample(gamma_poisson(), **settings)
+
+
+def test_work_is_told_of_from_nothing_to_the_end():
+    shares: list[float] = []
+    known = gamma_poisson()
+    sample_by_tempering(Target(known.log_likelihood, known.prior), 1, progress=lambda share, what: shares.append(share))
+    assert shares[0] == 0.0
+    assert shares[-1] == pytest.approx(1.0)
+    assert shares == sorted(shares)
+
+
+def test_the_likelihood_is_asked_for_many_rows_at_a_time():
+    known = gaussian(4)
+    rows: list[int] = []
+
+    def count(theta: np.ndarray) -> np.ndarray:
+        rows.append(len(theta))
+        return known.log_likelihood(theta)
+
+    posterior = sample_by_tempering(Target(count, known.prior), 1, runs=4, particles=100)
+    assert min(rows) == tempering.PILOT * 100
+    assert sum(rows) == posterior.evaluations
+
+
+# -- parts ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 1e6), st.floats(1e-3, 1.0))
+def test_the_temperature_rises_until_half_of_the_particles_are_effective(seed: int, scale: float, rest: float):
+    told = scale * np.random.default_rng(seed).standard_normal(200)
+    rise = find_rise(told, rest)
+    weights = np.exp(rise * told - (rise * told).max())
+    effective = weights.sum() ** 2 / (weights**2).sum() / 200
+    assert 0 < rise <= rest
+    assert effective == pytest.approx(0.5, abs=1e-3) or (rise == rest and effective >= 0.5)
+
+
+def test_what_is_forgotten_is_not_remembered():
+    rng = np.random.default_rng(1)
+    before = rng.standard_normal((2_000, 3))
+    after = np.stack([before[:, 0], rng.standard_normal(2_000), 0.6 * before[:, 2] + 0.8 * rng.standard_normal(2_000)])
+    assert remember(before, after.T) == pytest.approx(1.0)
+    assert remember(before[:, 1:], after.T[:, 1:]) == pytest.approx(0.6, abs=0.06)
+
+
+def make_reference(rng: np.random.Generator, size: int) -> Reference:
+    z = rng.standard_normal((5_000, size)) @ rng.standard_normal((size, size)) + rng.standard_normal(size)
+    return Reference(z, np.full(5_000, 1 / 5_000))
+
+
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1))
+def test_a_block_is_what_the_others_leave_of_it(size: int, seed: int):
+    rng = np.random.default_rng(seed)
+    reference = make_reference(rng, size)
+    block, rest = np.arange(1), np.arange(1, size)
+    z = rng.standard_normal((4, size))
+    mean, factor = reference.conditional(z, block)
+    covariance = np.linalg.inv(reference.precision)
+    slope = covariance[0, rest] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
+    assert mean[:, 0] == pytest.approx(reference.mean[0] + (z[:, rest] - reference.mean[rest]) @ slope)
+    assert factor[0, 0] ** 2 == pytest.approx(covariance[0, 0] - slope @ covariance[rest, 0])
+
+
+@pytest.mark.parametrize("move", [Move(np.arange(3), 1.0), Move(np.arange(3), 0.4), Move(np.array([0, 2]), 0.8)])
+def test_steps_leave_the_reference_as_it_is(move: Move):
+    """Draws of the t are still draws of the t after a step that is always accepted."""
+    rng = np.random.default_rng(2)
+    reference = make_reference(rng, 3)
+    swarm = Swarm(Target(lambda theta: np.zeros(len(theta)), standard_prior(3)), 8_000, [rng])
+    scale = np.linalg.inv(reference.precision)
+    exact = stats.multivariate_t(reference.mean, scale, df=tempering.DEGREES, seed=rng)
+    swarm.z = exact.rvs(8_000)
+    stepped, distance = swarm._propose(reference, move.block, np.full(8_000, move.step))
+    assert distance == pytest.approx(reference.distance(stepped))
+    whitened = (stepped - reference.mean) @ np.linalg.inv(np.linalg.cholesky(scale)).T
+    tests = {place: stats.kstest(whitened[:, place], stats.t(tempering.DEGREES).cdf).pvalue for place in range(3)}
+    assert_chance_explains({**tests, "distance": stats.kstest(distance / 3, stats.f(3, tempering.DEGREES).cdf).pvalue})
+    assert np.abs(stepped - swarm.z).max() > 0.1
+
+
+# -- ranks ------------------------------------------------------------------------------------------------------------
+
+
+def rank_dates(noise: float) -> np.ndarray:
+    """Rank truths where something is seen at an unknown date, with a noise that a fit supposes (0.3 is right)."""
+    prior = JointPrior(["level"], [Prior1D("normal", 0.0, 1.0)])
+
+    def told(theta: np.ndarray, unit: np.ndarray, data: np.ndarray, noise: float = 0.3) -> np.ndarray:
+        return stats.norm.logpdf(data, theta[:, :1] + 2 * unit, noise).sum(axis=1)
+
+    def fit(data: np.ndarray, seed: int) -> Posterior:
+        target = Target(lambda theta, unit: told(theta, unit, data, noise), prior, 2)
+        return sample_by_tempering(target, seed, particles=50, runs=2)
+
+    def simulate(theta: np.ndarray, unit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return theta[0] + 2 * unit + 0.3 * rng.standard_normal(2)
+
+    return rank_truth(fit, simulate, told, prior, latent=2, simulations=250)
+
+
+def test_truths_rank_evenly_among_the_draws(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempering, "DISAGREEMENT", 2.0)  # two small runs may differ; here the average over fits counts
+    monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
+    assert_chance_explains(compare_ranks(rank_dates(noise=0.3)))
+
+
+def test_ranks_give_a_wrong_noise_away(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempering, "DISAGREEMENT", 2.0)
+    monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
+    with pytest.raises(AssertionError, match="chance does not explain"):
+        assert_chance_explains(compare_ranks(rank_dates(noise=0.6)))
