@@ -1,0 +1,334 @@
+"""Does a posterior say what its weighted draws say, keep it, and does the right sampler find it?"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from known_posteriors import funnel, gamma_poisson, shifted_dates, two_bells
+from negsim.calibration import posterior as room
+from negsim.calibration.posterior import (
+    Posterior,
+    SamplingError,
+    choose_systematically,
+    weighted_quantiles,
+)
+from negsim.calibration.priors import JointPrior, Prior1D
+from negsim.calibration.sampling import sample_posterior
+
+
+def make(n: int = 400, latent: int = 2, seed: int = 1) -> Posterior:
+    """Three parameters: one narrowed and moved, one only moved, one left at its prior."""
+    rng = np.random.default_rng(seed)
+    prior = JointPrior(
+        ["rate", "trust", "cost"],
+        [
+            Prior1D("lognormal", 0.5, 0.7, "per year"),
+            Prior1D("beta", 4.0, 4.0, "probability"),
+            Prior1D("normal", 0.0, 1.0),
+        ],
+    )
+    z = rng.standard_normal((n, 3)) * [0.3, 0.99, 1.0] + [1.0, 0.5, 0.0]
+    return Posterior(
+        prior=prior,
+        draws=prior.from_unconstrained(z),
+        log_weights=rng.standard_normal(n),
+        log_likelihood=rng.standard_normal(n),
+        log_evidence=-12.3,
+        log_evidence_se=0.1,
+        method="tempering",
+        evaluations=1_000,
+        seed=7,
+        diagnostics={"ess": 150.0, "r_hat": {"rate": 1.01}, "temperatures": np.array([0.5, 1.0])},
+        latent=rng.random((n, latent)),
+        provenance={"case": "a case", "chronology": "a chronology"},
+    )
+
+
+# -- what it says -----------------------------------------------------------------------------------------------------
+
+
+def test_weights_add_up_to_one_and_count():
+    posterior = make()
+    assert posterior.weights.sum() == pytest.approx(1.0)
+    assert posterior.mean() == pytest.approx((posterior.weights[:, None] * posterior.draws).sum(axis=0))
+    assert posterior.mean() != pytest.approx(posterior.draws.mean(axis=0), rel=1e-3)
+
+
+def test_moments_of_whole_weights_are_those_of_repeated_draws():
+    times = np.array([1, 3, 0, 2])
+    prior = JointPrior(["x"], [Prior1D("normal", 0.0, 1.0)])
+    draws = np.array([[1.0], [2.0], [9.0], [4.0]])
+    with np.errstate(divide="ignore"):
+        posterior = Posterior(prior, draws, np.log(times), np.zeros(4), 0.0, 0.0, "importance", 4, 1)
+    repeated = np.repeat(draws, times, axis=0)
+    assert posterior.mean() == pytest.approx(repeated.mean(axis=0))
+    assert posterior.sd() == pytest.approx(repeated.std(axis=0))
+    assert posterior.ess == pytest.approx(36 / 14)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
+def test_quantiles_split_the_weight(seed: int, probability: float):
+    rng = np.random.default_rng(seed)
+    values, weights = rng.standard_normal((500, 1)), rng.dirichlet(np.ones(500))
+    (quantile,) = weighted_quantiles(values, weights, [probability])
+    below = weights[values[:, 0] <= quantile].sum()
+    assert below == pytest.approx(probability, abs=2 * weights.max())
+
+
+def test_quantiles_of_equal_weights_are_the_ordinary_ones():
+    values = np.random.default_rng(2).standard_normal((300, 2))
+    found = weighted_quantiles(values, np.full(300, 1 / 300), [0.1, 0.5])
+    assert found == pytest.approx(np.quantile(values, [0.1, 0.5], axis=0, method="hazen"))
+
+
+def test_the_summary_says_what_the_data_said_and_where_they_said_nothing():
+    table = make(4_000).summary()
+    assert list(table.index) == ["rate", "trust", "cost"]
+    assert list(table["says"]) == ["", "prior-driven", "prior-driven"]
+    assert table["contraction"].to_numpy() == pytest.approx([0.91, 0.02, 0.0], abs=0.12)
+    assert table["shift"].to_numpy() == pytest.approx([1.0, 0.5, 0.0], abs=0.12)
+    assert table["prior_mean"].to_numpy() == pytest.approx([0.5 * np.exp(0.245), 0.5, 0.0])
+    assert (table["mcse"] == table["sd"] / np.sqrt(150)).all()
+    assert list(table.columns[3:8]) == ["q05", "q25", "q50", "q75", "q95"]
+    assert (table["q05"] < table["q50"]).all()
+    assert (table["q50"] < table["q95"]).all()
+
+
+def test_any_quantiles_can_be_had():
+    assert list(make().summary([0.025, 0.975]).columns[3:5]) == ["q02.5", "q97.5"]
+
+
+# -- resampling -------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300))
+def test_each_draw_is_chosen_as_often_as_its_weight_says(seed: int, n: int):
+    rng = np.random.default_rng(seed)
+    weights = rng.dirichlet(np.full(40, 0.3))
+    times = np.bincount(choose_systematically(weights, n, rng), minlength=40)
+    assert times.sum() == n
+    assert (np.abs(times - n * weights) < 1 + 1e-9).all()
+
+
+def test_impossible_draws_are_never_chosen():
+    weights = np.array([0.0, 0.5, 0.0, 0.5, 0.0])
+    for seed in range(50):
+        chosen = choose_systematically(weights, 4, np.random.default_rng(seed))
+        assert set(chosen.tolist()) == {1, 3}
+
+
+def test_resampled_draws_keep_their_company_and_weigh_the_same():
+    posterior = make()
+    equal = posterior.resample(200, np.random.default_rng(3))
+    assert equal.weights == pytest.approx(np.full(200, 1 / 200))
+    place = {tuple(draw): number for number, draw in enumerate(posterior.draws)}
+    origin = [place[tuple(draw)] for draw in equal.draws]
+    assert (equal.latent == posterior.latent[origin]).all()
+    assert (equal.log_likelihood == posterior.log_likelihood[origin]).all()
+    assert np.abs((equal.mean() - posterior.mean()) / posterior.sd()).max() < 0.2
+    assert equal.diagnostics["resampled"] == 200
+    assert origin != sorted(origin), "in random order, so that the first of them are as good as any"
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("latent", [0, 2])
+def test_a_saved_posterior_comes_back(tmp_path: Path, latent: int):
+    posterior = make(latent=latent)
+    back = Posterior.load(posterior.save(tmp_path / "new" / "folder"))
+    for name in ("draws", "log_weights", "log_likelihood", "latent"):
+        assert (getattr(back, name) == getattr(posterior, name)).all(), name
+    assert back.prior == posterior.prior
+    assert back.provenance == posterior.provenance
+    assert back.diagnostics == {**posterior.diagnostics, "temperatures": [0.5, 1.0]}
+    for name in ("log_evidence", "log_evidence_se", "method", "evaluations", "seed"):
+        assert getattr(back, name) == getattr(posterior, name), name
+
+
+def test_saving_again_leaves_the_newer_one_alone(tmp_path: Path):
+    make(seed=1).save(tmp_path)
+    newer = make(seed=2)
+    newer.save(tmp_path)
+    assert (Posterior.load(tmp_path).draws == newer.draws).all()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_an_interrupted_save_leaves_the_earlier_posterior(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+):
+    earlier = make(seed=1)
+    earlier.save(tmp_path)
+    calls = []
+    replace_file = room.os.replace
+
+    def interrupt(source: str, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == fails_at:
+            raise KeyboardInterrupt
+        replace_file(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room.os, "replace", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make(seed=2).save(tmp_path)
+    assert (Posterior.load(tmp_path).draws == earlier.draws).all()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")], "nothing half-written is left"
+
+
+def damage(folder: Path, what: str) -> None:
+    (draws,) = folder.glob("draws-*.parquet")
+    head = folder / "posterior.json"
+    match what:
+        case "no head":
+            head.unlink()
+        case "no draws":
+            draws.unlink()
+        case "torn head":
+            head.write_text(head.read_text()[:40])
+        case "other format":
+            head.write_text(head.read_text().replace('"format": 1', '"format": 99'))
+        case "torn draws":
+            draws.write_bytes(draws.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("no head", "posterior.json is missing"),
+        ("no draws", "parquet is missing"),
+        ("torn head", "posterior.json is damaged"),
+        ("other format", "format 1"),
+        ("torn draws", "parquet is damaged"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, what: str, says: str):
+    make().save(tmp_path)
+    damage(tmp_path, what)
+    with pytest.raises(SamplingError, match=says):
+        Posterior.load(tmp_path)
+
+
+def test_draws_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="log_weights"):
+        replace(make(), log_weights=np.zeros(3))
+    with pytest.raises(ValueError, match="shape"):
+        replace(make(), draws=np.zeros((400, 2)))
+
+
+# -- to ArviZ ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_arviz_a_dictionary_is_handed_over(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "arviz", None)
+    groups = make().to_arviz()
+    assert set(groups) == {"posterior", "prior", "sample_stats"}
+    assert groups["posterior"]["rate"].shape == (1, 150), "as many as the effective sample size is worth"
+    assert groups["posterior"]["latent"].shape == (1, 150, 2)
+    assert make().to_arviz(n=30)["sample_stats"]["lp"].shape == (1, 30)
+
+
+def test_what_is_handed_over_is_weighted_by_resampling(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "arviz", None)
+    posterior = make()
+    rate = posterior.to_arviz(n=2_000)["posterior"]["rate"]
+    assert rate.mean() == pytest.approx(posterior.mean()[0], rel=0.01)
+    assert rate.mean() != pytest.approx(posterior.draws[:, 0].mean(), rel=0.003)
+
+
+@pytest.mark.parametrize(("version", "given"), [("0.23.4", "groups"), ("1.0.0", "dictionary")])
+def test_each_arviz_is_given_what_it_takes(monkeypatch: pytest.MonkeyPatch, version: str, given: str):
+    arviz = SimpleNamespace(
+        __version__=version,
+        from_dict=lambda *args, **groups: ("dictionary", args[0]) if args else ("groups", groups),
+    )
+    monkeypatch.setitem(sys.modules, "arviz", arviz)
+    kind, groups = make().to_arviz()
+    assert kind == given
+    assert "rate" in groups["posterior"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("arviz") is None, reason="ArviZ is not installed")
+def test_arviz_takes_it():
+    assert make().to_arviz().posterior["rate"].shape == (1, 150)
+
+
+# -- which sampler ----------------------------------------------------------------------------------------------------
+
+
+def test_one_bell_is_sampled_by_importance():
+    known = gamma_poisson()
+    posterior = sample_posterior(known.log_likelihood, known.prior, seed=1)
+    assert posterior.method == "importance"
+    assert posterior.log_evidence == pytest.approx(known.log_evidence, abs=4 * posterior.log_evidence_se)
+
+
+def test_what_the_gate_refuses_is_tempered_and_says_why():
+    known = two_bells()
+    counted = []
+
+    def count(theta: np.ndarray) -> np.ndarray:
+        counted.append(len(theta))
+        return known.log_likelihood(theta)
+
+    posterior = sample_posterior(count, known.prior, seed=1)
+    assert posterior.method == "tempering"
+    assert "2 modes" in posterior.diagnostics["refused"]
+    assert posterior.evaluations == sum(counted)
+    assert posterior.log_evidence == pytest.approx(known.log_evidence, abs=5 * posterior.log_evidence_se)
+
+
+def test_a_funnel_falls_through_the_gate():
+    known = funnel(4, spread=2.0, wide=10.0)
+    assert "k-hat" in sample_posterior(known.log_likelihood, known.prior, seed=1).diagnostics["refused"]
+
+
+def test_unknown_dates_are_tempered_at_once():
+    known = shifted_dates(3)
+    posterior = sample_posterior(known.log_likelihood, known.prior, seed=1, latent=3, particles=60, runs=2)
+    assert posterior.method == "tempering"
+    assert "refused" not in posterior.diagnostics
+    assert posterior.latent.shape == (len(posterior.draws), 3)
+    assert ((posterior.latent > 0) & (posterior.latent < 1)).all()
+
+
+def test_dates_alone_can_be_sampled():
+    """No parameter is free: the evidence is still there to be compared."""
+    posterior = sample_posterior(
+        lambda theta, unit: np.log(2 * unit).sum(axis=1), JointPrior([], []), seed=1, latent=2, runs=6
+    )
+    assert posterior.log_evidence == pytest.approx(0.0, abs=5 * posterior.log_evidence_se)
+    assert posterior.weights @ posterior.latent == pytest.approx([2 / 3, 2 / 3], abs=0.04)
+    assert len(posterior.summary()) == 0
+
+
+def test_a_method_asked_for_by_name_is_used_or_refused():
+    known = two_bells()
+    assert sample_posterior(known.log_likelihood, known.prior, seed=1, method="tempering").method == "tempering"
+    with pytest.raises(SamplingError, match="2 modes"):
+        sample_posterior(known.log_likelihood, known.prior, seed=1, method="importance")
+
+
+def test_what_cannot_be_asked_for_is_refused():
+    known = gamma_poisson()
+    with pytest.raises(ValueError, match="'nuts' is not one of auto, importance, tempering"):
+        sample_posterior(known.log_likelihood, known.prior, seed=1, method="nuts")
+    with pytest.raises(TypeError, match="no setting walkers"):
+        sample_posterior(known.log_likelihood, known.prior, seed=1, walkers=3)
+
+
+def test_a_summary_of_resampled_draws_is_the_summary_within_its_error():
+    known = gamma_poisson()
+    posterior = sample_posterior(known.log_likelihood, known.prior, seed=1)
+    table = posterior.resample(1_000, np.random.default_rng(1)).summary()
+    assert abs(table["mean"].iloc[0] - known.mean[0]) < 4 * table["mcse"].iloc[0]
