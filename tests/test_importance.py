@@ -146,7 +146,11 @@ def test_the_bell_is_a_multivariate_t():
 # -- what is known is found -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("known", [gamma_poisson(), dose_response(), gaussian(6), gaussian(15)], ids=str)
+@pytest.mark.parametrize(
+    "known",
+    [gamma_poisson(), dose_response(), gaussian(6), gaussian(15)],
+    ids=["gamma_poisson", "dose_response", "gaussian_6", "gaussian_15"],
+)
 def test_known_posteriors_are_matched(known: Known):
     posterior = sample(known)
     error = 4 / np.sqrt(posterior.ess)
