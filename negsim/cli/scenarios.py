@@ -1,0 +1,106 @@
+"""What is in a scenario, and is it well written? ``list``, ``show``, ``check`` and ``new``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from negsim.cli.words import add_case, add_command, paths_as_input
+
+if TYPE_CHECKING:
+    from negsim.problems import Problem
+
+
+def list_cases(_: argparse.Namespace) -> None:
+    """Print the names and titles of the shipped cases."""
+    from negsim.scenario_files import scenarios
+
+    titles = scenarios()
+    width = max(map(len, titles), default=0)
+    for name, title in titles.items():
+        print(f"{name:<{width}}  {title}".rstrip())
+
+
+def show(options: argparse.Namespace) -> None:
+    """Print a scenario in words."""
+    from negsim.descriptions import describe_scenario
+    from negsim.scenario_files import load_scenario
+
+    print(describe_scenario(load_scenario(options.case)))
+
+
+def check(options: argparse.Namespace) -> None:
+    """Print every mistake of scenario files, or that there is none."""
+    from negsim.problems import ScenarioError
+    from negsim.scenario_files import check_scenario
+
+    found: list[Problem] = []
+    for file in options.file:
+        problems = check_scenario(file)
+        found += problems
+        if not problems:
+            print(f"{file}: no mistakes")
+    if found:
+        raise ScenarioError(found)
+
+
+def new(options: argparse.Namespace) -> None:
+    """Write the template, and beside it the schema if asked for."""
+    from negsim.scenario_files import SCHEMA_NAME, schema_path, write_schema, write_template
+
+    target = Path(options.file)
+    with paths_as_input("exists already (--force overwrites it)"):
+        write_template(target, force=options.force)
+        print(f"{target}: written; next: negsim check {target}")
+        if options.schema:
+            beside = write_schema(target.with_name(SCHEMA_NAME), force=options.force)
+            print(f"{beside}: written; editors find it by the first line of {target}")
+        else:
+            print(f"The schema by which editors complete and check it: {schema_path()} (--schema writes it beside)")
+
+
+def add_list(commands: Any) -> None:
+    """Add ``list``."""
+    add_command(commands, "list", list_cases, "list the shipped cases", "negsim list")
+
+
+def add_show(commands: Any) -> None:
+    """Add ``show``."""
+    parser = add_command(
+        commands,
+        "show",
+        show,
+        "show a scenario in words: actors, channels, concessions, moves, theories, parameters",
+        "negsim show beijing-1999",
+        "negsim show my-case.toml | less",
+    )
+    add_case(parser)
+
+
+def add_check(commands: Any) -> None:
+    """Add ``check``."""
+    parser = add_command(
+        commands,
+        "check",
+        check,
+        "check scenario files: every mistake at once, and the name that was probably meant",
+        "negsim check my-case.toml",
+        "negsim check cases/*.toml",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="+", help="scenario file (TOML), or a shipped case")
+
+
+def add_new(commands: Any) -> None:
+    """Add ``new``."""
+    parser = add_command(
+        commands,
+        "new",
+        new,
+        "write a commented scenario to start from",
+        "negsim new my-case.toml",
+        "negsim new my-case.toml --schema     # and the schema by which editors complete and check it",
+    )
+    parser.add_argument("file", metavar="FILE", help="where to write it")
+    parser.add_argument("--schema", action="store_true", help="write the JSON Schema beside it")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")

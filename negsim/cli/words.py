@@ -1,0 +1,160 @@
+"""How is the shell's language made? Words with values, checked as they are read; what commands share.
+
+Every command adds itself with :func:`add_command`; what it needs that is slow to import it imports when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from negsim.scenario import Scenario
+
+Progress = Callable[[int, int], None]
+
+
+class InputError(Exception):
+    """What was asked for cannot be: an option's value, a file that is in the way."""
+
+
+# -- commands and options ------------------------------------------------------------------------------------------
+
+
+def examples(*lines: str) -> str:
+    """Lay out example commands for the end of a help page."""
+    return "\n".join(["examples:", *(f"  {line}" for line in lines)])
+
+
+def add_debug(parser: argparse.ArgumentParser, default: Any) -> None:
+    """Let a failure show where it happened."""
+    parser.add_argument("--debug", action="store_true", default=default, help="show where a failure happened")
+
+
+def add_command(
+    commands: Any, name: str, do: Callable[[argparse.Namespace], None], purpose: str, *shown: str
+) -> argparse.ArgumentParser:
+    """Add a command: what it does (first sentence of its help), and examples."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=examples(*shown),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(do=do)
+    add_debug(parser, default=argparse.SUPPRESS)
+    return parser
+
+
+def add_case(parser: argparse.ArgumentParser) -> None:
+    """Take a scenario."""
+    parser.add_argument("case", metavar="CASE", help="a shipped case, or a scenario file (TOML)")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Let numbers of the scenario be set."""
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        type=setting,
+        action="append",
+        default=[],
+        help="set a number by its key path, or a named parameter (repeatable)",
+    )
+
+
+def add_tick(parser: argparse.ArgumentParser) -> None:
+    """Let the calendar's resolution be chosen."""
+    parser.add_argument("--tick", choices=("month", "week", "day"), help="how often hazards are looked at anew")
+
+
+# -- values --------------------------------------------------------------------------------------------------------
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Read whole numbers of at least some size."""
+
+    def read(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if (number := int(text)) >= least:
+                return number
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+
+    return read
+
+
+def date(text: str) -> dt.date:
+    """Read a date."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 1999-12-31") from None
+
+
+def setting(text: str) -> tuple[str, float]:
+    """Read KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    try:
+        if key and equals:
+            return key.strip(), float(value)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with a number, such as actor.Upland.audience=1.5")
+
+
+# -- what several commands do --------------------------------------------------------------------------------------
+
+
+def prepare(options: argparse.Namespace) -> Scenario:
+    """The scenario that is to be run, with the options that concern it checked against it."""
+    from negsim.scenario_files import load_scenario, require_settings
+
+    scenario = load_scenario(options.case)
+    if options.tick is not None:
+        scenario = scenario.model_copy(update={"tick": options.tick})
+    if options.until is not None and not scenario.start <= options.until <= scenario.end:
+        raise InputError(f"--until {options.until}: allowed: a date from {scenario.start} to {scenario.end}")
+    require_settings(scenario, dict(options.set), "--set")
+    return scenario
+
+
+def make_folder(name: str) -> Path:
+    """Make the folder for results before anything is computed for it."""
+    folder = Path(name)
+    with paths_as_input("exists already and is no folder"):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def paths_as_input(in_the_way: str) -> Iterator[None]:
+    """Take a path that is in the way, or leads nowhere, for a mistake of the person who wrote it."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise InputError(f"{error.filename} {in_the_way}") from error
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise InputError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def progress_bar(runs: int) -> Iterator[Progress | None]:
+    """A bar on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=runs, unit="run", file=sys.stderr, leave=False) as bar:
+        yield lambda done, _total: _move_to(bar, done)
+
+
+def _move_to(bar: Any, done: int) -> None:
+    bar.update(done - bar.n)
