@@ -8,6 +8,8 @@ numbers for one of them. Below are a few written by hand, small enough to work o
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from hypothesis import assume
@@ -48,27 +50,41 @@ Draw = Any
 
 
 # -- small pieces ----------------------------------------------------------------------------------------------------
+# They are kept once made: hypothesis looks at every new strategy from all sides, and a scenario draws hundreds.
 
 
+@cache
 def decimals(low: float, high: float) -> st.SearchStrategy[float]:
     """Numbers of two decimals: they shrink well and read well."""
     return st.integers(round(low * 100), round(high * 100)).map(lambda hundredths: hundredths / 100)
 
 
-def some(names: list[str], least: int = 0, most: int | None = None) -> st.SearchStrategy[tuple[str, ...]]:
+@lru_cache(maxsize=None, typed=True)
+def any_of(*choices: Any) -> st.SearchStrategy[Any]:
+    """One of a few values."""
+    return st.sampled_from(choices)
+
+
+def some(names: Sequence[str], least: int = 0, most: int | None = None) -> st.SearchStrategy[tuple[str, ...]]:
     """Some of a list of names, in any order."""
+    return _some(tuple(names), least, most)
+
+
+@cache
+def _some(names: tuple[str, ...], least: int, most: int | None) -> st.SearchStrategy[tuple[str, ...]]:
     if not names:
         return st.just(())
     bound = len(names) if most is None else min(most, len(names))
     return st.lists(st.sampled_from(names), min_size=min(least, bound), max_size=bound, unique=True).map(tuple)
 
 
+@cache
 @st.composite
 def rates(draw: Draw, kinds: tuple[str, ...]) -> dict[str, float]:
     """Rates for most of the kinds of move, high enough for much to happen in a year; some zero, some left out."""
     found = {}
     for kind in kinds:
-        how = draw(st.sampled_from(("lively", "lively", "lively", "lively", "lively", "zero", "default")))
+        how = draw(any_of("lively", "lively", "lively", "lively", "lively", "zero", "default"))
         if how != "default":
             found[kind] = 0.0 if how == "zero" else LIVELY_RATES[kind] * draw(st.integers(4, 12)) / 8
     return found
@@ -87,7 +103,7 @@ def days_within(draw: Draw, start: dt.date, end: dt.date) -> dt.date:
 @st.composite
 def periods(draw: Draw) -> dict[str, Any]:
     """When it starts and ends, and how finely time is cut."""
-    tick = draw(st.sampled_from(("month", "month", "week", "day")))
+    tick = draw(any_of("month", "month", "week", "day"))
     start = dt.date(1995, 1, 1) + dt.timedelta(days=draw(st.integers(0, 1000)))
     shortest, longest = {"month": (200, 900), "week": (100, 500), "day": (20, 70)}[tick]
     return {"start": start, "end": start + dt.timedelta(days=draw(st.integers(shortest, longest))), "tick": tick}
@@ -99,9 +115,9 @@ def actors(draw: Draw, states: list[str], concessions: list[str]) -> dict[str, A
     group = st.builds(
         Group,
         weight=decimals(0, 2),
-        values=st.dictionaries(st.sampled_from(concessions), decimals(-2, 3), max_size=len(concessions)),
+        values=st.dictionaries(any_of(*concessions), decimals(-2, 3), max_size=len(concessions)),
     )
-    names, found = st.sampled_from(("press", "party")), {}
+    names, found = any_of("press", "party"), {}
     for name in states:
         found[name] = Actor(
             reservation=draw(decimals(-1.5, 0.5)),
@@ -138,7 +154,7 @@ def goods(draw: Draw, states: list[str]) -> dict[str, Good]:
         season=st.one_of(st.just((1.0,) * 12), season),
     )
     names = draw(some(["food", "fuel"], least=1))
-    return {name: Good(need=draw(st.dictionaries(st.sampled_from(states), need, min_size=1))) for name in names}
+    return {name: Good(need=draw(st.dictionaries(any_of(*states), need, min_size=1))) for name in names}
 
 
 @st.composite
@@ -159,18 +175,18 @@ def gates(draw: Draw, period: dict[str, Any], concessions: list[str]) -> Gate:
     first, last = draw(days_within(period["start"], period["end"])), draw(days_within(period["start"], period["end"]))
     return Gate(
         items=draw(some(concessions, least=1, most=2)),
-        stage=draw(st.sampled_from(("signed", "promised"))),
-        need=draw(st.sampled_from(("all", "any"))),
+        stage=draw(any_of("signed", "promised")),
+        need=draw(any_of("all", "any")),
         hard=draw(st.booleans()),
-        from_=draw(st.sampled_from((None, min(first, last)))),
-        to=draw(st.sampled_from((None, max(first, last) + dt.timedelta(days=1)))),
+        from_=draw(any_of(None, min(first, last))),
+        to=draw(any_of(None, max(first, last) + dt.timedelta(days=1))),
     )
 
 
 @st.composite
 def packages(draw: Draw, agenda: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """A named list of different packages."""
-    subsets = draw(st.lists(st.sets(st.sampled_from(agenda), min_size=1), min_size=1, max_size=4, unique_by=frozenset))
+    subsets = draw(st.lists(st.sets(any_of(*agenda), min_size=1), min_size=1, max_size=4, unique_by=frozenset))
     return tuple(tuple(k for k in agenda if k in subset) for subset in subsets)
 
 
@@ -185,7 +201,7 @@ def channels(
     brokers = [name for name, given in actor.items() if given.kind == "intermediary"]
     return Channel(
         sides=seated,
-        aggregation=(draw(st.sampled_from(AGGREGATIONS)), draw(st.sampled_from(AGGREGATIONS))),
+        aggregation=(draw(any_of(*AGGREGATIONS)), draw(any_of(*AGGREGATIONS))),
         agenda=agenda,
         max_items=draw(st.integers(1, 3)),
         packages=draw(st.one_of(st.none(), packages(agenda))),
@@ -193,8 +209,8 @@ def channels(
         reliability=draw(decimals(0, 1)),
         bias=draw(decimals(-1, 1)),
         eta=draw(decimals(0, 3)),
-        intermediary=draw(st.sampled_from((None, *brokers))),
-        consent=(draw(st.sampled_from(CONSENT_RULES)), draw(st.sampled_from(CONSENT_RULES))),
+        intermediary=draw(any_of(None, *brokers)),
+        consent=(draw(any_of(*CONSENT_RULES)), draw(any_of(*CONSENT_RULES))),
         gates=tuple(draw(st.lists(gates(period, list(concession)), max_size=2))),
         rates=draw(rates(CHANNEL_MOVES)),
     )
@@ -207,10 +223,10 @@ def concessions(
     """One concession for each name in `givers`, of any kind."""
     found = {}
     for name, giver in givers.items():
-        kind = draw(st.sampled_from(("act", "flow", "restraint", "restraint", "process")))
+        kind = draw(any_of("act", "flow", "restraint", "restraint", "process"))
         others = [state for state in states if state != (actor[giver].answers_to or giver)]
-        worth = draw(st.dictionaries(st.sampled_from(others), decimals(-0.5, 3), max_size=2))
-        recipient = draw(st.sampled_from((None, *others))) if worth else draw(st.sampled_from(others))
+        worth = draw(st.dictionaries(any_of(*others), decimals(-0.5, 3), max_size=2))
+        recipient = draw(any_of(None, *others)) if worth else draw(any_of(*others))
         answers = [k for k in givers if _principal(actor, givers[k]) != _principal(actor, giver)]
         found[name] = Concession(
             giver=giver,
@@ -218,8 +234,8 @@ def concessions(
             recipient=recipient,
             worth=worth,
             cost=draw(decimals(-0.5, 2)),
-            care=draw(st.sampled_from([0.0, 0.0, 0.7, 2.5])),
-            good=draw(st.sampled_from((None, *good))),
+            care=draw(any_of(0.0, 0.0, 0.7, 2.5)),
+            good=draw(any_of(None, *good)),
             quantity=draw(decimals(1, 30)),
             lead_time_days=draw(st.one_of(st.just(0.0), decimals(0, 60))),
             grace_days=draw(decimals(0, 60)),
@@ -227,10 +243,10 @@ def concessions(
             once=kind == "act" and draw(st.booleans()),
             exposure=draw(decimals(0, 2)),
             irreversibility=draw(decimals(0, 1)),
-            unilateral=draw(st.sampled_from((True, True, False))),
-            freezable=draw(st.sampled_from((True, True, False))),
+            unilateral=draw(any_of(True, True, False)),
+            freezable=draw(any_of(True, True, False)),
             in_return_for=draw(some(answers, most=2)),
-            while_open=draw(st.sampled_from((None, *places))) if kind == "restraint" else None,
+            while_open=draw(any_of(None, *places)) if kind == "restraint" else None,
             rates=draw(rates(CONCESSION_KINDS[kind])),
         )
     return found
@@ -243,11 +259,11 @@ def _principal(actor: dict[str, Actor], name: str) -> str:
 @st.composite
 def demands(draw: Draw, channel: dict[str, Channel], names: list[str]) -> Demand:
     """A demand across the table of one of the channels."""
-    place = draw(st.sampled_from(list(channel)))
-    owner_side = draw(st.sampled_from((0, 1)))
+    place = draw(any_of(*channel))
+    owner_side = draw(any_of(0, 1))
     return Demand(
-        owner=draw(st.sampled_from(channel[place].sides[owner_side])),
-        target=draw(st.sampled_from(channel[place].sides[1 - owner_side])),
+        owner=draw(any_of(*channel[place].sides[owner_side])),
+        target=draw(any_of(*channel[place].sides[1 - owner_side])),
         channel=place,
         weight=draw(decimals(0, 2)),
         answered_by=draw(some(names, most=2)),
@@ -259,7 +275,7 @@ def demands(draw: Draw, channel: dict[str, Channel], names: list[str]) -> Demand
 def coercions(draw: Draw, actor: dict[str, Actor], states: list[str], concession: dict[str, Concession]) -> Coercion:
     """A coercive act, and the restraints of the same state that it breaks."""
     bound = [given.giver for given in concession.values() if given.kind == "restraint"]
-    mover = draw(st.sampled_from([*actor, *bound, *bound]))
+    mover = draw(any_of(*actor, *bound, *bound))
     state = _principal(actor, mover)
     others = [name for name in states if name != state]
     own = [
@@ -267,7 +283,7 @@ def coercions(draw: Draw, actor: dict[str, Actor], states: list[str], concession
     ]
     return Coercion(
         actor=mover,
-        hits=draw(st.dictionaries(st.sampled_from(others), decimals(0, 0.6), min_size=1)),
+        hits=draw(st.dictionaries(any_of(*others), decimals(0, 0.6), min_size=1)),
         breaks=draw(some(own, least=1)),
         rates=draw(rates(("act",))),
     )
@@ -295,7 +311,7 @@ def initials(
     draw: Draw, channel: dict[str, Channel], concession: dict[str, Concession], demand: dict[str, Demand]
 ) -> Initial:
     """Where things stand at the start, nothing contradicting anything else."""
-    stages = st.sampled_from(("closed", "planned", "open", "in_session", "in_session"))
+    stages = any_of("closed", "planned", "open", "in_session", "in_session")
     places = {name: draw(stages) for name in channel}
     found = {}
     for name, given in concession.items():
@@ -305,7 +321,7 @@ def initials(
             "process": ("none", "none", "promised", "in_force", "suspended"),
             "restraint": ("none", "promised", "in_force", "in_force"),
         }[given.kind]
-        found[name] = draw(st.sampled_from((*usual, "done") if given.once else usual))
+        found[name] = draw(any_of(*usual, *(["done"] if given.once else [])))
         if given.while_open is not None and places[given.while_open] in ("closed", "planned"):
             found[name] = "none"
     return Initial(
@@ -314,7 +330,7 @@ def initials(
         frozen=draw(
             some([k for k, given in concession.items() if given.freezable and found[k] in ("none", "promised")], most=2)
         ),
-        demands={name: draw(st.sampled_from(("dormant", "raised"))) for name in demand},
+        demands={name: draw(any_of("dormant", "raised")) for name in demand},
     )
 
 
@@ -329,6 +345,7 @@ def terms(draw: Draw) -> dict[str, Any]:
     return {"terms": on, "term": settings}
 
 
+@cache
 def _near(key: str, number: float) -> st.SearchStrategy[float]:
     """A number of the same kind: sign, shares and positive numbers are kept."""
     top = 1.0 if key in SHARES else 10.0 if number == 0 else float("inf")
@@ -359,13 +376,13 @@ def scenarios(draw: Draw, max_states: int = 3, max_channels: int = 2, max_conces
     actor = draw(actors(states, names))
     good = draw(st.one_of(st.just({}), goods(states)))
     # Each state gives something, so that no channel is without an agenda.
-    givers = {k: draw(st.sampled_from(list(actor))) for k in names}
+    givers = {k: draw(any_of(*actor)) for k in names}
     for k, state in zip(names, states, strict=False):
-        givers[k] = draw(st.sampled_from([name for name in actor if _principal(actor, name) == state]))
+        givers[k] = draw(any_of(*[name for name in actor if _principal(actor, name) == state]))
     concession = draw(concessions(actor, states, givers, good, places))
     channel = {c: draw(channels(actor, draw(sides(actor, states)), concession, period)) for c in places}
     demand = {f"d{number}": draw(demands(channel, names)) for number in range(1, 1 + draw(st.integers(0, 2)))}
-    tests = [f"x{number}" for number in range(1, 1 + draw(st.sampled_from((0, 1, 2, 2))))]
+    tests = [f"x{number}" for number in range(1, 1 + draw(any_of(0, 1, 2, 2)))]
     targets = draw(some(driver_targets(list(actor), good), most=3))
     scenario = Scenario(
         name="drawn",
@@ -393,14 +410,14 @@ def _pairs(states: list[str]) -> list[tuple[str, str]]:
 @st.composite
 def alignments(draw: Draw, states: list[str]) -> tuple[Alignment, ...]:
     """Who follows whom, each pair at most once."""
-    pairs = draw(st.lists(st.sampled_from(_pairs(states)), max_size=3, unique=True))
+    pairs = draw(st.lists(any_of(*_pairs(states)), max_size=3, unique=True))
     return tuple(Alignment(actor=i, ally=j, weight=draw(decimals(0, 1.5))) for i, j in pairs)
 
 
 @st.composite
 def regards(draw: Draw, states: list[str]) -> tuple[Regard, ...]:
     """How some see others, each pair at most once."""
-    pairs = draw(st.lists(st.sampled_from(_pairs(states)), max_size=4, unique=True))
+    pairs = draw(st.lists(any_of(*_pairs(states)), max_size=4, unique=True))
     return tuple(
         Regard(
             holder=i,
