@@ -311,7 +311,8 @@ def _caption(ensemble: Ensemble, reported: Sequence[Mark]) -> str:
 def _share(happened: int, runs: int) -> str:
     """A share of runs and its Monte-Carlo error, in per cent."""
     share = happened / runs
-    return f"{100 * share:.0f}% ± {100 * np.sqrt(share * (1 - share) / runs):.1f}"
+    error = 100 * np.sqrt(share * (1 - share) / runs)
+    return f"{100 * share:.0f}% ± {error:.1f}" if error >= 0.05 else f"{100 * share:.0f}% ± <.1"
 
 
 def _fit(text: str) -> str:
