@@ -26,9 +26,11 @@ from typing import Any, Final
 import numpy as np
 from speed import CASE, SEED, describe_machine, draw_vectors
 
-from negsim import ensemble, kernel, load_scenario
+from negsim import ensemble, load_scenario
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import Work, replay, run_block, split_runs
+from negsim.ensemble import Work, run_block
+from negsim.kernel import hazards
+from negsim.replays import Given, replay, split_runs
 from negsim.results import Recorder
 from negsim.state import Parameters, State
 from negsim.streams import Clocks
@@ -63,20 +65,20 @@ class Stopwatch:
 
 
 def called_functions(function: Callable[..., Any], home: ModuleType) -> list[str]:
-    """Functions of a module that a function of it calls by name, in the order of the text."""
+    """Functions of the kernel that a function of one of its rooms calls by name, in the order of the text."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     names = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     own = [name for name in names if inspect.isfunction(getattr(home, name, None))]
-    return list(dict.fromkeys(name for name in own if getattr(home, name).__module__ == home.__name__))
+    return list(dict.fromkeys(name for name in own if getattr(home, name).__module__.startswith("negsim.kernel.")))
 
 
 @contextmanager
 def timed_phases(watch: Stopwatch) -> Iterator[None]:
     """Put stopwatches on the phases of the loop, on the parts of `evaluate`, on choosing and on recording."""
     places: list[tuple[Any, str, str]] = [(ensemble, name, name) for name in PHASES if hasattr(ensemble, name)]
-    places += [(kernel, name, f"evaluate: {name}") for name in called_functions(kernel.evaluate, kernel)]
+    places += [(hazards, name, f"evaluate: {name}") for name in called_functions(hazards.evaluate, hazards)]
     places += [(ensemble.Drawn, "choose", "choose"), (ensemble.Drawn, "settle", "run the clocks")]
-    places += [(ensemble.Given, "choose", "choose and score")]
+    places += [(Given, "choose", "choose and score")]
     places += [(Recorder, "note", "record"), (Recorder, "finish", "gather records")]
     places += [(Clocks, "__init__", "open the streams"), (State, "select", "drop finished columns (state)")]
     places += [(Parameters, "select", "drop finished columns (parameters)")]

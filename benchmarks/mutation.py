@@ -156,19 +156,19 @@ class Bug:
 BUGS: Final = (
     Bug(
         "season shifted by a month",
-        "negsim/kernel.py",
+        "negsim/kernel/quantities.py",
         "world.tick_month[state.tick]",
         "(world.tick_month[state.tick] + 1) % 12",
     ),
     Bug(
         "decay per tick instead of per year",
-        "negsim/kernel.py",
+        "negsim/kernel/effects.py",
         'np.exp(-parameters["decay"] * elapsed)',
         'np.exp(-parameters["decay"] * (30.4375 + 0.0 * elapsed))',
     ),
     Bug(
         "a mask ignored: frozen items can be tabled",
-        "negsim/kernel.py",
+        "negsim/kernel/stages.py",
         '"available": ((bits & AVAILABLE_BITS) != 0) & ~state.frozen',
         '"available": ((bits & AVAILABLE_BITS) != 0)',
     ),
@@ -186,14 +186,14 @@ BUGS: Final = (
     ),
     Bug(
         "consent of one side only",
-        "negsim/kernel.py",
+        "negsim/kernel/effects.py",
         "settled = state.consent[2 * channels, columns] & state.consent[2 * channels + 1, columns]",
         "settled = state.consent[2 * channels, columns].copy()",
     ),
-    Bug("lead time ignored", "negsim/kernel.py", "ready = since >= lead", "ready = since >= 0.0 * lead"),
+    Bug("lead time ignored", "negsim/kernel/stages.py", "ready = since >= lead", "ready = since >= 0.0 * lead"),
     Bug(
         "end of observation lost",
-        "negsim/ensemble.py",
+        "negsim/replays.py",
         "np.where(inside, elapsed, until - state.time)",
         "np.where(inside, elapsed, 0.0)",
     ),
@@ -205,7 +205,7 @@ BUGS: Final = (
     ),
     Bug(
         "stock counting one donor",
-        "negsim/kernel.py",
+        "negsim/kernel/effects.py",
         "inflow[world.flow_stock[flow]] += ",
         "inflow[world.flow_stock[flow]] = ",
     ),
@@ -254,8 +254,9 @@ class Mutant:
 
 
 TARGETS: Final[dict[str, tuple[str, ...]]] = {
-    "negsim/kernel.py": (),
-    "negsim/ensemble.py": ("moments", "Drawn", "Given", "replay", "_replay_block", "_moves_discrete", "split_runs"),
+    "negsim/kernel/*.py": (),
+    "negsim/ensemble.py": ("moments", "Drawn"),
+    "negsim/replays.py": (),
     "negsim/terms/*.py": (),
 }
 """Files, and which of their definitions (all, if none is named)."""
@@ -502,7 +503,7 @@ def tell_mutants(part: dict[str, Any]) -> list[str]:
         "",
         f"{100 * share:.0f}% of {count} killed (standard error {100 * error:.0f} points; target: at least 85%).",
         f"They were drawn, with seed {part['seed']}, from {part['possible']:,} possible ones of the kernel, the terms,",
-        "and the loop and likelihood of the ensemble.",
+        "the loop over time and the likelihood.",
         "",
         "| file | tried | killed |",
         "|---|---|---|",

@@ -35,7 +35,8 @@ from plain_loop import PlainLoop
 
 from negsim import load_scenario, simulate
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import Drawn, Work, moments, replay, run_block, split_runs
+from negsim.ensemble import Drawn, Work, moments, run_block
+from negsim.replays import replay, split_runs
 from negsim.streams import Clocks
 
 CASE: Final = "beijing-1999"

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
     from negsim.chronology import Chronology
     from negsim.chronology_files import chronologies, load_chronology
-    from negsim.ensemble import Replay, replay, simulate
+    from negsim.ensemble import simulate
     from negsim.forecasts import forecast
     from negsim.observation import observe
     from negsim.problems import ScenarioError
+    from negsim.replays import Replay, replay
     from negsim.results import Ensemble, load_results
     from negsim.scenario import Scenario
     from negsim.scenario_files import load_scenario, save_scenario, scenarios
@@ -26,7 +27,7 @@ _HOMES = {
     "Chronology": "chronology",
     "Ensemble": "results",
     "Posterior": "calibration.posterior",
-    "Replay": "ensemble",
+    "Replay": "replays",
     "Scenario": "scenario",
     "ScenarioError": "problems",
     "chronologies": "chronology_files",
@@ -36,7 +37,7 @@ _HOMES = {
     "load_results": "results",
     "load_scenario": "scenario_files",
     "observe": "observation",
-    "replay": "ensemble",
+    "replay": "replays",
     "save_scenario": "scenario_files",
     "scenarios": "scenario_files",
     "simulate": "ensemble",

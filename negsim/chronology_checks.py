@@ -12,8 +12,8 @@ import numpy as np
 
 from negsim.chronology import Chronology
 from negsim.compiler import Compiled
-from negsim.ensemble import replay
 from negsim.problems import Problem, ScenarioError
+from negsim.replays import replay
 from negsim.state import Array, Floats
 from negsim.streams import address_words, open_stream
 

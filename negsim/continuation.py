@@ -14,9 +14,10 @@ import numpy as np
 
 from negsim.calendar import day_number
 from negsim.compiler import Compiled
-from negsim.ensemble import COMPUTE_WIDTH, Drawn, Given, end_of, moments
+from negsim.ensemble import COMPUTE_WIDTH, Drawn, end_of, moments
 from negsim.history import History, Stacked, stack_histories
 from negsim.kernel import Outlook, run_clocks
+from negsim.replays import Given
 from negsim.results import Block, Ensemble, Recorder, gather
 from negsim.state import Floats, Ints, Parameters, State
 from negsim.streams import Clocks

@@ -19,10 +19,10 @@ from negsim.calendar import day_number
 from negsim.chronology import Chronology, DatedMove, Row
 from negsim.compiler import Compiled
 from negsim.edtf import PRECISIONS, coarsen, format_interval
-from negsim.ensemble import split_runs
 from negsim.history import History
 from negsim.placement import Link
 from negsim.problems import find_nearest
+from negsim.replays import split_runs
 from negsim.reporting import EVERYTHING, Reporting
 from negsim.results import Ensemble
 from negsim.state import Array

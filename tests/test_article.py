@@ -9,8 +9,9 @@ import pytest
 
 import negsim
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import Given, moments
+from negsim.ensemble import moments
 from negsim.history import History, read_history
+from negsim.replays import Given
 from negsim.state import State
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES
 

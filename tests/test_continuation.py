@@ -8,8 +8,8 @@ import pytest
 import negsim
 from negsim.compiler import compile_scenario
 from negsim.continuation import continue_histories, rest_at
-from negsim.ensemble import split_runs
 from negsim.history import read_history
+from negsim.replays import split_runs
 from strategies import two_state_channel
 
 ORIGIN = dt.date(1996, 5, 17)

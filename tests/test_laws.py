@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from checks import Referee, calm, examples, list_rows
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import Drawn, Moment, Work, moments, replay, run_block, simulate, split_runs
+from negsim.ensemble import Drawn, Moment, Work, moments, run_block, simulate
 from negsim.kernel import Outlook
 from negsim.moves import list_events
+from negsim.replays import replay, split_runs
 from negsim.results import Ensemble
 from negsim.scenario import Actor, Scenario, TermSettings
 from negsim.scenario_files import load_scenario

@@ -17,6 +17,7 @@ import pytest
 from scipy import special
 
 import negsim.ensemble
+import negsim.replays
 import negsim.streams
 import reference
 from checks import (
@@ -28,8 +29,9 @@ from checks import (
     fit_slope,
 )
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import replay, simulate, split_runs
+from negsim.ensemble import simulate
 from negsim.history import History
+from negsim.replays import replay, split_runs
 from negsim.results import Ensemble
 from negsim.scenario import (
     Actor,
@@ -280,9 +282,9 @@ def test_an_end_of_observation_lost_is_found_out():
 
 
 def test_a_hazard_missing_in_the_integral_is_found_out(monkeypatch: pytest.MonkeyPatch):
-    whole = negsim.ensemble.total_hazard
+    whole = negsim.replays.total_hazard
     monkeypatch.setattr(
-        negsim.ensemble, "total_hazard", lambda outlook, *rest: whole(replace(outlook, packages=[]), *rest)
+        negsim.replays, "total_hazard", lambda outlook, *rest: whole(replace(outlook, packages=[]), *rest)
     )
     with pytest.raises(AssertionError, match="chance"):
         assert_chance_explains({"a bargain": balance("a bargain")})

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import negsim
 from negsim.chronology import Chronology
 from negsim.chronology_checks import draw_points, walk
-from negsim.ensemble import split_runs
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer, observe, observe_runs
+from negsim.replays import split_runs
 from negsim.reporting import Reporting, Rule
 from negsim.results import Ensemble
 

@@ -15,7 +15,8 @@ import pytest
 from scipy import integrate, linalg, special, stats
 
 from checks import assert_chance_explains, compare_counts, compare_mean
-from negsim.ensemble import replay, simulate
+from negsim.ensemble import simulate
+from negsim.replays import replay
 from negsim.results import Ensemble
 from negsim.scenario import (
     Actor,

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 import reference
 from checks import calm, examples
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import Drawn, Given, moments, replay, simulate, split_runs
+from negsim.ensemble import Drawn, moments, simulate
 from negsim.history import History
 from negsim.kernel import Outlook
 from negsim.moves import list_events, rate_path
+from negsim.replays import Given, replay, split_runs
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario
 from negsim.state import Floats, Ints, State

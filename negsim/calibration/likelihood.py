@@ -14,8 +14,8 @@ import numpy as np
 
 from negsim.chronology import Chronology
 from negsim.compiler import Compiled
-from negsim.ensemble import Replay, replay
 from negsim.history import Coverage, Stacked, stack_moves
+from negsim.replays import Replay, replay
 from negsim.state import Floats
 
 

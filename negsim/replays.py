@@ -1,0 +1,226 @@
+"""How likely are given histories? replay() drives the same loop with dated moves and keeps the account."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from negsim.compiler import Compiled, compile_scenario
+from negsim.ensemble import NOTHING, TICK, end_of, moments
+from negsim.history import Coverage, History, Stacked, read_history, stack_histories
+from negsim.kernel import Outlook, add_halves, hazards_of, total_hazard
+from negsim.reasons import explain_impossible
+from negsim.results import Ensemble
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.state import Floats, Ints, State
+
+REPLAY_WIDTH = 1024
+"""Columns replayed side by side."""
+MOST_PROBLEMS = 20
+"""Impossible moves of a replay that are explained."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How likely given histories are, a column for each parameter vector or history.
+
+    Attributes
+    ----------
+    total : array, shape (width,)
+        Log-likelihood per day: sum of `events` minus sum of `intervals`; minus infinity where a move is impossible.
+    events : array, shape (moves, width)
+        Log of the hazard of each move just before it; NaN beyond the end of a shorter history.
+    intervals : array, shape (moves + 1, width)
+        Integrated hazard of all moves up to the first move, between moves, and from the last one to the end.
+    problems : tuple of str
+        For each impossible move, which one and why (the first few).
+    """
+
+    total: Floats
+    events: Floats
+    intervals: Floats
+    problems: tuple[str, ...]
+
+
+def replay(
+    case: Scenario | str | Compiled,
+    history: Any,
+    params: Mapping[str, Any] | None = None,
+    until: dt.date | None = None,
+    coverage: Coverage | None = None,
+) -> Replay:
+    """Score given histories: the exact log-likelihood of dated moves.
+
+    Parameters
+    ----------
+    case : Scenario, str or Compiled
+        A scenario, the name of a shipped case, a path, or a scenario compiled before (saves time in loops).
+    history : rows, History, Ensemble, Stacked or sequence of History
+        One history scored under every parameter vector (see :func:`negsim.history.read_history`), or a history for
+        each column: the runs of an ensemble, or histories side by side (:mod:`negsim.history`).
+    params : mapping, optional
+        Numbers at other values, each a scalar or of shape ``(width,)``.
+    until : date, optional
+        Last day of the window (default: the scenario's end).
+    coverage : Coverage, optional
+        With what probability each move would have been reported: then a reported move counts ``d * h`` and silence
+        counts only where it would have been broken. Moves nobody reported are taken not to have happened. Without it
+        everything is reported.
+
+    Returns
+    -------
+    Replay
+
+    Raises
+    ------
+    ScenarioError
+        For rows of a history that name no move of the scenario, each with the nearest.
+    """
+    compiled = case if isinstance(case, Compiled) else _compile(case)
+    values = compiled.resolve(params)
+    histories = _as_histories(compiled, history)
+    widths = {len(value) for value in values.values()} | {histories.columns}
+    width = max(widths)
+    if widths - {1, width}:
+        raise ValueError(f"histories and params disagree about the width: {sorted(widths)}")
+    end = end_of(compiled, until)
+    shared = histories.columns == 1 and not any(_moves_discrete(path) for path in values if len(values[path]) > 1)
+    if not shared and histories.columns == 1:
+        histories = histories.select(np.zeros(width, dtype=np.int64))
+    parts = [
+        _replay_block(
+            compiled, histories, values, np.arange(start, min(start + REPLAY_WIDTH, width)), end, shared, coverage
+        )
+        for start in range(0, width, REPLAY_WIDTH)
+    ]
+    logs = np.concatenate([part.logs for part in parts], axis=1)
+    integrals = np.concatenate([part.integrals for part in parts], axis=1)
+    problems = tuple(dict.fromkeys(text for part in parts for text in part.problems))[:MOST_PROBLEMS]
+    total = add_halves(np.nan_to_num(logs, nan=0.0, neginf=-np.inf)) - add_halves(integrals)
+    return Replay(total, logs, integrals, problems)
+
+
+def _compile(case: Scenario | str) -> Compiled:
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    require_valid(scenario)
+    return compile_scenario(scenario, load_terms(scenario))
+
+
+def _as_histories(compiled: Compiled, history: Any) -> Stacked:
+    if isinstance(history, Stacked):
+        return history
+    if isinstance(history, Ensemble):
+        return stack_histories(split_runs(history))
+    if isinstance(history, list | tuple) and history and all(isinstance(entry, History) for entry in history):
+        return stack_histories(history)
+    return stack_histories([read_history(compiled, history)])
+
+
+def split_runs(ensemble: Ensemble) -> list[History]:
+    """Take the drawn moves of every run of an ensemble as histories."""
+    if ensemble.columns is None:
+        raise ValueError('the ensemble holds no events: simulate with record=("events",)')
+    run, event, day = ensemble.columns
+    drawn = event < ensemble.compiled.world.moves
+    run, event, day = run[drawn], event[drawn].astype(np.int64), day[drawn]
+    edges = np.searchsorted(run, np.arange(ensemble.runs + 1))
+    return [History(day[a:b], event[a:b]) for a, b in pairwise(edges)]
+
+
+def _moves_discrete(path: str) -> bool:
+    """Whether a number decides when the discrete state changes, so that columns cannot share it."""
+    return path.split(".")[-1] in ("lead_time_days", "grace_days", "duration_days")
+
+
+def _replay_block(
+    compiled: Compiled,
+    histories: Stacked,
+    values: Mapping[str, Floats],
+    columns: Ints,
+    end: float,
+    shared: bool,
+    coverage: Coverage | None,
+) -> Given:
+    chosen = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
+    parameters = compiled.bind(chosen)
+    state = compiled.start(parameters, len(columns), shared)
+    given = Given(compiled, histories if shared else histories.select(columns), len(columns), coverage)
+    for _ in moments(compiled.world, parameters, state, given, end):
+        pass
+    return given
+
+
+class Given:
+    """Chooses what histories say, and keeps the account of their likelihood."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        histories: Sequence[History] | Stacked,
+        width: int,
+        coverage: Coverage | None = None,
+    ) -> None:
+        stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
+        self._compiled = compiled
+        self._coverage = coverage
+        self._days, self._moves = stacked.days, stacked.moves
+        self._places = np.arange(stacked.columns)
+        self._next = np.zeros(stacked.columns, dtype=np.int64)
+        self._stopped = np.zeros(stacked.columns, dtype=bool)
+        self._shared = stacked.columns < width
+        self.logs = np.full((len(self._days) - 1, width), np.nan)
+        self.integrals = np.zeros((len(self._days), width))
+        self.problems: list[str] = []
+
+    def choose(self, outlook: Outlook, state: State, horizon: Floats, until: float) -> tuple[Ints, Floats]:
+        """Name the next given move of each column, if it comes before the tick; score it and the time until then."""
+        wait = np.maximum(self._days[self._next, self._places] - state.time, 0.0)
+        comes = wait < horizon
+        elapsed = np.where(comes, wait, horizon)
+        inside = state.time + elapsed < until
+        spent = np.where(self._stopped, 0.0, np.where(inside, elapsed, until - state.time))
+        where: Any = slice(None) if self._shared else self._places
+        if self._coverage is None:
+            self.integrals[self._next, where] += total_hazard(outlook) * spent
+        else:
+            exposure = self._coverage.exposure(state.time, state.time + spent)
+            self.integrals[self._next, where] += total_hazard(outlook, exposure, self._coverage.profile)
+        self._stopped |= ~inside
+        events = np.full(len(elapsed), TICK)
+        made = np.flatnonzero(comes & inside)
+        if len(made):
+            events[made] = self._score(outlook, state, made)
+            self._next[made] += 1
+        return events, elapsed
+
+    def _score(self, outlook: Outlook, state: State, made: Ints) -> Ints:
+        """Note the log hazards of given moves; those that are impossible do not happen."""
+        moves = self._moves[self._next[made], self._places[made]]
+        hazards = hazards_of(outlook, moves, made, self._shared)
+        where: Any = slice(None) if self._shared else self._places[made]
+        with np.errstate(divide="ignore"):
+            logs = np.log(hazards)
+        if self._coverage is not None:
+            shares = self._coverage.log_share(moves, self._days[self._next[made], self._places[made]])
+            logs = logs + (shares[:, None] if self._shared else shares)
+        self.logs[self._next[made], where] = logs
+        impossible = (hazards <= 0).reshape(len(made), -1)
+        for number in np.flatnonzero(impossible.any(axis=1))[: MOST_PROBLEMS - len(self.problems)]:
+            column = int(made[number])
+            day = float(self._days[self._next[column], self._places[column]])
+            self.problems.append(explain_impossible(self._compiled, state, outlook, int(moves[number]), column, day))
+        return np.where(impossible.all(axis=1), NOTHING, moves)
+
+    def settle(self, outlook: Outlook, elapsed: Floats, events: Ints, fired: Ints) -> None:
+        """Nothing to do: the account is kept when choosing."""
+
+    def select(self, columns: Ints) -> None:
+        """Keep some columns."""
+        self._places, self._next = self._places[columns], self._next[columns]
+        self._stopped = self._stopped[columns]
