@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from negsim.chronology import Chronology
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.ensemble import simulate
-    from negsim.forecasts import forecast
+    from negsim.forecasts.drawing import forecast
     from negsim.observation import observe
     from negsim.problems import ScenarioError
     from negsim.replays import Replay, replay
@@ -32,7 +32,7 @@ _HOMES = {
     "ScenarioError": "problems",
     "chronologies": "chronology_files",
     "fit": "calibration.fitting",
-    "forecast": "forecasts",
+    "forecast": "forecasts.drawing",
     "load_chronology": "chronology_files",
     "load_results": "results",
     "load_scenario": "scenario_files",

@@ -13,7 +13,7 @@ from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.sampling import sample_posterior
 from negsim.chronology_checks import find_starts
-from negsim.forecasts import forecast
+from negsim.forecasts.drawing import forecast
 from negsim.parameters import Belief
 
 COUNTS = np.array([4, 2, 5, 3])

@@ -123,17 +123,24 @@ def _refuse_too_much(chronology: Chronology, learned: Sequence[str], even_so: bo
         )
 
 
+def chronology_digest(chronology: Chronology) -> str:
+    """Digest of what a chronology tells: moves, windows, orders, what would have been reported."""
+    moves = [(move.names, move.low, move.high, move.implied) for move in chronology.moves]
+    links = [(link.before, link.after, link.least, link.most) for link in chronology.links]
+    rules = [(rule.moves, rule.probability, rule.first, rule.last) for rule in chronology.reporting.rules]
+    return hashlib.sha256(repr((chronology.window, moves, links, rules)).encode()).hexdigest()
+
+
 def _note_origin(posterior: Posterior, likelihood: ChronologyLikelihood, learned: Sequence[str]) -> Posterior:
     """Say what was fitted to what."""
     from dataclasses import replace
 
     chronology = likelihood.chronology
-    told = repr([(move.names, move.low, move.high, move.implied) for move in chronology.moves])
     origin = {
         "scenario": likelihood.compiled.scenario.name,
         "scenario_digest": scenario_digest(likelihood.compiled.scenario),
         "chronology": chronology.name,
-        "chronology_digest": hashlib.sha256(told.encode()).hexdigest(),
+        "chronology_digest": chronology_digest(chronology),
         "until": chronology.until.isoformat(),
         "free": list(learned),
         "version": VERSION,

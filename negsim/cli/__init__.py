@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from negsim.cli import runs, scenarios
+from negsim.cli import fits, futures, runs, scenarios
 from negsim.cli.words import InputError, add_debug, examples
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -25,6 +25,8 @@ COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (
     scenarios.add_check,
     scenarios.add_new,
     runs.add_run,
+    fits.add_fit,
+    futures.add_forecast,
 )
 """What adds each command, in the order of the help."""
 

@@ -1,0 +1,178 @@
+"""What do events say about the numbers of a case? ``fit`` learns them from a chronology."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from negsim.cli.words import InputError, add_case, add_command, date, make_folder, whole
+
+if TYPE_CHECKING:
+    from negsim.calibration.posterior import Posterior
+    from negsim.chronology import Chronology
+    from negsim.scenario import Scenario
+
+SECONDS_BETWEEN_LINES: Final = 15.0
+"""In a pipe, progress is told once in so many seconds."""
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit a case to a chronology, print what was learned, keep the posterior."""
+    from negsim.calibration.fitting import TooMuchAsked
+    from negsim.calibration.fitting import fit as fit_case
+    from negsim.calibration.posterior import SamplingError
+    from negsim.scenario_files import load_scenario
+
+    scenario = load_scenario(options.case)
+    chronology = read_told(scenario, options)
+    folder = None if options.out is None else make_folder(options.out)
+    print("\n".join(chronology.report().splitlines()[:4]), file=sys.stderr)
+    settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
+    try:
+        with share_bar("fit") as progress:
+            posterior = fit_case(
+                scenario,
+                chronology,
+                seed=options.seed,
+                method=options.method,
+                free=options.free,
+                even_if_too_much=options.even_if_too_much,
+                progress=progress,
+                **settings,
+            )
+    except TooMuchAsked as error:
+        said = str(error).replace("even_if_too_much=True", "--even-if-too-much")
+        raise InputError(said) from error
+    except SamplingError as error:
+        if folder is not None and error.posterior is not None:
+            kept = error.posterior.save(folder / "not-trusted")
+            print(f"{kept}: what was found, to be looked at and not to be used", file=sys.stderr)
+        raise
+    if folder is not None:
+        _keep(posterior, options, folder)
+    print(posterior.summary()[list(SHOWN)].rename(columns=SHOWN).to_string(float_format="%.3g"))
+    print(f"\n{describe_fit(posterior)}")
+
+
+SHOWN: Final = {
+    "mean": "mean", "sd": "sd", "mcse": "mc error", "q05": "5%", "q95": "95%",
+    "prior_mean": "prior mean", "prior_sd": "prior sd", "contraction": "contraction", "says": "says",
+}  # fmt: skip
+"""Columns of the summary that are printed, and what they are called."""
+
+
+def describe_fit(posterior: Posterior) -> str:
+    """Say in two lines how the posterior was found and what it is worth."""
+    found = posterior.provenance
+    return (
+        f"{found['chronology']} until {found['until']}: log evidence {posterior.log_evidence:.2f} "
+        f"± {posterior.log_evidence_se:.2f}, by {posterior.method}, {posterior.evaluations:,} likelihoods,\n"
+        f"worth {posterior.ess:.0f} independent draws. Contraction: share of the prior's variance that the events took "
+        f"away; a parameter marked prior-driven was not learned."
+    )
+
+
+def read_told(scenario: Scenario, options: argparse.Namespace) -> Chronology:
+    """The chronology that was asked for, as far as it was known on a day if one is given."""
+    from negsim.chronology_files import load_chronology
+
+    told = load_chronology(scenario, options.chronology, codebook=options.codebook)
+    if options.until is None:
+        return told
+    first = told.date(told.window[0])
+    if not first <= options.until <= told.until:
+        raise InputError(f"--until {options.until}: allowed: a date from {first} to {told.until}")
+    return told.cut(options.until)
+
+
+def _keep(posterior: Posterior, options: argparse.Namespace, folder: Path) -> None:
+    """Save the posterior, with what was asked for, so that a forecast finds case and chronology again."""
+    from dataclasses import replace
+
+    until: dt.date | None = options.until
+    asked = {
+        "case": options.case,
+        "chronology": options.chronology,
+        "codebook": options.codebook,
+        "until": None if until is None else until.isoformat(),
+    }
+    replace(posterior, provenance={**posterior.provenance, "asked": asked}).save(folder)
+    written = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_file()))
+    print(f"{folder}: {written}; next: negsim forecast {folder}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def share_bar(what: str) -> Iterator[Callable[[float, str], None]]:
+    """Progress as a share: a bar on a terminal, a line now and then in a pipe."""
+    if not sys.stderr.isatty():
+        last = [time.monotonic()]
+
+        def tell(share: float, doing: str) -> None:
+            if time.monotonic() - last[0] > SECONDS_BETWEEN_LINES:
+                last[0] = time.monotonic()
+                print(f"{what}: {share:.0%} ({doing})", file=sys.stderr, flush=True)
+
+        yield tell
+        return
+    from tqdm import tqdm
+
+    shape = "{l_bar}{bar}| {elapsed}, {remaining} to go"
+    with tqdm(total=1.0, desc=what, file=sys.stderr, leave=False, bar_format=shape) as bar:
+
+        def move(share: float, doing: str) -> None:
+            bar.set_description(f"{what} ({doing})", refresh=False)
+            bar.update(max(share - bar.n, 0.0))
+
+        yield move
+
+
+# -- the parser ----------------------------------------------------------------------------------------------------
+
+
+def add_told(parser: argparse.ArgumentParser) -> None:
+    """Take a chronology."""
+    parser.add_argument(
+        "--chronology",
+        metavar="NAME",
+        default="article",
+        help="what happened: a chronology of the case, or a CSV file (default: article)",
+    )
+    parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
+    parser.add_argument("--until", metavar="DATE", type=date, help="use only what was known on this day")
+
+
+def add_sampler(parser: argparse.ArgumentParser) -> None:
+    """Take what concerns the sampler."""
+    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the sampler (default: 0)")
+    parser.add_argument("--particles", metavar="N", type=whole(50), help="particles of each run (default: 250)")
+    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of the sampler (default: 4)")
+
+
+def add_fit(commands: Any) -> None:
+    """Add ``fit``."""
+    parser = add_command(
+        commands,
+        "fit",
+        fit,
+        "learn the free parameters of a case from a chronology, and say which of them were learned",
+        "negsim fit beijing-1999 --out out/fit",
+        "negsim fit beijing-1999 --chronology 1990s --until 1997-12-31 --out out/fit-1997",
+        "negsim fit my-case.toml --chronology events.csv --seed 1 --out out/fit",
+    )
+    add_case(parser)
+    add_told(parser)
+    add_sampler(parser)
+    parser.add_argument("--method", choices=("auto", "importance", "tempering"), default="auto", help="which sampler")
+    parser.add_argument(
+        "--free", metavar="NAME", action="append", help="learn this parameter instead of those declared (repeatable)"
+    )
+    parser.add_argument(
+        "--even-if-too-much", action="store_true", help="learn more parameters than the events can carry"
+    )
+    parser.add_argument("--out", metavar="DIR", help="save the posterior there")

@@ -1,0 +1,102 @@
+"""What comes next, says a fit? ``forecast`` draws futures from a posterior that ``fit`` saved."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from negsim.cli.words import InputError, add_command, date, make_folder, whole
+
+if TYPE_CHECKING:
+    from negsim.calibration.posterior import Posterior
+    from negsim.chronology import Chronology
+    from negsim.scenario import Scenario
+
+
+def forecast(options: argparse.Namespace) -> None:
+    """Draw futures from a saved posterior and print how probable each event is, and when."""
+    from negsim.forecasts.drawing import forecast as draw
+
+    scenario, chronology, posterior = reopen(Path(options.fit))
+    origin = options.origin or chronology.until + dt.timedelta(days=1)
+    if options.until is not None and options.until < origin:
+        raise InputError(f"--until {options.until}: allowed: a date from {origin} on, the first day that is drawn")
+    told = draw(scenario, posterior, chronology, options.origin, options.until, options.runs, options.seed)
+    table = told.answers(options.event)
+    if options.out is not None:
+        folder = make_folder(options.out)
+        told.ensemble.save(folder)
+        table.to_csv(folder / "forecast.csv", index=False)
+        print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
+    print(f"{scenario.title or scenario.name}: {told.origin} to {told.until}, {options.runs:,} futures\n")
+    print(table.to_string(index=False, na_rep="", float_format="%.3f"))
+    if told.until > scenario.end:
+        print(
+            f"\nBeyond the scenario's end ({scenario.end}) nothing new comes from outside: drivers keep their values."
+        )
+
+
+def reopen(folder: Path) -> tuple[Scenario, Chronology, Posterior]:
+    """Load a saved posterior with the case and the chronology that it was fitted to.
+
+    Raises
+    ------
+    InputError
+        When there is no posterior, or case or chronology are no longer what it was fitted to.
+    """
+    from negsim.calibration.fitting import chronology_digest
+    from negsim.calibration.posterior import Posterior, SamplingError
+    from negsim.chronology_files import load_chronology
+    from negsim.scenario_files import load_scenario, scenario_digest
+
+    try:
+        posterior = Posterior.load(folder)
+    except SamplingError as error:
+        raise InputError(f"{error}; allowed: a folder that `negsim fit ... --out` wrote") from error
+    asked = posterior.provenance.get("asked")
+    if asked is None:
+        raise InputError(f"{folder} does not say which case and chronology it was fitted to: fit it with `negsim fit`")
+    scenario = load_scenario(asked["case"])
+    chronology = load_chronology(scenario, asked["chronology"], codebook=asked["codebook"])
+    if asked["until"] is not None:
+        chronology = chronology.cut(dt.date.fromisoformat(asked["until"]))
+    now = {"scenario": scenario_digest(scenario), "chronology": chronology_digest(chronology)}
+    for what, digest in now.items():
+        if digest != posterior.provenance[f"{what}_digest"]:
+            name = asked["chronology" if what == "chronology" else "case"]
+            raise InputError(f"{folder}: the {what} {name} has changed since it was fitted; fit it again")
+    return scenario, chronology, posterior
+
+
+def add_fitted(parser: argparse.ArgumentParser) -> None:
+    """Take a saved posterior."""
+    parser.add_argument("fit", metavar="FIT", help="folder that `negsim fit ... --out FIT` wrote")
+
+
+def add_forecast(commands: Any) -> None:
+    """Add ``forecast``."""
+    parser = add_command(
+        commands,
+        "forecast",
+        forecast,
+        "draw futures from a fit and print how probable each event is, and when",
+        "negsim forecast out/fit",
+        "negsim forecast out/fit --until 2004-12-31 --runs 4000 --out out/forecast",
+        "negsim forecast out/fit --event act:PRK::missile_test --event walk_out::official:",
+    )
+    add_fitted(parser)
+    parser.add_argument("--origin", metavar="DATE", type=date, help="first day drawn (default: when knowledge ends)")
+    parser.add_argument("--until", metavar="DATE", type=date, help="last day drawn (default: the scenario's end)")
+    parser.add_argument("--runs", metavar="N", type=whole(1), default=2000, help="futures (default: 2000)")
+    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the futures (default: 0)")
+    parser.add_argument(
+        "--event",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="ask about this event, kind:actor:channel:subject (repeatable; default: the case's questions)",
+    )
+    parser.add_argument("--out", metavar="DIR", help="write the futures and the table there")

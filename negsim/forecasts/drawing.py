@@ -1,0 +1,221 @@
+"""What comes next? Histories that agree with what is known up to a date, and many futures drawn from each.
+
+A forecast carries three uncertainties: of the parameters and of the open dates (each run has a draw of the posterior),
+and of what happens then (each run has clocks of its own).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from negsim.calendar import day_number
+from negsim.calibration.fitting import bring_together
+from negsim.calibration.likelihood import ChronologyLikelihood
+from negsim.calibration.posterior import Posterior
+from negsim.chronology import Chronology
+from negsim.continuation import continue_histories
+from negsim.questions import Answers, Question, answer, ask_about
+from negsim.results import Ensemble
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario
+from negsim.state import Floats
+
+if TYPE_CHECKING:
+    import pandas
+
+PURPOSE = 3
+"""Address of the draws that choose among the posterior's."""
+PURPOSE_PRIOR = 4
+"""Address of the draws of parameters from their prior."""
+SHARES = (0.1, 0.5, 0.9)
+"""By when so many of the runs in which it happens have seen it."""
+Source = Literal["posterior", "prior"]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Futures after an origin.
+
+    Attributes
+    ----------
+    origin : date
+        First day that is drawn.
+    until : date
+        Last day that is drawn.
+    ensemble : Ensemble
+        What happens from the origin on, a run for each draw of the posterior.
+    posterior : Posterior
+        The draws, equally weighted, in the order of the runs.
+    """
+
+    origin: dt.date
+    until: dt.date
+    ensemble: Ensemble
+    posterior: Posterior
+
+    @property
+    def start(self) -> float:
+        """Day of the origin, from the start of the scenario."""
+        return day_number(self.ensemble.scenario.start, self.origin)
+
+    @cached_property
+    def effective_runs(self) -> float:
+        """Number of independent runs that the forecast is worth: no more than the posterior has independent draws."""
+        return min(self.posterior.ess, float(self.ensemble.runs))
+
+    def summary(self) -> pandas.DataFrame:
+        """Probability and dates of the next event of each kind (see :meth:`Ensemble.summary`).
+
+        ``probability_mcse`` counts the runs; the posterior's own Monte-Carlo error is added to it as if it had
+        ``posterior.ess`` independent draws.
+        """
+        table = self.ensemble.summary()
+        p = table["probability"]
+        table["probability_mcse"] = np.sqrt(p * (1 - p) / self.effective_runs)
+        return table
+
+    def ask(self, questions: Sequence[Question] | Iterable[str] = ()) -> Answers:
+        """Ask the futures (default: what the case ships, else about every kind of event)."""
+        return answer(self.ensemble, self._questions(questions))
+
+    def answers(self, questions: Sequence[Question] | Iterable[str] = ()) -> pandas.DataFrame:
+        """Say for each question how probable it is by the last day, and when it happens if it does.
+
+        Returns
+        -------
+        DataFrame
+            ``question``, ``probability`` and its standard error ``error``; ``date_10``, ``date_50``, ``date_90``: by
+            when so many per cent of the runs in which it happens have seen it; ``count``: mean number of times.
+        """
+        import pandas as pd
+
+        found = self.ask(questions)
+        probability = np.isfinite(found.first).mean(axis=0)
+        table = pd.DataFrame({"question": [question.label for question in found.questions], "probability": probability})
+        table["error"] = standard_error(probability, self.effective_runs)
+        for share in SHARES:
+            table[f"date_{100 * share:.0f}"] = self._dates(found.first, share)
+        table["count"] = found.count.mean(axis=0)
+        return table
+
+    def _questions(self, questions: Sequence[Question] | Iterable[str]) -> tuple[Question, ...]:
+        every = tuple(questions)
+        if every and all(isinstance(one, Question) for one in every):
+            return every  # type: ignore[return-value]
+        return ask_about(self.ensemble.compiled, every)  # type: ignore[arg-type]
+
+    def _dates(self, first: Floats, share: float) -> list[dt.date | None]:
+        """The day by which a share of the runs in which each thing happens have seen it."""
+        start = self.ensemble.scenario.start
+        found: list[dt.date | None] = []
+        for column in first.T:
+            days = column[np.isfinite(column)]
+            day = None if len(days) == 0 else int(np.quantile(days, share, method="inverted_cdf"))
+            found.append(None if day is None else start + dt.timedelta(days=day))
+        return found
+
+
+def standard_error(probability: Floats, runs: float) -> Floats:
+    """Standard error of probabilities estimated from so many runs.
+
+    Of a share of 0 or 1 as well: half a run is added on either side.
+    """
+    share = (probability * runs + 0.5) / (runs + 1)
+    return np.asarray(np.sqrt(share * (1 - share) / runs))
+
+
+def forecast(
+    case: Scenario | str,
+    posterior: Posterior,
+    chronology: Chronology | str = "article",
+    origin: dt.date | None = None,
+    until: dt.date | None = None,
+    runs: int = 2000,
+    seed: int = 0,
+    record: Iterable[str] = ("events",),
+    parameters: Source = "posterior",
+) -> Forecast:
+    """Draw what follows a chronology.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        The case the posterior belongs to.
+    posterior : Posterior
+        From :func:`negsim.fit` on the same chronology.
+    chronology : Chronology or str
+        What is known.
+    origin : date, optional
+        First day that is drawn (default: the day after the chronology ends).
+    until : date, optional
+        Last day (default: the scenario's end). Beyond that end the scenario is continued (:func:`extend`).
+    runs : int
+        Futures.
+    seed : int
+        Seed.
+    record : iterable of str
+        As in :func:`negsim.simulate`.
+    parameters : {"posterior", "prior"}
+        ``prior`` draws the parameters from their prior and only the open dates from the posterior: what the forecast
+        would be had the parameters not been learned. What it shares with the forecast is prior-driven.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    ValueError
+        When the posterior has other open dates than the chronology: it was fitted to something else.
+    """
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    last = until or scenario.end
+    likelihood = bring_together(extend(scenario, last), chronology, posterior.names)
+    if posterior.latent.shape[1] != likelihood.open_dates:
+        raise ValueError(
+            f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
+            f"it was fitted to {posterior.provenance.get('chronology', 'something else')}"
+        )
+    first = origin or likelihood.chronology.until + dt.timedelta(days=1)
+    drawn = _draw_equally(posterior, runs, seed)
+    values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, _stream(seed, PURPOSE_PRIOR))
+    ensemble = _continue(likelihood, drawn, values, first, last, seed, record)
+    return Forecast(first, last, ensemble, drawn)
+
+
+def extend(scenario: Scenario, until: dt.date) -> Scenario:
+    """Let a scenario end later, if it ends before a date: nothing else changes.
+
+    Drivers keep their last value beyond their last date, flows and restraints go on as they stood, and the calendar
+    goes on ticking. So what is said of the years beyond the scenario's own end supposes that nothing comes from outside
+    that the scenario does not know.
+    """
+    return scenario if until <= scenario.end else scenario.model_copy(update={"end": until})
+
+
+def _draw_equally(posterior: Posterior, runs: int, seed: int) -> Posterior:
+    return posterior.resample(runs, _stream(seed, PURPOSE))
+
+
+def _stream(seed: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose,)))
+
+
+def _continue(
+    likelihood: ChronologyLikelihood,
+    drawn: Posterior,
+    values: Floats,
+    origin: dt.date,
+    until: dt.date,
+    seed: int,
+    record: Iterable[str],
+) -> Ensemble:
+    params: Mapping[str, Any] = {name: values[:, column] for column, name in enumerate(drawn.names)}
+    histories = likelihood.histories(drawn.latent)
+    return continue_histories(likelihood.compiled, histories, origin, params, seed, until, record)

@@ -1,0 +1,118 @@
+"""Does the shell fit and forecast, and does it say what is wrong with what it is given?"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+import negsim
+from negsim.cli import main
+
+
+@pytest.fixture(scope="module")
+def textbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the textbook channel, its rate of meeting free, and a chronology of one of its histories."""
+    folder = tmp_path_factory.mktemp("textbook")
+    case = negsim.load_scenario("two-state-channel")
+    data = case.model_dump(by_alias=True)
+    data["end"] = data["start"].replace(year=data["start"].year + 7)
+    prior = {"family": "gamma", "a": 4.0, "b": 2.0}
+    data["parameter"] = [{"name": "meeting", "numbers": ["channel.talks.rates.meet"], "prior": prior}]
+    case = negsim.Scenario.model_validate(data)
+    negsim.save_scenario(case, folder / "case.toml")
+    events = negsim.simulate(case, runs=1, seed=5).events
+    write_events(folder / "events.csv", [(row.date.date(), row.kind, row.channel) for row in events.itertuples()])
+    return folder
+
+
+def write_events(path: Path, rows: list[tuple[dt.date | str, str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["date", "kind", "channel"])
+        writer.writerows(rows)
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    try:
+        code = main([str(word) for word in words])
+    except SystemExit as leaving:
+        code = int(leaving.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def fitted(textbook: Path) -> Path:
+    told = ["--chronology", textbook / "events.csv", "--until", "2002-12-31", "--even-if-too-much"]
+    case, out = textbook / "case.toml", textbook / "fit"
+    assert main([str(word) for word in ("fit", case, *told, "--seed", 2, "--out", out)]) == 0
+    return out
+
+
+def test_a_fit_is_kept_with_what_it_was_fitted_to(textbook, fitted):
+    posterior = negsim.Posterior.load(fitted)
+    assert posterior.names == ("meeting",)
+    assert posterior.provenance["asked"]["case"] == str(textbook / "case.toml")
+    assert posterior.provenance["until"] == "2002-12-31"
+
+
+def test_a_forecast_asks_about_the_event_that_was_named(fitted, capsys):
+    words = ("forecast", fitted, "--runs", "20", "--seed", "3")
+    code, out, _ = run(capsys, *words, "--event", "meet::talks:")
+    assert code == 0
+    assert "meet::talks:" in out
+    assert run(capsys, *words, "--event", "meet::talks:")[1] == out
+
+
+def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, capsys):
+    code, out, _ = run(capsys, "forecast", fitted, "--runs", "10", "--until", "2009-12-31")
+    assert code == 0
+    assert "to 2009-12-31" in out
+    assert "nothing new comes from outside" in out
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("2001-02-31", "meet", "talks")], "row 1"),
+        ([("2001-02-03", "meet", "talks"), ("2001-03-04", "meat", "talks")], "row 2"),
+        ([("1901-02-03", "meet", "talks")], "row 1"),
+        ([("2001-02-03", "meet", "talks"), ("2001-03-03", "meet", "talks")], "row 2"),
+    ],
+    ids=["no such date", "no such move", "outside the window", "impossible in the state"],
+)
+def test_a_bad_chronology_names_its_row_and_what_was_fitted_is_kept(textbook, fitted, capsys, tmp_path, rows, said):
+    before = (fitted / "posterior.json").read_bytes()
+    write_events(tmp_path / "bad.csv", rows)
+    words = ("fit", textbook / "case.toml", "--chronology", tmp_path / "bad.csv", "--out", fitted)
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+    assert (fitted / "posterior.json").read_bytes() == before
+
+
+def test_too_many_parameters_are_refused_with_the_option_that_allows_them(textbook, capsys, tmp_path):
+    write_events(tmp_path / "one.csv", [("2001-02-03", "meet", "talks")])
+    code, _, err = run(capsys, "fit", textbook / "case.toml", "--chronology", tmp_path / "one.csv")
+    assert code == 2
+    assert "--even-if-too-much" in err
+
+
+def test_a_forecast_from_a_case_that_has_changed_is_refused(textbook, fitted, capsys):
+    case = textbook / "case.toml"
+    written = case.read_text()
+    case.write_text(written.replace('title = "', 'title = "Another '))
+    code, _, err = run(capsys, "forecast", fitted)
+    case.write_text(written)
+    assert code == 2
+    assert "has changed since it was fitted" in err
+
+
+def test_a_forecast_from_a_folder_without_a_fit_is_refused(capsys, tmp_path):
+    code, _, err = run(capsys, "forecast", tmp_path)
+    assert code == 2
+    assert "negsim fit" in err
