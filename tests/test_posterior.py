@@ -93,18 +93,36 @@ def test_quantiles_of_equal_weights_are_the_ordinary_ones():
 def test_the_summary_says_what_the_data_said_and_where_they_said_nothing():
     table = make(4_000).summary()
     assert list(table.index) == ["rate", "trust", "cost"]
-    assert list(table["says"]) == ["", "prior-driven", "prior-driven"]
+    assert list(table["says"]) == ["learned", "moved", "prior-driven"]
     assert table["contraction"].to_numpy() == pytest.approx([0.91, 0.02, 0.0], abs=0.12)
     assert table["shift"].to_numpy() == pytest.approx([1.0, 0.5, 0.0], abs=0.12)
     assert table["prior_mean"].to_numpy() == pytest.approx([0.5 * np.exp(0.245), 0.5, 0.0])
     assert (table["mcse"] == table["sd"] / np.sqrt(150)).all()
-    assert list(table.columns[3:8]) == ["q05", "q25", "q50", "q75", "q95"]
+    assert list(table.columns[4:9]) == ["q05", "q25", "q50", "q75", "q95"]
     assert (table["q05"] < table["q50"]).all()
     assert (table["q50"] < table["q95"]).all()
 
 
+def test_printed_it_is_a_table_of_before_and_after_with_what_is_not_learned():
+    told = replace(make(4_000), provenance={"marginalised": ["cost"], "kept": ["tempo"]})
+    lines = str(told).splitlines()
+    assert "effective sample size 150" in lines[1]
+    rows = {line.split()[0]: line for line in lines[3:6]}
+    assert rows["rate"].endswith("learned")
+    assert rows["cost"].endswith("prior-driven, averaged over")
+    assert lines[-1] == "kept at the values written, not learned: tempo"
+    assert len(repr(told)) < 120
+
+
+def test_a_parameter_that_was_moved_but_not_narrowed_is_not_called_prior_driven():
+    prior = JointPrior(["x", "y"], [Prior1D("normal", 0.0, 1.0)] * 2)
+    draws = np.random.default_rng(3).standard_normal((2_000, 2)) + np.array([1.0, 0.0])
+    told = Posterior(prior, draws, np.zeros(2_000), np.zeros(2_000), 0.0, 0.0, "importance", 2_000, 1)
+    assert told.verdicts() == ["moved", "prior-driven"]
+
+
 def test_any_quantiles_can_be_had():
-    assert list(make().summary([0.025, 0.975]).columns[3:5]) == ["q02.5", "q97.5"]
+    assert list(make().summary([0.025, 0.975]).columns[4:6]) == ["q02.5", "q97.5"]
 
 
 # -- resampling -------------------------------------------------------------------------------------------------------

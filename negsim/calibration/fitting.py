@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from negsim.calibration.likelihood import ChronologyLikelihood, find_free
 from negsim.calibration.posterior import Posterior
-from negsim.calibration.priors import JointPrior
+from negsim.calibration.priors import JointPrior, read_prior
 from negsim.calibration.sampling import sample_posterior
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
-from negsim.scenario import Scenario
+from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid, scenario_digest
+from negsim.terms import SHELF
 from negsim.version import VERSION
 
 TOLD_PER_PARAMETER: Final = 2
@@ -110,7 +112,21 @@ def declare_prior(scenario: Scenario, names: Sequence[str]) -> JointPrior:
     if lacking:
         known = ", ".join(name for name, prior in declared.items() if prior is not None)
         raise ValueError(f"no prior is declared for {', '.join(lacking)}; parameters with a prior: {known}")
-    return JointPrior.declare({name: prior for name in names if (prior := declared[name]) is not None})
+    units = {spec.name: _unit_of(spec) for spec in scenario.parameter}
+    found = {name: read_prior(prior) for name in names if (prior := declared[name]) is not None}
+    return JointPrior.declare({name: replace(prior, unit=units[name]) for name, prior in found.items()})
+
+
+def _unit_of(spec: ParameterSpec) -> str:
+    """What a parameter of a case is counted in: a factor on the numbers as they are written, or their own unit."""
+    if spec.how == "multiply":
+        return "factor"
+    parts = spec.numbers[0].split(".")
+    if "rates" in parts:
+        return "per year"
+    if parts[0] == "term" and parts[1] in SHELF:
+        return next((declared.unit for declared in SHELF[parts[1]].parameters if declared.name == parts[-1]), "")
+    return next((unit for ending, unit in (("_days", "days"), ("_years", "years")) if parts[-1].endswith(ending)), "")
 
 
 def _refuse_too_much(chronology: Chronology, learned: Sequence[str], even_so: bool) -> None:
@@ -133,8 +149,6 @@ def chronology_digest(chronology: Chronology) -> str:
 
 def _note_origin(posterior: Posterior, likelihood: ChronologyLikelihood, learned: Sequence[str]) -> Posterior:
     """Say what was fitted to what."""
-    from dataclasses import replace
-
     chronology = likelihood.chronology
     origin = {
         "scenario": likelihood.compiled.scenario.name,
@@ -143,6 +157,8 @@ def _note_origin(posterior: Posterior, likelihood: ChronologyLikelihood, learned
         "chronology_digest": chronology_digest(chronology),
         "until": chronology.until.isoformat(),
         "free": list(learned),
+        "marginalised": [name for name in posterior.names if name not in learned],
+        "kept": [spec.name for spec in likelihood.compiled.scenario.parameter if spec.name not in posterior.names],
         "version": VERSION,
     }
     return replace(posterior, provenance={**posterior.provenance, **origin})

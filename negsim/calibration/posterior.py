@@ -10,14 +10,14 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.calibration.priors import JointPrior, Prior1D
+from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
 from negsim.state import Floats, Ints
 
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 PRIOR_DRIVEN: Final = 0.1
 """Contraction below which a parameter is called prior-driven."""
+MOVED: Final = 0.5
+"""Shift, in prior standard deviations, at which a parameter that was not narrowed is said to have been moved."""
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+PRIOR_BAND: Final = (0.05, 0.5, 0.95)
 FORMAT: Final = 1
 
 
@@ -44,9 +47,9 @@ class SamplingError(Exception):
         self.posterior = posterior
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Posterior:
-    """Weighted draws from a posterior.
+    """Weighted draws from a posterior. Printed, it is a table: before, after, and what the data said.
 
     Attributes
     ----------
@@ -144,18 +147,24 @@ class Posterior:
         mean = self.weights @ z
         return mean, np.sqrt(self.weights @ (z - mean) ** 2)
 
+    def contraction_mcse(self) -> Floats:
+        """Monte Carlo standard error of the contraction, as of a variance from `ess` normal draws, shape (P,)."""
+        return np.asarray((1.0 - self.contraction()) * np.sqrt(2.0 / max(self.ess, 2.0)))
+
     def summary(self, probabilities: Sequence[float] = QUANTILES) -> pandas.DataFrame:
         """Tell what is thought of each parameter, before and after.
 
-        Columns: `mean`, `mcse` (Monte Carlo standard error of the mean), `sd`, a quantile for each probability (`q05`
-        and so on), `prior_mean`, `prior_sd`, `shift`, `contraction`, and `says`: ``prior-driven`` where contraction is
-        below 0.1, that is, where the data said next to nothing.
+        Columns: `unit`, `mean`, `mcse` (Monte Carlo standard error of the mean), `sd`, a quantile for each probability
+        (`q05` and so on), `prior_mean`, `prior_sd`, `prior_q05`, `prior_q50`, `prior_q95`, `shift`, `contraction` with
+        `contraction_mcse`, and `says` (see :meth:`verdicts`).
         """
         import pandas as pd
 
         contraction = self.contraction()
+        before = np.array([prior.ppf(PRIOR_BAND) for prior in self.prior.priors]).reshape(-1, len(PRIOR_BAND))
         columns: dict[str, Any] = {
             "parameter": list(self.names),
+            "unit": [prior.unit for prior in self.prior.priors],
             "mean": self.mean(),
             "mcse": self.sd() / np.sqrt(self.ess),
             "sd": self.sd(),
@@ -167,11 +176,35 @@ class Posterior:
         columns |= {
             "prior_mean": self.prior.mean,
             "prior_sd": self.prior.sd,
+            **{f"prior_q{100 * p:02.0f}": before[:, place] for place, p in enumerate(PRIOR_BAND)},
             "shift": self.shift(),
             "contraction": contraction,
-            "says": ["prior-driven" if value < PRIOR_DRIVEN else "" for value in contraction],
+            "contraction_mcse": self.contraction_mcse(),
+            "says": self.verdicts(),
         }
         return pd.DataFrame(columns).set_index("parameter")
+
+    def verdicts(self) -> list[str]:
+        """What the data said of each parameter.
+
+        ``learned``: they narrowed it by a tenth of its variance or more; ``moved``: they shifted it by half a prior
+        standard deviation or more without narrowing it; ``prior-driven``: neither, what is told of it is what was
+        thought beforehand.
+        """
+        narrowed, moved = self.contraction() >= PRIOR_DRIVEN, np.abs(self.shift()) >= MOVED
+        return ["learned" if n else "moved" if m else "prior-driven" for n, m in zip(narrowed, moved, strict=True)]
+
+    def describe(self) -> str:
+        """Say it as a table that a person can read: each parameter before and after, on a scale one can judge."""
+        return "\n".join(_describe(self))
+
+    def __str__(self) -> str:
+        """Say it as a table."""
+        return self.describe()
+
+    def __repr__(self) -> str:
+        """Say in a line what it is of."""
+        return f"<{_headline(self)}>"
 
     def resample(self, n: int, rng: np.random.Generator) -> Posterior:
         """Draw `n` of the draws by their weights (systematically), in random order: equally weighted from now on."""
@@ -261,6 +294,49 @@ def choose_systematically(weights: Floats, n: int, rng: np.random.Generator) -> 
     edges = np.cumsum(weights)
     chosen = np.searchsorted(edges / edges[-1], (rng.uniform() + np.arange(n)) / n, side="right")
     return np.minimum(chosen, len(weights) - 1)
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+
+
+def _headline(posterior: Posterior) -> str:
+    told = posterior.provenance
+    of = (
+        f"{told['scenario']} given {told['chronology']} until {told['until']}"
+        if "chronology" in told
+        else "a posterior"
+    )
+    dates = f" and {posterior.latent.shape[1]} unknowns" if posterior.latent.shape[1] else ""
+    return f"{of}: {len(posterior.names)} parameters{dates}, by {posterior.method}"
+
+
+def _describe(posterior: Posterior) -> Iterator[str]:
+    yield _headline(posterior)
+    yield (
+        f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}; effective sample size "
+        f"{posterior.ess:,.0f} from {posterior.evaluations:,} evaluations"
+    )
+    nuisance = set(posterior.provenance.get("marginalised", ()))
+    lines: list[tuple[str, ...]] = [
+        ("parameter", "unit", "before 5 | 50 | 95%", "after 5 | 50 | 95%", "contraction", "")
+    ]
+    after = posterior.quantiles(PRIOR_BAND)
+    spread, verdicts = posterior.contraction_mcse(), posterior.verdicts()
+    for place, (name, prior, contraction) in enumerate(
+        zip(posterior.names, posterior.prior.priors, posterior.contraction(), strict=True)
+    ):
+        factor, unit = JUDGED_SCALES.get(prior.unit, (1.0, prior.unit))
+        bands = [
+            " | ".join(f"{factor * value:.3g}" for value in row) for row in (prior.ppf(PRIOR_BAND), after[:, place])
+        ]
+        says = verdicts[place] + (", averaged over" if name in nuisance else "")
+        lines.append((name, unit, *bands, f"{contraction:.2f} ± {spread[place]:.2f}", says))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    kept = posterior.provenance.get("kept", ())
+    if kept:
+        yield f"kept at the values written, not learned: {', '.join(kept)}"
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
