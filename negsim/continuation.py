@@ -14,7 +14,7 @@ import numpy as np
 
 from negsim.calendar import day_number
 from negsim.compiler import Compiled
-from negsim.ensemble import COMPUTE_WIDTH, Drawn, end_of, moments
+from negsim.ensemble import COMPUTE_WIDTH, Drawn, end_of, moments, warn_of_explosions
 from negsim.history import History, Stacked, stack_histories
 from negsim.kernel import Outlook, run_clocks
 from negsim.replays import Given
@@ -57,6 +57,7 @@ def continue_histories(
     Returns
     -------
     Ensemble
+        Runs that explode after the origin are stopped and marked, as in :func:`negsim.simulate`.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def continue_histories(
     for first in range(0, runs, COMPUTE_WIDTH):
         columns = np.arange(first, min(first + COMPUTE_WIDTH, runs))
         parts.append(_continue_block(compiled, stacked.select(columns), values, columns, start, end, seed, wanted))
-    return gather(compiled, parts, runs, seed, end, params or {}, wanted)
+    return warn_of_explosions(gather(compiled, parts, runs, seed, end, params or {}, wanted))
 
 
 def _continue_block(
@@ -91,7 +92,7 @@ def _continue_block(
     names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
     chooser = Continued(Clocks(seed, names, columns, PURPOSE), start)
     recorder = Recorder(compiled, columns, wanted, state, end, parameters)
-    for moment in moments(compiled.world, parameters, state, chooser, end, runs=columns):
+    for moment in moments(compiled.world, parameters, state, chooser, end, runs=columns, stop=recorder.stop):
         recorder.note(moment)
     return recorder.finish()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, p
 from negsim.results import Block, Ensemble, Recorder, gather
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
-from negsim.state import Floats, Ints, Parameters, State, World
+from negsim.state import Flags, Floats, Ints, Parameters, State, World
 from negsim.streams import Clocks
 
 COMPUTE_WIDTH = 2048
@@ -43,6 +44,10 @@ Progress = Callable[[int, int], None]
 
 class Explosive(Exception):
     """A history ran away: more moves than anyone could believe in. The message says which run and when."""
+
+
+class ExplosiveWarning(UserWarning):
+    """Some runs of an ensemble ran away and were stopped; the message says how many, and the first."""
 
 
 # -- the loop ---------------------------------------------------------------------------------------------------------
@@ -95,6 +100,7 @@ def moments(
     until: float,
     leave: Callable[[Ints, State, Ints], None] | None = None,
     runs: Ints | None = None,
+    stop: Callable[[Ints, Floats], None] | None = None,
 ) -> Iterator[Moment]:
     """Go through time, one event or tick of every column in each iteration.
 
@@ -110,6 +116,13 @@ def moments(
         Told (run numbers, state, columns) of the columns that have come to the end.
     runs : array of int, optional
         Run numbers of the columns.
+    stop : callable, optional
+        Told (run numbers, days) of columns that make more than ``MOST_EVENTS`` moves; they go no further.
+
+    Raises
+    ------
+    Explosive
+        For such a column when there is no `stop`.
     """
     runs = np.arange(state.width) if runs is None else runs
     made = np.zeros(len(runs), dtype=np.int64)
@@ -129,9 +142,11 @@ def moments(
             ticked = np.flatnonzero(going & (events == TICK))
             happened += pass_tick(world, parameters, state, ticked)
             made[fired] += 1
-            _stop_explosion(made, runs, state)
             yield Moment(runs, state, events, fired, ticked, happened)
-        if np.count_nonzero(going) <= KEPT_SHARE * len(runs):
+        exploded = made.max(initial=0) > MOST_EVENTS
+        if exploded:
+            going &= ~_stop_explosion(made, runs, state, stop)
+        if exploded or np.count_nonzero(going) <= KEPT_SHARE * len(runs):
             if leave is not None:
                 leave(runs, state, np.flatnonzero(~going))
             kept = np.flatnonzero(going)
@@ -139,14 +154,21 @@ def moments(
             chooser.select(kept)
 
 
-def _stop_explosion(made: Ints, runs: Ints, state: State) -> None:
-    """Refuse to go on with a history of more moves than anyone could believe in."""
-    if made.max(initial=0) > MOST_EVENTS:
+def _stop_explosion(made: Ints, runs: Ints, state: State, stop: Callable[[Ints, Floats], None] | None) -> Flags:
+    """Find the histories of more moves than anyone could believe in, and tell of them or refuse to go on."""
+    exploded = made > MOST_EVENTS
+    if stop is None:
         column = int(made.argmax())
-        raise Explosive(
-            f"run {runs[column]} made more than {MOST_EVENTS} moves in {state.time[column]:.0f} days: the parameters "
-            f"are explosive; look at terms that feed on themselves (heat, alarm) and at large rates"
-        )
+        raise Explosive(_explain_explosion(f"run {runs[column]}", float(state.time[column])))
+    stop(runs[exploded], state.time[exploded])
+    return exploded
+
+
+def _explain_explosion(who: str, days: float) -> str:
+    return (
+        f"{who} made more than {MOST_EVENTS:,} moves in {days:.0f} days: the parameters are explosive; look at terms "
+        f"that feed on themselves (heat, alarm) and at large rates"
+    )
 
 
 class Drawn:
@@ -183,6 +205,7 @@ class Work:
     params: Mapping[str, Any]
     record: tuple[str, ...]
     clock_names: tuple[str, ...] | None = None
+    strict: bool = False
     key: str = field(default_factory=lambda: uuid4().hex)
     """Tells one piece of work from another without comparing what it holds."""
 
@@ -198,6 +221,7 @@ def simulate(
     progress: Progress | None = None,
     executor: Executor | None = None,
     width: int = COMPUTE_WIDTH,
+    strict: bool = False,
 ) -> Ensemble:
     """Simulate many histories of a scenario.
 
@@ -224,6 +248,9 @@ def simulate(
         Any executor of ``concurrent.futures`` instead of `workers` processes.
     width : int
         Runs computed side by side.
+    strict : bool
+        Whether a run that explodes (makes more than 20,000 moves) is an error. Otherwise it is stopped there, marked
+        in ``Ensemble.stopped``, left out of the summary and warned of (:class:`ExplosiveWarning`); the others go on.
 
     Returns
     -------
@@ -231,6 +258,8 @@ def simulate(
 
     Raises
     ------
+    Explosive
+        For an explosive run, if `strict`.
     ScenarioError
         For a scenario that does not pass its checks.
     KeyError
@@ -242,10 +271,23 @@ def simulate(
     values = compiled.resolve(params)
     _check_counts(runs, workers, width, values)
     wanted = tuple(dict.fromkeys(record))
-    work = Work(scenario, seed, end_of(compiled, until), values, wanted)
+    work = Work(scenario, seed, end_of(compiled, until), values, wanted, strict=strict)
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
     parts = _tell(_run_blocks(work, compiled, bounds, workers, executor, progress), bounds, progress)
-    return gather(compiled, parts, runs, seed, work.until, params or {}, wanted)
+    return warn_of_explosions(gather(compiled, parts, runs, seed, work.until, params or {}, wanted))
+
+
+def warn_of_explosions(ensemble: Ensemble) -> Ensemble:
+    """Warn if runs of an ensemble were stopped, and hand it on."""
+    runs, days = ensemble.stopped
+    if len(runs):
+        others = f" (and {len(runs) - 1:,} more of {ensemble.runs:,})" if len(runs) > 1 else f" of {ensemble.runs:,}"
+        warnings.warn(
+            f"{_explain_explosion(f'run {runs[0]}{others}', float(days[0]))}; stopped runs are left out of the summary",
+            ExplosiveWarning,
+            stacklevel=3,
+        )
+    return ensemble
 
 
 def _check_counts(runs: int, workers: int, width: int, values: Mapping[str, Floats]) -> None:
@@ -338,7 +380,8 @@ def run_block(work: Work, compiled: Compiled, runs: Ints, told: Callable[[float]
     names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
     recorder = Recorder(compiled, runs, work.record, state, work.until, parameters)
     chooser = Drawn(Clocks(work.seed, names, runs))
-    for number, moment in enumerate(moments(world, parameters, state, chooser, work.until, runs=runs)):
+    stop = None if work.strict else recorder.stop
+    for number, moment in enumerate(moments(world, parameters, state, chooser, work.until, runs=runs, stop=stop)):
         recorder.note(moment)
         if told is not None and number % TOLD_EVERY == 0:
             told(float(moment.state.time.min()) / work.until)

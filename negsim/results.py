@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 PATHS: Final = ("resentment", "fear", "credibility", "need", "channel", "concession", "frozen")
 """What can be recorded at every tick, besides the memories of a term of one's own."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+Stopped = tuple[Ints, Floats]
+"""Runs that were stopped because they exploded, ascending, and the day of each's last move."""
 
 
 class ResultError(Exception):
@@ -47,13 +49,15 @@ class Block:
     """What was recorded of some runs.
 
     ``events`` holds (run, event, day) of every event in the order of runs and time; ``tally`` the counts behind the
-    summary; ``paths`` arrays of shape (ticks, rows, runs).
+    summary, of the runs that came to the end; ``paths`` arrays of shape (ticks, rows, runs); ``stopped`` (run, day) of
+    the runs that exploded.
     """
 
     runs: int
     tally: Tally
     events: tuple[Ints, Ints, Floats] | None
     paths: dict[str, Array]
+    stopped: Stopped = field(default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0)))
 
 
 @dataclass
@@ -96,6 +100,7 @@ class Recorder:
         self._until = until
         self._keep_events = "events" in wanted
         self._parts: list[tuple[Ints, Ints, Floats]] = []
+        self._stopped: dict[int, float] = {}
         ticks = int(np.searchsorted(compiled.world.tick_times[:-1], until, side="left"))
         self._paths = {
             name: np.zeros((ticks, len(_watch(compiled, parameters, name, state)), len(runs)), dtype=np.float32)
@@ -119,6 +124,14 @@ class Recorder:
             for name, path in self._paths.items():
                 path[seen.tick, :, places] = _watch(self._compiled, parameters, name, seen).T
 
+    def stop(self, runs: Ints, days: Floats) -> None:
+        """Note runs that explode; what would have been recorded of them at later ticks is unknown."""
+        self._stopped.update(zip(runs.tolist(), days.tolist(), strict=True))
+        ticks = self._compiled.world.tick_times[:-1]
+        for run, day in zip(runs - self._first, days, strict=True):
+            for path in self._paths.values():
+                path[np.searchsorted(ticks, day, side="right") :, :, run] = np.nan
+
     def finish(self) -> Block:
         """Hand over the block."""
         if self._parts:
@@ -127,9 +140,20 @@ class Recorder:
             run, event, day = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
         order = np.argsort(run, kind="stable")
         run, event, day = run[order].astype(np.int32), event[order].astype(np.int16), day[order]
-        tally = _count(self._compiled, run - self._first, event, day, len(self._runs), self._until)
+        stopped = np.array(sorted(self._stopped), dtype=np.int64)
+        tally = self._count(run, event, day, stopped)
         kept = (run, event, day) if self._keep_events else None
-        return Block(len(self._runs), tally, kept, self._paths)
+        days = np.array([self._stopped[number] for number in stopped.tolist()])
+        return Block(len(self._runs), tally, kept, self._paths, (stopped, days))
+
+    def _count(self, run: Ints, event: Ints, day: Floats, stopped: Ints) -> Tally:
+        """Tally the runs that came to the end."""
+        if len(stopped):
+            here = ~np.isin(run, stopped)
+            run, event, day = run[here], event[here], day[here]
+            # Close the gaps: a tally knows how many runs there are, not which.
+            run = run - np.searchsorted(stopped, run)
+        return _count(self._compiled, run - self._first, event, day, len(self._runs) - len(stopped), self._until)
 
 
 def _watch(compiled: Compiled, parameters: Parameters, name: str, state: State) -> Array:
@@ -209,6 +233,9 @@ class Ensemble:
         Days simulated.
     provenance : dict
         Digest of the scenario, seed, versions, options.
+    stopped : (runs, days)
+        Runs that exploded, and the day at which each was stopped: their events and paths end there, and the summary
+        leaves them out.
     """
 
     compiled: Compiled = field(repr=False)
@@ -219,6 +246,7 @@ class Ensemble:
     columns: tuple[Ints, Ints, Floats] | None = field(repr=False)
     paths: dict[str, Array] = field(repr=False)
     provenance: dict[str, Any] = field(repr=False)
+    stopped: Stopped = field(repr=False, default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0)))
 
     @property
     def scenario(self) -> Scenario:
@@ -249,9 +277,10 @@ class Ensemble:
             One row for each event that can happen (packages of a channel together): ``probability`` that it has
             happened by the end and its Monte-Carlo standard error ``probability_mcse``; ``date_10``, ``date_50``,
             ``date_90`` of its first time among the runs in which it happens; ``count``, the mean number of times, and
-            ``count_mcse``.
+            ``count_mcse``. ``runs`` says of how many runs that is: those that came to the end; ``stopped`` how many
+            exploded and are left out, so nothing is known of what they would have done.
         """
-        return summarise(self.compiled, self.tally, self.runs)
+        return summarise(self.compiled, self.tally, self.runs, len(self.stopped[0]))
 
     def to_xarray(self) -> xarray.Dataset:
         """Give the counts of the summary, and whatever was recorded at the ticks, as labelled arrays."""
@@ -276,8 +305,9 @@ def gather(
 ) -> Ensemble:
     """Put blocks together as they come; of a block nothing is kept but what was asked for."""
     tally: Tally | None = None
-    events, pieces = [], []
+    events, pieces, stopped = [], [], []
     for part in parts:
+        stopped.append(part.stopped)
         tally = part.tally if tally is None else tally + part.tally
         if part.events is not None:
             events.append(part.events)
@@ -289,8 +319,10 @@ def gather(
         run, event, day = (np.concatenate(column) for column in zip(*events, strict=True))
         columns = (run, event, day)
     paths = {name: np.concatenate([piece[name] for piece in pieces], axis=2) for name in (pieces[0] if pieces else ())}
-    provenance = describe_origin(compiled.scenario, seed, params, record) | {"runs": runs, "until_days": until}
-    return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance)
+    ended = tuple(np.concatenate(column) for column in zip(*stopped, strict=True))
+    provenance = describe_origin(compiled.scenario, seed, params, record)
+    provenance |= {"runs": runs, "runs_stopped": len(ended[0]), "until_days": until}
+    return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance, (ended[0], ended[1]))
 
 
 def describe_origin(scenario: Scenario, seed: int, params: Mapping[str, Any], record: Iterable[str]) -> dict[str, Any]:
@@ -328,22 +360,25 @@ def event_table(compiled: Compiled, run: Ints, event: Ints, day: Floats) -> pand
     return table
 
 
-def summarise(compiled: Compiled, tally: Tally, runs: int) -> pandas.DataFrame:
+def summarise(compiled: Compiled, tally: Tally, runs: int, stopped: int = 0) -> pandas.DataFrame:
     """Turn counts into a table (see :meth:`Ensemble.summary`)."""
     import pandas as pd
 
     _, groups = group_events(compiled)
-    happened = runs - tally.first[:, -1]
-    probability = happened / runs
-    mean = tally.total / runs
-    variance = np.maximum(tally.squares / runs - mean**2, 0.0) * (runs / max(runs - 1, 1))
+    complete = runs - stopped
+    of = complete if complete else np.nan
+    happened = complete - tally.first[:, -1]
+    probability = happened / of
+    mean = tally.total / of
+    variance = np.maximum(tally.squares / of - mean**2, 0.0) * (of / max(complete - 1, 1))
     table = pd.DataFrame(groups, columns=list(GROUP_COLUMNS))
     table["probability"] = probability
-    table["probability_mcse"] = np.sqrt(probability * (1 - probability) / runs)
+    table["probability_mcse"] = np.sqrt(probability * (1 - probability) / of)
     for percent in (10, 50, 90):
         table[f"date_{percent}"] = _quantile_dates(compiled, tally.first[:, :-1], percent / 100)
     table["count"] = mean
-    table["count_mcse"] = np.sqrt(variance / runs)
+    table["count_mcse"] = np.sqrt(variance / of)
+    table["runs"], table["stopped"] = complete, stopped
     rows = [
         row
         for row, group in enumerate(groups)
@@ -411,7 +446,12 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
     save_scenario(ensemble.scenario, directory / "scenario.toml")
     ensemble.summary().to_csv(directory / "summary.csv", index=False)
     np.savez_compressed(
-        directory / "tally.npz", first=ensemble.tally.first, total=ensemble.tally.total, squares=ensemble.tally.squares
+        directory / "tally.npz",
+        first=ensemble.tally.first,
+        total=ensemble.tally.total,
+        squares=ensemble.tally.squares,
+        stopped_run=ensemble.stopped[0],
+        stopped_day=ensemble.stopped[1],
     )
     for name, file in (("paths.npz", directory / "paths.npz"), ("events.parquet", directory / "events.parquet")):
         if file.exists():
@@ -444,14 +484,14 @@ def load_results(directory: str | Path) -> Ensemble:
     compiled = compile_scenario(scenario, load_terms(scenario))
     with np.load(folder / "tally.npz") as arrays:
         tally = Tally(arrays["first"], arrays["total"], arrays["squares"])
+        stopped = (arrays["stopped_run"], arrays["stopped_day"])
     paths: dict[str, Array] = {}
     if (folder / "paths.npz").exists():
         with np.load(folder / "paths.npz") as arrays:
             paths = {name: arrays[name] for name in arrays.files}
     columns = _load_events(compiled, folder / "events.parquet") if (folder / "events.parquet").exists() else None
-    return Ensemble(
-        compiled, provenance["runs"], provenance["seed"], provenance["until_days"], tally, columns, paths, provenance
-    )
+    runs, seed, until = (provenance[name] for name in ("runs", "seed", "until_days"))
+    return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance, stopped)
 
 
 def _read(folder: Path, name: str) -> str:

@@ -116,7 +116,11 @@ def calm(test: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def calmly(*args: Any, **kwargs: Any) -> None:
-        with mock.patch("negsim.ensemble.MOST_EVENTS", MOST_MOVES):
+        patches = (
+            mock.patch("negsim.ensemble.MOST_EVENTS", MOST_MOVES),
+            mock.patch("negsim.results.Recorder.stop", side_effect=Explosive),
+        )
+        with patches[0], patches[1]:
             try:
                 test(*args, **kwargs)
             except Explosive:

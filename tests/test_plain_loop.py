@@ -26,7 +26,7 @@ MOST = 2_000
 def kernel_histories(
     scenario: Scenario, seed: int, runs: int, numbers: dict[str, float]
 ) -> list[list[tuple[float, int]]]:
-    ensemble = simulate(scenario, runs=runs, seed=seed, params=numbers)
+    ensemble = simulate(scenario, runs=runs, seed=seed, params=numbers, strict=True)
     assert ensemble.columns is not None
     histories: list[list[tuple[float, int]]] = [[] for _ in range(runs)]
     for run, event, day in zip(*(column.tolist() for column in ensemble.columns), strict=True):

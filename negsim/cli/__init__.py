@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
@@ -57,7 +58,9 @@ def _guard(options: argparse.Namespace) -> int:
     from negsim.problems import ScenarioError
 
     try:
-        options.do(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            options.do(options)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,6 +72,10 @@ def _guard(options: argparse.Namespace) -> int:
     except Exception as error:
         return _complain(error, FAILED, options)
     return DONE
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"negsim: warning: {message}", file=sys.stderr)
 
 
 def _complain(error: Exception, code: int, options: argparse.Namespace) -> int:

@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> None:
     summary = ensemble.summary()
     if folder is not None:
         _keep(ensemble, summary, folder, pictures=not options.no_plots)
-    print(summary.to_string(index=False, na_rep="", float_format="%.3f"))
+    shown = summary.drop(columns=["runs", "stopped"])
+    print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
 
 
 def _keep(ensemble: Any, summary: Any, folder: Path, *, pictures: bool) -> None:

@@ -95,6 +95,8 @@ def describe_origin(ensemble: Ensemble, note: str = "") -> str:
     """Say in a line where a picture comes from: runs, seed, tick, digest."""
     told = ensemble.provenance
     runs = f"{ensemble.runs:,} run{'' if ensemble.runs == 1 else 's'}"
+    if stopped := len(ensemble.stopped[0]):
+        runs += f" ({stopped:,} exploded, drawn up to there)"
     changed = f", {len(told['params'])} numbers changed" if told.get("params") else ""
     scenario = f"scenario {told['scenario']} ({str(told['scenario_digest'])[:10]}{changed})"
     return ", ".join(filter(None, [runs, f"seed {ensemble.seed}", f"tick {told['tick']}", scenario, note]))
