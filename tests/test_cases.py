@@ -23,9 +23,10 @@ ROOT = Path(__file__).parents[1]
 CASES = ROOT / "negsim" / "cases"
 SEEDS = ROOT / "seeds"
 MAIN = "beijing-1999"
+REAL = (MAIN, "agreed-framework-1994", "good-friday-1998")
 TEXTBOOK = ("bargaining-pair", "two-state-channel")
 SHIPPED = sorted(path.stem for path in CASES.glob("*.toml"))
-CITATION = re.compile(r"\b(?:[AE]\d{2,3}|T\d{4}\.\w+\.\w+)\b")
+CITATION = re.compile(r"\b(?:[AEFN]\d{2,3}|T\d{4}\.\w+\.\w+)\b")
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
@@ -36,7 +37,12 @@ def read_rows(name: str) -> list[dict[str, str]]:
 ARTICLE = {row["id"]: row for row in read_rows("article_events.csv")}
 CHRONOLOGY = {row["id"]: row for row in read_rows("chronology_1990_1999.csv")}
 TONNAGE = {f"T{row['year']}.{row['donor']}.{row['flow']}": row for row in read_rows("aid_tonnage_1995_1999.csv")}
-ROWS = {**ARTICLE, **CHRONOLOGY, **TONNAGE}
+OTHERS = {
+    row["id"]: row
+    for name in ("agreed_framework_1993_1995", "good_friday_1993_1998")
+    for row in read_rows(f"{name}.csv")
+}
+ROWS = {**ARTICLE, **CHRONOLOGY, **TONNAGE, **OTHERS}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,16 @@ def text() -> str:
 @pytest.fixture(scope="module")
 def tables(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
+
+
+@pytest.fixture(scope="module", params=REAL)
+def real_text(request: pytest.FixtureRequest) -> str:
+    return (CASES / f"{request.param}.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def real_tables(real_text: str) -> dict[str, Any]:
+    return tomllib.loads(real_text)
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +79,11 @@ def test_every_shipped_case_loads_without_a_mistake(name: str):
     assert load_scenario(name).name == name
 
 
-def test_the_main_case_and_the_two_textbook_cases_are_on_the_list():
-    assert {MAIN, *TEXTBOOK} <= set(scenarios())
+def test_the_real_cases_and_the_two_textbook_cases_are_on_the_list():
+    assert {*REAL, *TEXTBOOK} <= set(scenarios())
 
 
-@pytest.mark.parametrize("name", [MAIN, *TEXTBOOK])
+@pytest.mark.parametrize("name", [*REAL, *TEXTBOOK])
 def test_every_case_begins_by_saying_what_it_is_and_how_to_change_it(name: str):
     top = (CASES / f"{name}.toml").read_text(encoding="utf-8").partition("\nformat = ")[0]
     assert top.startswith("# ")
@@ -121,8 +137,8 @@ def find_bases(value: Any) -> Iterator[Mapping[str, Any]]:
 PERIOD = {"format", "start", "end"}
 
 
-def test_every_number_of_the_main_case_says_where_it_comes_from(tables: dict[str, Any]):
-    assert set(find_uncovered(tables)) == PERIOD
+def test_every_number_of_a_real_case_says_where_it_comes_from(real_tables: dict[str, Any]):
+    assert set(find_uncovered(real_tables)) == PERIOD
 
 
 def test_a_number_without_a_basis_is_found(tables: dict[str, Any]):
@@ -134,7 +150,7 @@ def test_a_number_without_a_basis_is_found(tables: dict[str, Any]):
     assert "concession.japan_food.quantity" not in found
 
 
-def test_no_basis_speaks_of_what_is_not_in_its_table(tables: dict[str, Any]):
+def test_no_basis_speaks_of_what_is_not_in_its_table(real_tables: dict[str, Any]):
     def present(table: Any, key: str) -> bool:
         for part in key.split("."):
             table = table[int(part)] if isinstance(table, list) else table.get(part)
@@ -142,36 +158,37 @@ def test_no_basis_speaks_of_what_is_not_in_its_table(tables: dict[str, Any]):
                 return False
         return True
 
-    named = [(table, key) for table in find_bases(tables) for key in table["basis"] if key != "*"]
+    named = [(table, key) for table in find_bases(real_tables) for key in table["basis"] if key != "*"]
     assert named
     assert not [key for table, key in named if not present(table, key)]
 
 
-def test_every_basis_is_a_row_of_the_seeds_or_says_that_it_is_a_judgement(tables: dict[str, Any]):
-    said = [words for table in find_bases(tables) for words in table["basis"].values()]
+def test_every_basis_is_a_row_of_the_seeds_or_says_that_it_is_a_judgement(real_tables: dict[str, Any]):
+    said = [words for table in find_bases(real_tables) for words in table["basis"].values()]
     assert said
     assert not [words for words in said if not words.startswith("judgement: ") and not CITATION.match(words)]
     assert not [row for words in said for row in CITATION.findall(words) if row not in ROWS]
 
 
-def test_the_sources_are_exactly_the_rows_that_are_cited(text: str, tables: dict[str, Any]):
-    cited = set(CITATION.findall(text.partition("\n[sources]\n")[0]))
-    assert cited == set(tables["sources"])
+def test_the_sources_are_exactly_the_rows_that_are_cited(real_text: str, real_tables: dict[str, Any]):
+    cited = set(CITATION.findall(real_text.partition("\n[sources]\n")[0]))
+    assert cited == set(real_tables["sources"])
     assert cited <= set(ROWS)
 
 
-def test_weaker_rows_keep_their_mark(tables: dict[str, Any]):
+def test_weaker_rows_keep_their_mark(real_tables: dict[str, Any]):
     def is_weak(row: Mapping[str, str]) -> bool:
         return "general knowledge" in (row.get("source") or row.get("confidence") or "")
 
-    weak = [row for row in tables["sources"] if is_weak(ROWS[row])]
+    weak = [row for row in real_tables["sources"] if is_weak(ROWS[row])]
     assert weak
-    assert not [row for row in weak if "general knowledge" not in tables["sources"][row]]
+    assert not [row for row in weak if "general knowledge" not in real_tables["sources"][row]]
 
 
 def test_the_seeds_folder_says_which_rows_are_weak():
     readme = (SEEDS / "README.md").read_text(encoding="utf-8")
-    unsourced = [row for row, content in CHRONOLOGY.items() if content["source"].startswith("unsourced")]
+    dated = {**CHRONOLOGY, **OTHERS}
+    unsourced = [row for row, content in dated.items() if content["source"].startswith("unsourced")]
     assert unsourced
     assert not [row for row in unsourced if row not in readme]
     assert "random seed" in readme
@@ -353,18 +370,35 @@ def test_six_parameters_are_free_and_the_names_differ(case: Scenario):
     assert len([parameter for parameter in case.parameter if parameter.role == "free"]) == 6
 
 
-def test_every_parameter_has_a_label_and_a_prior_around_what_is_written(case: Scenario, tables: dict[str, Any]):
-    for parameter in case.parameter:
+@pytest.mark.parametrize("name", REAL[1:])
+def test_the_other_real_cases_free_no_more_than_their_events_can_carry(name: str):
+    roles = [parameter.role for parameter in load_scenario(name).parameter]
+    assert roles.count("free") == 4
+    assert {"fixed", "marginalised"} <= set(roles)
+
+
+def test_every_parameter_has_a_label_and_a_prior_around_what_is_written(real_tables: dict[str, Any]):
+    for parameter in load_scenario(real_tables["name"]).parameter:
         prior = parameter.prior
         assert parameter.label
         assert prior is not None
+        if prior.family == "beta":
+            assert prior.a == prior.b  # around one half, which is what is written
+            assert all(value_at(real_tables, path) == 0.5 for path in parameter.numbers)
+            continue
         assert prior.sd is not None
         centre = prior.median if prior.family == "lognormal" else prior.mean
         if parameter.how == "multiply":
             assert (prior.family, centre) == ("lognormal", 1.0)
             assert 0.4 <= prior.sd <= 0.7
         else:
-            assert centre == written_value(tables, *parameter.numbers)
+            assert centre == written_value(real_tables, *parameter.numbers)
+
+
+def value_at(tables: Any, path: str) -> Any:
+    for part in path.split("."):
+        tables = tables[part]
+    return tables
 
 
 def written_value(tables: Mapping[str, Any], path: str) -> float:

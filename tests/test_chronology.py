@@ -26,6 +26,10 @@ from negsim.reporting import Reporting, Rule
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "negsim" / "cases" / "beijing-1999.chronologies"
 SEEDS = {"article": "article_events.csv", "1990s": "chronology_1990_1999.csv"}
+ELSEWHERE = {
+    "agreed-framework-1994": ("crisis", "agreed_framework_1993_1995.csv"),
+    "good-friday-1998": ("process", "good_friday_1993_1998.csv"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +59,18 @@ def places(chronology: Chronology) -> dict[str, int]:
 # -- what becomes of the rows ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "seed"), SEEDS.items())
+@pytest.mark.parametrize(("name", "seed"), [*SEEDS.items(), *ELSEWHERE.values()])
 def test_the_shipped_tables_are_the_seeds_unchanged(name: str, seed: str):
-    assert (SHIPPED / f"{name}.csv").read_bytes() == (ROOT / "seeds" / seed).read_bytes()
+    (table,) = SHIPPED.parent.glob(f"*.chronologies/{name}.csv")
+    assert table.read_bytes() == (ROOT / "seeds" / seed).read_bytes()
 
 
 def test_the_case_lists_its_chronologies():
     assert set(chronologies("beijing-1999")) == set(SEEDS)
     assert chronologies("two-state-channel") == {}
+    assert {case: tuple(chronologies(case)) for case in ELSEWHERE} == {
+        case: (name,) for case, (name, _) in ELSEWHERE.items()
+    }
 
 
 @pytest.mark.parametrize(("name", "count"), [("article", 40), ("1990s", 146)])
