@@ -103,12 +103,12 @@ class Recorder:
         self._stopped: dict[int, float] = {}
         ticks = int(np.searchsorted(compiled.world.tick_times[:-1], until, side="left"))
         self._paths = {
-            name: np.zeros((ticks, len(_watch(compiled, parameters, name, state)), len(runs)), dtype=np.float32)
+            name: np.zeros((ticks, len(watch(compiled, parameters, name, state)), len(runs)), dtype=np.float32)
             for name in wanted
             if name != "events"
         }
         for name, path in self._paths.items():
-            path[int(state.tick[0])] = _watch(compiled, parameters, name, state)
+            path[int(state.tick[0])] = watch(compiled, parameters, name, state)
 
     def note(self, moment: Any) -> None:
         """Note the events of one iteration, and the state of the columns that have passed a tick."""
@@ -122,7 +122,7 @@ class Recorder:
             places = moment.runs[moment.ticked] - self._first
             parameters = self._parameters.select(places)
             for name, path in self._paths.items():
-                path[seen.tick, :, places] = _watch(self._compiled, parameters, name, seen).T
+                path[seen.tick, :, places] = watch(self._compiled, parameters, name, seen).T
 
     def stop(self, runs: Ints, days: Floats) -> None:
         """Note runs that explode; what would have been recorded of them at later ticks is unknown."""
@@ -156,7 +156,7 @@ class Recorder:
         return _count(self._compiled, run - self._first, event, day, len(self._runs) - len(stopped), self._until)
 
 
-def _watch(compiled: Compiled, parameters: Parameters, name: str, state: State) -> Array:
+def watch(compiled: Compiled, parameters: Parameters, name: str, state: State) -> Array:
     """Look up what is recorded under a name, shape (rows, columns)."""
     world = compiled.world
     if name in world.memories:

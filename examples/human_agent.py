@@ -1,0 +1,44 @@
+"""How does a person play an actor? It is asked at the keyboard; whatever it does is forced, and marked as such."""
+
+import sys
+
+from negsim.mesa_front import NegotiationModel, Negotiator
+
+
+class Human(Negotiator):
+    """Asks when something new has become possible for it; between the answers it does nothing by itself."""
+
+    ask = staticmethod(input)  # any function of a question: a window, a test, another program
+    seen = frozenset()
+
+    def hazards(self, view):
+        mine = list(view.alone)
+        if set(mine) - self.seen:
+            for number, move in enumerate(mine, start=1):
+                print(f"  {number}. {move.kind} {move.subject or move.channel}")
+            try:
+                answer = self.ask(f"{view.date} {self.label}: number of a move, or nothing to wait: ")
+            except EOFError:  # nobody is there
+                answer = ""
+            print(answer if answer else "waits")
+            if answer.strip().isdigit() and 1 <= int(answer) <= len(mine):
+                self.force(mine[int(answer) - 1])
+        self.seen = frozenset(mine)
+        return dict.fromkeys(mine, 0.0)
+
+
+answers = iter(sys.argv[1:])  # answers on the command line come first, then the keyboard
+
+
+class Listener(Human):
+    """Takes answers from the command line."""
+
+    ask = staticmethod(lambda question: print(question) or next(answers, None) or input())
+
+
+model = NegotiationModel("template", rng=4, agents={"Lowland": Listener}, until=None)
+while model.running and model.date.year < 2003:
+    model.step()
+    for event in model.step_events:
+        mark = " (forced)" if event.forced else ""
+        print(f"{event.date} {event.actor} {event.kind} {event.subject or event.channel}{mark}")
