@@ -1,6 +1,6 @@
 """How does a person play an actor? It is asked at the keyboard; whatever it does is forced, and marked as such."""
 
-import sys
+import datetime as dt
 
 from negsim.mesa_front import NegotiationModel, Negotiator
 
@@ -8,7 +8,7 @@ from negsim.mesa_front import NegotiationModel, Negotiator
 class Human(Negotiator):
     """Asks when something new has become possible for it; between the answers it does nothing by itself."""
 
-    ask = staticmethod(input)  # any function of a question: a window, a test, another program
+    ask = staticmethod(input)  # or any other function of a question: a window, a test
     seen = frozenset()
 
     def hazards(self, view):
@@ -27,17 +27,8 @@ class Human(Negotiator):
         return dict.fromkeys(mine, 0.0)
 
 
-answers = iter(sys.argv[1:])  # answers on the command line come first, then the keyboard
-
-
-class Listener(Human):
-    """Takes answers from the command line."""
-
-    ask = staticmethod(lambda question: print(question) or next(answers, None) or input())
-
-
-model = NegotiationModel("template", rng=4, agents={"Lowland": Listener}, until=None)
-while model.running and model.date.year < 2003:
+model = NegotiationModel("template", rng=4, until=dt.date(2002, 12, 31), agents={"Lowland": Human})
+while model.running:
     model.step()
     for event in model.step_events:
         mark = " (forced)" if event.forced else ""
