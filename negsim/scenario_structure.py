@@ -113,10 +113,11 @@ def _problem(detail: ErrorDetails, file: str) -> Problem:
         return _unknown_key(location, detail["input"], file)
     if kind == "string_pattern_mismatch":
         return Problem(file, key, describe_value(detail["input"]), _pattern_in_words(detail, location))
-    return Problem(file, key, describe_value(detail["input"]), _allowed(detail), _nearest_literal(detail))
+    return Problem(file, key, describe_value(detail["input"]), allowed_value(detail), _nearest_literal(detail))
 
 
-def _allowed(detail: ErrorDetails) -> str:
+def allowed_value(detail: ErrorDetails) -> str:
+    """What may stand where pydantic found something else, in words."""
     kind, given = detail["type"], detail["input"]
     if kind == "float_type" and isinstance(given, int) and not isinstance(given, bool):
         return "a number of at most 308 digits"

@@ -1,0 +1,177 @@
+"""How does a question come from a file, or from Python? The shipped questions of a case by name, one's own from TOML.
+
+This is the door: what passes :func:`load_intervention` can be asked of its case; what does not is refused with all its
+mistakes at once.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from negsim.amendments import amend
+from negsim.interventions import Intervention, find_misfits, find_paths
+from negsim.numbers import collect_numbers
+from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
+from negsim.scenario import Scenario, Table
+from negsim.scenario_files import load_scenario, load_terms, require_settings
+from negsim.scenario_structure import A_DATE, allowed_value, key_path
+
+MAX_BYTES: Final = 1_000_000
+_IN_MEMORY: Final = "<intervention>"
+
+
+def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, Any] | Intervention) -> Intervention:
+    """Load a question and check all of it against its case.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        The scenario it is asked of.
+    source : str, Path, mapping or Intervention
+        Name of a question that ships with the case (:func:`questions` lists them), a TOML file, or the same in Python.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found.
+    """
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    if isinstance(source, Intervention):
+        intervention, file = source, _IN_MEMORY
+    elif isinstance(source, Mapping):
+        intervention, file = read_intervention(source, _IN_MEMORY), _IN_MEMORY
+    else:
+        file = str(source)
+        intervention = read_intervention(_parse(_find(scenario, source), file), file)
+    check_intervention(scenario, intervention, file)
+    return intervention
+
+
+def questions(case: Scenario | str) -> dict[str, str]:
+    """Questions that ship with a case: what they ask, by name."""
+    folder = _folder(case if isinstance(case, str) else case.name)
+    files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    return {file.stem: str(tomllib.loads(file.read_text("utf-8")).get("question", "")) for file in files}
+
+
+def read_intervention(data: Mapping[str, Any], file: str) -> Intervention:
+    """Read plain data as a question.
+
+    Raises
+    ------
+    ScenarioError
+        With every value that has the wrong shape, and every key that there is not.
+    """
+    try:
+        return Intervention.model_validate(data)
+    except ValidationError as error:
+        problems = (_misshapen(detail, file) for detail in error.errors(include_url=False))
+        raise ScenarioError(dict.fromkeys(problems)) from None
+
+
+def amended(scenario: Scenario, intervention: Intervention, file: str = _IN_MEMORY) -> tuple[Scenario, tuple[str, ...]]:
+    """The scenario with a question's parts dropped and added, and what was dropped in all."""
+    if not intervention.is_structural:
+        return scenario, ()
+    return amend(scenario, intervention.drop, intervention.add, file)
+
+
+def check_intervention(scenario: Scenario, intervention: Intervention, file: str = _IN_MEMORY) -> None:
+    """Make sure that a question can be asked of a scenario.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found.
+    """
+    changed, _ = amended(scenario, intervention, file)
+    numbers = collect_numbers(changed, load_terms(changed))
+    problems = find_misfits(intervention, changed, numbers, file)
+    try:
+        require_settings(changed, _settings(intervention, changed, numbers), file)
+    except ScenarioError as error:
+        problems += error.problems
+    if problems:
+        raise ScenarioError(problems)
+
+
+def _settings(intervention: Intervention, scenario: Scenario, numbers: Mapping[str, float]) -> dict[str, float]:
+    """What the numbers that a question changes become."""
+    return {
+        path: float(entry.apply(numbers[path]))
+        for entry in intervention.number
+        for path in find_paths(entry.path, scenario, numbers)
+    }
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def _folder(case: str) -> Path:
+    return Path(str(resources.files("negsim") / "cases" / f"{case}.questions"))
+
+
+def _find(scenario: Scenario, source: str | Path) -> Path:
+    shipped = questions(scenario)
+    if isinstance(source, str) and source in shipped:
+        return _folder(scenario.name) / f"{source}.toml"
+    path = Path(source)
+    if not path.is_file():
+        allowed = f"a question file (TOML), or a question of {scenario.name} ({list_names(shipped)})"
+        given = "a directory" if path.is_dir() else "no such file"
+        raise ScenarioError([Problem(str(source), "", given, allowed, find_nearest(str(source), shipped))])
+    return path
+
+
+def _parse(path: Path, file: str) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ScenarioError([Problem(file, "", f"a file of {path.stat().st_size / 1e6:,.1f} MB", "at most 1 MB")])
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ScenarioError([Problem(file, "", "bytes that are no text in UTF-8", "a text file in UTF-8")]) from None
+    except (ValueError, RecursionError) as error:
+        raise ScenarioError([Problem(file, "", f"no TOML ({error})", "a question as TOML")]) from None
+    except OSError as error:
+        given = f"a file that cannot be read ({error.strerror})"
+        raise ScenarioError([Problem(file, "", given, "a file that you may read")]) from None
+
+
+def _misshapen(detail: Any, file: str) -> Problem:
+    key, given = key_path(detail["loc"]), describe_value(detail["input"])
+    if len(detail["loc"]) > 3:  # pydantic tried a moment, and then a day
+        return Problem(file, key_path(detail["loc"][:3]), given, f"{A_DATE}, or a moment such as 1999-12-31T12:00:00")
+    if detail["type"] == "extra_forbidden":
+        keys = _keys_at(detail["loc"])
+        allowed = f"no key of this name; the keys here are {', '.join(keys)}"
+        return Problem(file, key, given, allowed, find_nearest(str(detail["loc"][-1]), keys))
+    if detail["type"] == "missing":
+        return Problem(file, key, NOTHING, "required")
+    if detail["type"] == "value_error":
+        return Problem(file, key, given, str(detail["ctx"]["error"]))
+    if detail["type"] == "string_pattern_mismatch":
+        return Problem(file, key, given, "a name of letters, digits, _ . and -, starting with a letter or digit")
+    return Problem(file, key, given, allowed_value(detail))
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """Keys of the table in which a key is not known."""
+    from negsim import interventions
+
+    tables: dict[str, type[Table]] = {
+        "remove": interventions.Remove,
+        "ban": interventions.Ban,
+        "force": interventions.Force,
+        "delay": interventions.Delay,
+        "move": interventions.Move,
+        "number": interventions.NumberChange,
+        "watch": interventions.Watch,
+    }
+    table = tables.get(str(location[0]), Intervention) if len(location) > 1 else Intervention
+    return [entry.alias or name for name, entry in table.model_fields.items()]
