@@ -22,46 +22,64 @@ if TYPE_CHECKING:
     from negsim.results import Ensemble, load_results
     from negsim.scenario import Scenario
     from negsim.scenario_files import load_scenario, save_scenario, scenarios
+    from negsim.sweeps.designs import Design
+    from negsim.sweeps.readings import Sweep, open_sweep
+    from negsim.sweeps.running import expand_sweep, resume_sweep, sweep
+    from negsim.sweeps.stores import SweepError
 
 _HOMES = {
     "Chronology": "chronology",
+    "Design": "sweeps.designs",
     "Ensemble": "results",
     "Posterior": "calibration.posterior",
     "Replay": "replays",
     "Scenario": "scenario",
     "ScenarioError": "problems",
+    "Sweep": "sweeps.readings",
+    "SweepError": "sweeps.stores",
     "chronologies": "chronology_files",
+    "expand_sweep": "sweeps.running",
     "fit": "calibration.fitting",
     "forecast": "forecasts.drawing",
     "load_chronology": "chronology_files",
     "load_results": "results",
     "load_scenario": "scenario_files",
     "observe": "observation",
+    "open_sweep": "sweeps.readings",
     "replay": "replays",
+    "resume_sweep": "sweeps.running",
     "save_scenario": "scenario_files",
     "scenarios": "scenario_files",
     "simulate": "ensemble",
+    "sweep": "sweeps.running",
 }
 
 __all__ = [
     "Chronology",
+    "Design",
     "Ensemble",
     "Posterior",
     "Replay",
     "Scenario",
     "ScenarioError",
+    "Sweep",
+    "SweepError",
     "__version__",
     "chronologies",
+    "expand_sweep",
     "fit",
     "forecast",
     "load_chronology",
     "load_results",
     "load_scenario",
     "observe",
+    "open_sweep",
     "replay",
+    "resume_sweep",
     "save_scenario",
     "scenarios",
     "simulate",
+    "sweep",
 ]
 
 

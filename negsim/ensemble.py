@@ -371,15 +371,25 @@ def _run_alone(work: Work, bounds: tuple[int, int]) -> Block:
     return run_block(*prepared, np.arange(*bounds))
 
 
-def run_block(work: Work, compiled: Compiled, runs: Ints, told: Callable[[float], None] | None = None) -> Block:
-    """Simulate some runs side by side and hand back what was recorded; `told` hears how far it has come."""
+def run_block(
+    work: Work,
+    compiled: Compiled,
+    runs: Ints,
+    told: Callable[[float], None] | None = None,
+    clock_runs: Ints | None = None,
+) -> Block:
+    """Simulate some runs side by side and hand back what was recorded.
+
+    `told` hears how far it has come. `clock_runs` says whose clocks each of the runs takes (default: its own); runs
+    that take the same ones differ by their parameters only.
+    """
     world = compiled.world
     values = {path: value if len(value) == 1 else value[runs] for path, value in work.params.items()}
     parameters = compiled.bind(values)
     state = compiled.start(parameters, len(runs))
     names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
     recorder = Recorder(compiled, runs, work.record, state, work.until, parameters)
-    chooser = Drawn(Clocks(work.seed, names, runs))
+    chooser = Drawn(Clocks(work.seed, names, runs if clock_runs is None else clock_runs))
     stop = None if work.strict else recorder.stop
     for number, moment in enumerate(moments(world, parameters, state, chooser, work.until, runs=runs, stop=stop)):
         recorder.note(moment)

@@ -41,7 +41,7 @@ class Clocks:
     names : sequence of str
         Addresses of the clocks, one for each move.
     runs : array of int, shape (width,)
-        Run numbers of the columns; ascending.
+        Run numbers of the columns; columns that name the same run take the same clocks.
     purpose : int
         Part of the address, so that clocks of different uses are different.
 

@@ -1,0 +1,320 @@
+"""What came out of a sweep? Tables with the varied numbers as columns, labelled arrays, single runs; failures as well.
+
+Everything is read from the store, some points at a time: memory grows with the points, not with the runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.calendar import day_number
+from negsim.state import Array, Floats
+from negsim.sweeps.manifests import read_extents, read_sources
+from negsim.sweeps.outcomes import say_unknown
+from negsim.sweeps.plans import count_runs
+from negsim.sweeps.stores import Block, Store, SweepError
+from negsim.sweeps.work import METADATA, Failure
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow.dataset
+    import xarray
+
+DAYS: Final = (10, 50, 90)
+"""Percentiles of first dates in a summary."""
+
+
+class Sweep:
+    """A sweep as it lies in its store; it may be unfinished.
+
+    Attributes
+    ----------
+    folder : Path
+        The store.
+    manifest : dict
+        What was swept, with which seed, options and versions.
+    scenario : Scenario
+    design : Design
+        The points.
+    """
+
+    def __init__(self, folder: str | Path, temporary: bool = False) -> None:
+        self.folder = Path(folder)
+        self._store = Store(folder)
+        if temporary:  # the store goes when nobody looks at it any more
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.manifest = self._store.read_manifest()
+        self.scenario, self.design = read_sources(self._store, self.manifest)
+        damaged = self._store.find_damaged()
+        if damaged:
+            names = ", ".join(str(block.path) for block in damaged)
+            raise SweepError(f"damaged (cut short or altered): {names}; resume the sweep to compute them anew")
+        self._blocks = self._store.list_blocks()
+
+    def __repr__(self) -> str:
+        told = f"{len(self.design)} points x {self.manifest['runs']} runs of {self.manifest['scenario']}"
+        return f"Sweep({str(self.folder)!r}: {told}, {self.share_done:.0%} done)"
+
+    # -- what it is --
+
+    @property
+    def runs(self) -> int:
+        """Runs of each point (the most, when points may stop early)."""
+        return int(self.manifest["runs"])
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        return int(self.manifest["seed"])
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Kinds of event that were kept."""
+        return tuple(self.manifest["outcomes"])
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where it comes from, in the words of an ensemble's provenance."""
+        return dict(self.manifest)
+
+    @cached_property
+    def share_done(self) -> float:
+        """Share of the planned runs that are in the store (points that stopped early count as they are)."""
+        return float(self.count_runs().sum() / count_runs(read_extents(self.manifest)))
+
+    def count_runs(self) -> Array:
+        """Finished runs of each point, shape (points,)."""
+        runs = np.zeros(len(self.design), dtype=np.int64)
+        for block in self._blocks.values():
+            np.add.at(runs, _read(block.path, ["point"])["point"], 1)
+        return runs
+
+    @cached_property
+    def failures(self) -> pandas.DataFrame:
+        """What failed: a row for each point and block of runs, with stage, error, traceback and the point's numbers.
+
+        A point's rows are missing from everything else for the runs that failed.
+        """
+        import pandas as pd
+
+        found = [failure for block in self._blocks.values() for failure in read_failures(block.path)]
+        table = pd.DataFrame([asdict(failure) for failure in found], columns=[field.name for field in fields(Failure)])
+        return table.join(self.design.to_frame(), on="point")
+
+    # -- single runs --
+
+    def dataset(self) -> pyarrow.dataset.Dataset:
+        """Every run of every point, not yet read: filter it, choose columns, go through it in batches.
+
+        The files are those of ``blocks/*.parquet`` in the store, which pandas, polars and DuckDB read as well.
+        """
+        import pyarrow.dataset as ds
+
+        return ds.dataset([str(block.path) for block in self._blocks.values()], format="parquet")
+
+    def outcome(self, event: str, what: str = "happened", until: dt.date | None = None) -> Floats:
+        """One outcome of every run of every point.
+
+        Parameters
+        ----------
+        event : str
+            Kind of event, such as ``meet.official``; ``moves`` with `what` ``"count"`` for all moves together.
+        what : {"happened", "count", "day"}
+            Whether it happened (0 or 1), how often, or when first (days from the start; infinite if never).
+        until : date, optional
+            For ``happened``: by the end of this day (default: at all).
+
+        Returns
+        -------
+        array, shape (points, runs)
+            NaN for runs that are missing (not computed yet, failed, not needed) and those that exploded.
+        """
+        column = self._find_column(event, what, until)
+        found = np.full((len(self.design), self.runs), np.nan)
+        for block in self._blocks.values():
+            table = _read(block.path, ["point", "run", "stopped", column])
+            judged = self._judge(table[column], what, until)
+            found[table["point"], table["run"]] = np.where(np.isnan(table["stopped"]), judged, np.nan)
+        return found
+
+    def _find_column(self, event: str, what: str, until: dt.date | None) -> str:
+        if what not in ("happened", "count", "day"):
+            raise ValueError(f"what: {what!r} is not among happened, count, day")
+        if event == "moves" and what == "count":
+            return "moves"
+        if event not in self.events:
+            raise ValueError(say_unknown(event, self.events))
+        if until is not None and what != "happened":
+            raise ValueError(f"until goes with what='happened', not with {what!r}")
+        return f"count.{event}" if what == "count" else f"first.{event}"
+
+    def _judge(self, column: Array, what: str, until: dt.date | None) -> Floats:
+        if what == "count":
+            return column.astype(float)
+        if what == "day":
+            return np.where(np.isnan(column), np.inf, column)
+        last = np.inf if until is None else day_number(self.scenario.start, until) + 1.0
+        return (column < last).astype(float)  # NaN (never) is not before any day
+
+    # -- tables --
+
+    def to_frame(self, events: Sequence[str] | None = None) -> pandas.DataFrame:
+        """Sum up every point: a row for each point and kind of event (tidy).
+
+        Returns
+        -------
+        DataFrame
+            ``point``, the varied numbers, ``event``; ``runs`` of the point that came to the end, and ``stopped``, those
+            that exploded and are left out; ``probability`` that the event happens
+            and its Monte-Carlo error ``probability_mcse`` (the standard deviation of Beta(k + 1, n - k + 1));
+            ``date_10``, ``date_50``, ``date_90`` of its first time among the runs in which it happens; ``count``, the
+            mean number of times, and ``count_mcse``.
+        """
+        import pandas as pd
+
+        chosen = self._choose(events)
+        parts = [self._sum_up(points, rows, chosen) for points, rows in self._by_points(chosen)]
+        table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["point", "event"])
+        told = table.merge(self.design.to_frame(), left_on="point", right_index=True, how="left")
+        first = ["point", *self.design.names, "event"]
+        return told[[*first, *(name for name in told.columns if name not in first)]]
+
+    def _choose(self, events: Sequence[str] | None) -> list[str]:
+        unknown = [event for event in events or () if event not in self.events]
+        if unknown:
+            raise ValueError("; ".join(say_unknown(event, self.events) for event in unknown))
+        return list(self.events if events is None else events)
+
+    def _by_points(self, events: Sequence[str]) -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Go through the store, some points with all their runs at a time."""
+        columns = ["point", "stopped", *(f"{part}.{event}" for event in events for part in ("count", "first"))]
+        groups: dict[str, list[Block]] = {}
+        for block in self._blocks.values():
+            groups.setdefault(block.name.partition(".")[0], []).append(block)
+        for blocks in groups.values():
+            tables = [_read(block.path, columns) for block in blocks]
+            rows = {name: np.concatenate([table[name] for table in tables]) for name in columns}
+            points = np.unique(rows["point"])
+            if len(points):
+                yield points, rows
+
+    def _sum_up(self, points: Array, rows: Mapping[str, Array], events: Sequence[str]) -> pandas.DataFrame:
+        import pandas as pd
+
+        from negsim.sweeps.stopping import estimate_error
+
+        complete, every = np.isnan(rows["stopped"]), np.searchsorted(points, rows["point"])
+        stopped, place = np.bincount(every, ~complete), every[complete]
+        runs = np.bincount(place, minlength=len(points))
+        parts = []
+        for event in events:
+            count, first = rows[f"count.{event}"][complete].astype(float), rows[f"first.{event}"][complete]
+            happened = np.bincount(place, count > 0, len(points))
+            some = np.where(runs > 0, runs, np.nan)
+            mean = np.bincount(place, count, len(points)) / some
+            spread = np.bincount(place, (count - mean[place]) ** 2, len(points)) / np.maximum(runs - 1, 1)
+            columns = {
+                "point": points,
+                "event": event,
+                "runs": runs,
+                "stopped": stopped.astype(np.int64),
+                "probability": happened / some,
+                "probability_mcse": estimate_error(happened, runs),
+                **self._quantiles(place, first, len(points)),
+                "count": mean,
+                "count_mcse": np.where(runs > 1, np.sqrt(spread / some), np.nan),
+            }
+            parts.append(pd.DataFrame(columns))
+        return pd.concat(parts).sort_values("point", kind="stable") if parts else pd.DataFrame(columns=["point"])
+
+    def _quantiles(self, place: Array, first: Floats, points: int) -> dict[str, Array]:
+        """Dates by which a share of those that happen has happened, for each point (NaT where none does)."""
+        here = ~np.isnan(first)
+        order = np.lexsort((first[here], place[here]))
+        days, sizes = np.floor(first[here][order]), np.bincount(place[here], minlength=points)
+        starts = np.cumsum(sizes) - sizes
+        found = {}
+        for percent in DAYS:
+            at = starts + np.maximum(np.ceil(percent / 100 * sizes).astype(np.int64) - 1, 0)
+            day = days[np.minimum(at, len(days) - 1)] if len(days) else np.zeros(points)
+            dates = np.datetime64(self.scenario.start, "s") + day.astype("timedelta64[D]")
+            found[f"date_{percent}"] = np.where(sizes > 0, dates, np.datetime64("NaT"))
+        return found
+
+    def to_xarray(self, events: Sequence[str] | None = None) -> xarray.Dataset:
+        """Give the summary as labelled arrays.
+
+        The points of a grid become a dimension for each number; those of any other design lie along ``point``, with
+        the varied numbers as coordinates. Fixed numbers and where it comes from are attributes.
+        """
+        import xarray as xr
+
+        chosen = self._choose(events)
+        table = self.to_frame(chosen)
+        index = np.asarray(table["point"]), np.array([chosen.index(event) for event in table["event"]], dtype=np.int64)
+        dims, shape, coordinates = self._axes()
+        variables = {}
+        for name in ("runs", "stopped", "probability", "probability_mcse", "count", "count_mcse"):
+            filled = np.full((len(self.design), len(chosen)), 0 if name in ("runs", "stopped") else np.nan)
+            filled[index] = table[name].to_numpy()
+            variables[name] = ((*dims, "event"), filled.reshape(*shape, len(chosen)))
+        attributes = {name: value for name, value in self.manifest.items() if isinstance(value, str | int | float)}
+        fixed = {f"params.{name}": value for name, value in self.manifest["params"].items()}
+        return xr.Dataset(variables, coords={**coordinates, "event": chosen}, attrs={**attributes, **fixed})
+
+    def _axes(self) -> tuple[tuple[str, ...], tuple[int, ...], dict[str, Any]]:
+        design = self.design
+        if design.kind == "grid":
+            levels = design.details["levels"]
+            return tuple(levels), tuple(map(len, levels.values())), {name: list(at) for name, at in levels.items()}
+        varied = {name: ("point", design.values[:, place]) for place, name in enumerate(design.names)}
+        return ("point",), (len(design),), {"point": np.arange(len(design)), **varied}
+
+
+def open_sweep(folder: str | Path) -> Sweep:
+    """Open a sweep in its store, finished or not.
+
+    Raises
+    ------
+    SweepError
+        When there is none, or a file is damaged; the message names it.
+    """
+    return Sweep(folder)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def read_failures(path: Path) -> list[Failure]:
+    """Failures noted in a block."""
+    return [Failure(**noted) for noted in _read_notes(path)["failures"]]
+
+
+def read_points(path: Path) -> list[int]:
+    """Points that a block was to hold, those that failed included."""
+    return [int(point) for point in _read_notes(path)["points"]]
+
+
+def _read_notes(path: Path) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    notes: dict[str, Any] = json.loads(pq.read_schema(path).metadata[METADATA])
+    return notes
+
+
+def _read(path: Path, columns: Sequence[str]) -> dict[str, Array]:
+    """Columns of a block as arrays; NaN where a number is missing."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=list(columns))
+    return {name: table[name].to_numpy() for name in columns}

@@ -1,0 +1,372 @@
+"""How is a sweep run, taken up again and made larger? What is finished stays; what is missing is computed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from negsim.compiler import Compiled, compile_scenario
+from negsim.ensemble import COMPUTE_WIDTH, end_of
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_settings, require_valid
+from negsim.streams import BLOCK_WIDTH
+from negsim.sweeps.designs import Design, read_design
+from negsim.sweeps.dispatch import Lost, compute_by, compute_here, compute_in_processes
+from negsim.sweeps.manifests import (
+    Options,
+    compare_manifests,
+    describe_sweep,
+    expand_manifest,
+    make_job,
+    read_extents,
+    read_sources,
+    require_versions,
+    write_design,
+    write_sources,
+)
+from negsim.sweeps.outcomes import choose_outcomes
+from negsim.sweeps.plans import Cell, add_points, add_runs, count_runs, plan_waves
+from negsim.sweeps.readings import Sweep, read_failures, read_points
+from negsim.sweeps.stopping import Stopping
+from negsim.sweeps.stores import Block, Store, SweepError
+from negsim.sweeps.work import Done, Job, Task
+
+Progress = Callable[[int, int], None]
+"""Told how many runs are done over all points, and how many there are to do."""
+
+ENOUGH_BLOCKS: Final = 16
+"""Points are cut into this many blocks at least, so that there is work for several workers."""
+
+
+def sweep(
+    case: Scenario | str,
+    design: Any,
+    runs: int = 256,
+    seed: int = 0,
+    store: str | Path | None = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    *,
+    params: Mapping[str, float] | None = None,
+    until: dt.date | None = None,
+    events: Sequence[str] | None = None,
+    common: bool = True,
+    precision: Mapping[str, float] | None = None,
+    points_per_block: int | None = None,
+    progress: Progress | None = None,
+    any_version: bool = False,
+) -> Sweep:
+    """Simulate a scenario at many points of its parameters.
+
+    When the store holds the beginning of the very same sweep, that is kept and only what is missing is computed.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        A scenario, the name of a shipped case, or a path.
+    design : Design, DataFrame or mapping of str to sequence of float
+        The points: see :class:`negsim.Design`; a table with a column for each number; levels of a grid. Numbers are
+        named by key path, or by the name of a parameter of the scenario.
+    runs : int
+        Runs of each point (the most, with `precision`).
+    seed : int
+        Seed; run r of a point is the same whatever other points and runs there are.
+    store : str or Path, optional
+        Folder in which finished blocks are kept (default: a temporary one, which goes with the result).
+    executor : Executor, optional
+        Any executor of ``concurrent.futures``; a cluster's as well (``Client.get_executor()`` of Dask).
+    workers : int
+        Processes, without an executor; 1 computes in this process.
+    params : mapping of str to float, optional
+        Numbers at other values in all points.
+    until : date, optional
+        Last day to simulate (default: the scenario's end).
+    events : sequence of str, optional
+        Kinds of event to keep, ``*`` for any part, such as ``meet.*`` (default: all).
+    common : bool
+        Whether run r takes the same clocks in all points: then differences between points are far less noisy than
+        the points themselves.
+    precision : mapping of str to float, optional
+        For kinds of event, how large the Monte-Carlo error of their probability may be: a point that has reached it
+        gets no more runs.
+    points_per_block : int, optional
+        Points in one block of the store. No result depends on it.
+    progress : callable, optional
+        Told (runs done, runs) over all points.
+    any_version : bool
+        Add to a store although another version of negsim or numpy made it.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ScenarioError
+        For a scenario that does not pass its checks, and for names and values of the design that it does not allow.
+    SweepError
+        When the store holds another sweep (naming each field that differs), cannot be written to, or workers die.
+    """
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    require_valid(scenario)
+    points = read_design(design)
+    _check(scenario, points, params or {}, runs=runs, workers=workers, points_per_block=points_per_block)
+    compiled = compile_scenario(scenario, load_terms(scenario))
+    kept = choose_outcomes(compiled, events)
+    options = Options(
+        runs=runs,
+        seed=seed,
+        until=end_of(compiled, until),
+        params={name: float(value) for name, value in (params or {}).items()},
+        events=None if events is None else tuple(events),
+        common=common,
+        precision=_read_precision(compiled, precision or {}, kept.names),
+        points_per_block=points_per_block or choose_points_per_block(len(points), runs),
+    )
+    outcomes = dict(zip(kept.names, map(list, kept.groups), strict=True))
+    asked = describe_sweep(compiled, points, options, outcomes)
+    place = Store(tempfile.mkdtemp(prefix="negsim-sweep-") if store is None else store)
+    with place.lock():
+        if place.exists:
+            stored = place.read_manifest()
+            require_versions(stored, place.folder, any_version)
+            compare_manifests(stored, asked, place.folder)
+        else:
+            write_sources(place, scenario, points)
+            place.write_manifest(asked)
+        _complete(place, executor, workers, progress)
+    return Sweep(place.folder, temporary=store is None)
+
+
+def resume_sweep(
+    store: str | Path,
+    executor: Executor | None = None,
+    workers: int = 1,
+    *,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+    any_version: bool = False,
+) -> Sweep:
+    """Compute what is missing of a sweep: what was never reached, was damaged, or (if asked) failed.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the sweep; scenario, design and options are those in it.
+    executor, workers, progress, any_version
+        As in :func:`sweep`.
+    retry_failed : bool
+        Compute blocks anew in which a point failed.
+
+    Raises
+    ------
+    SweepError
+        When there is no sweep, when what it was made from was changed, or for other versions.
+    """
+    place = _find(store)
+    with place.lock():
+        require_versions(place.read_manifest(), place.folder, any_version)
+        _complete(place, executor, workers, progress, retry_failed)
+    return Sweep(place.folder)
+
+
+def expand_sweep(
+    store: str | Path,
+    runs: int | None = None,
+    points: Any = None,
+    executor: Executor | None = None,
+    workers: int = 1,
+    *,
+    progress: Progress | None = None,
+    any_version: bool = False,
+) -> Sweep:
+    """Make a sweep larger: more runs of every point, or further points. What is there stays as it is.
+
+    Parameters
+    ----------
+    store : str or Path
+        Folder of the sweep.
+    runs : int, optional
+        Runs that each point has afterwards.
+    points : Design, DataFrame or mapping, optional
+        Points that are added at the end, over the same names.
+    executor, workers, progress, any_version
+        As in :func:`sweep`.
+
+    Raises
+    ------
+    SweepError
+        As in :func:`resume_sweep`.
+    ValueError
+        When nothing would be added, or the points have other names.
+    """
+    place = _find(store)
+    with place.lock():
+        manifest = place.read_manifest()
+        require_versions(manifest, place.folder, any_version)
+        scenario, design = read_sources(place, manifest)
+        extents = read_extents(manifest)
+        if points is not None:
+            more = read_design(points)
+            if more.names != design.names:
+                raise ValueError(f"the sweep varies {', '.join(design.names)}, the points {', '.join(more.names)}")
+            _check(scenario, more, manifest["params"], runs=manifest["runs"])
+            extents = add_points(extents, len(more))
+            design = Design(design.names, np.concatenate([design.values, more.values]), design.kind, design.details)
+        if runs is not None:
+            extents = add_runs(extents, runs)
+        if runs is None and points is None:
+            raise ValueError("say how many runs the sweep is to have, or which points are to be added")
+        write_design(place, design)
+        place.write_manifest(expand_manifest(manifest, extents, design))
+        _complete(place, executor, workers, progress)
+    return Sweep(place.folder)
+
+
+def choose_points_per_block(points: int, runs: int) -> int:
+    """Choose how many points go into one block: as many as are computed side by side, fewer when there are few."""
+    side_by_side = COMPUTE_WIDTH // min(runs, BLOCK_WIDTH)
+    return max(1, min(side_by_side, points // ENOUGH_BLOCKS))
+
+
+# -- at the door ------------------------------------------------------------------------------------------------------
+
+
+def _check(scenario: Scenario, design: Design, params: Mapping[str, float], **counts: int | None) -> None:
+    """Refuse numbers that cannot be set, and counts that are none."""
+    for name, number in counts.items():
+        if number is not None and (not isinstance(number, int | np.integer) or number < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
+    for ends in (design.values.min(axis=0), design.values.max(axis=0)):
+        asked = dict(zip(design.names, ends.tolist(), strict=True))
+        require_settings(scenario, {**params, **asked}, "<design>")
+
+
+def _read_precision(compiled: Compiled, precision: Mapping[str, float], kept: Sequence[str]) -> dict[str, float]:
+    choose_outcomes(compiled, list(precision))  # names them all when some are unknown
+    missing = [name for name in precision if name not in kept]
+    if missing:
+        raise ValueError(f"precision: {', '.join(missing)}: write whole names of kinds of event that are kept")
+    small = {name: error for name, error in precision.items() if not 0 < error < 0.5}
+    if small:
+        raise ValueError(f"precision: an error of a probability lies between 0 and 0.5, not {small}")
+    return {name: float(error) for name, error in precision.items()}
+
+
+def _find(store: str | Path) -> Store:
+    place = Store(store)
+    place.read_manifest()  # refuses a folder without a sweep before it makes anything in it
+    return place
+
+
+# -- computing what is missing ----------------------------------------------------------------------------------------
+
+
+def _complete(
+    store: Store, executor: Executor | None, workers: int, progress: Progress | None, retry_failed: bool = False
+) -> None:
+    """Compute what is missing, block after block, and put each in its place as it comes."""
+    manifest = store.read_manifest()
+    scenario, design = read_sources(store, manifest)
+    job = make_job(scenario, manifest)
+    missing = Missing(store, design, manifest, job, retry_failed)
+    lost: Lost = []
+    tell = progress or (lambda done, total: None)
+    tell(missing.done, missing.total)
+    for tasks in missing.waves():
+        for done, task in _compute(job, tasks, executor, workers, lost):
+            store.write_block(done.name, done.content)
+            missing.note(task)
+            tell(missing.done, missing.total)
+        if lost:
+            break  # which points go on can only be said when all of a wave is there
+    if lost:
+        task, error = lost[0]
+        raise SweepError(
+            f"the executor lost {len(lost)} blocks, the first of them {task.name} ({type(error).__name__}: {error}); "
+            "all others are finished: resume"
+        )
+
+
+def _compute(
+    job: Job, tasks: Iterable[Task], executor: Executor | None, workers: int, lost: Lost
+) -> Iterator[tuple[Done, Task]]:
+    handed: dict[str, Task] = {}
+
+    def hand_out() -> Iterator[Task]:
+        for task in tasks:
+            handed[task.name] = task
+            yield task
+
+    if executor is not None:
+        found = compute_by(executor, job, hand_out(), lost)
+    elif workers > 1:
+        found = compute_in_processes(workers, job, hand_out())
+    else:
+        found = compute_here(job, hand_out())
+    return ((done, handed.pop(done.name)) for done in found)
+
+
+class Missing:
+    """What is missing of a sweep, wave by wave; counts what is there."""
+
+    def __init__(self, store: Store, design: Design, manifest: Mapping[str, Any], job: Job, retry_failed: bool) -> None:
+        self._store, self._design, self._job = store, design, job
+        self._extents = read_extents(manifest)
+        self._waves = list(plan_waves(self._extents, manifest["points_per_block"]))
+        self._precision: dict[str, float] = manifest["precision"]
+        self._held = self._look(retry_failed)
+        self.total = count_runs(self._extents)
+        self.done = 0
+        if not self._precision:
+            cells = (cell for wave in self._waves for cell in wave if cell.name in self._held)
+            self.done = sum(len(cell.points) * (cell.last - cell.first) for cell in cells)
+
+    def _look(self, retry_failed: bool) -> set[str]:
+        """Names of the blocks that are finished and whole; warn of those that are damaged."""
+        held = set()
+        for name, block in self._store.list_blocks().items():
+            if not block.is_whole():
+                warnings.warn(f"{block.path} is damaged (cut short or altered); it is computed anew", stacklevel=4)
+            elif not (retry_failed and read_failures(block.path)):
+                held.add(name)
+        return held
+
+    def waves(self) -> Iterator[Iterator[Task]]:
+        """Give the tasks. Only points that may stop early have to wait for one another, wave by wave."""
+        if not self._precision:
+            yield (self._make(cell, tuple(cell.points)) for wave in self._waves for cell in wave if self._lacks(cell))
+            return
+        stopping = Stopping(self._precision, len(self._design))
+        for number, wave in enumerate(self._waves):
+            chosen = {cell: stopping.choose_open(cell.points) if number else tuple(cell.points) for cell in wave}
+            wanted = {cell: points for cell, points in chosen.items() if points}
+            blocks = self._store.list_blocks()
+            held = {cell for cell, points in wanted.items() if not self._lacks(cell) and _holds(blocks, cell, points)}
+            self.done += sum(len(wanted[cell]) * (cell.last - cell.first) for cell in held)
+            yield (self._make(cell, points) for cell, points in wanted.items() if cell not in held)
+            blocks = self._store.list_blocks()
+            files = [blocks[cell.name].path for cell in wanted if cell.name in blocks]
+            stopping.note(files, (failure.point for file in files for failure in read_failures(file)))
+
+    def _lacks(self, cell: Cell) -> bool:
+        return cell.name not in self._held
+
+    def _make(self, cell: Cell, points: tuple[int, ...]) -> Task:
+        return Task(cell.name, points, self._design.values[list(points)], cell.first, cell.last)
+
+    def note(self, task: Task) -> None:
+        """Count a block that is finished now."""
+        self.done += len(task.points) * (task.last - task.first)
+
+
+def _holds(blocks: Mapping[str, Block], cell: Cell, points: tuple[int, ...]) -> bool:
+    """Whether a block holds these points (one that was finished before a retry may lack some)."""
+    return set(points) <= set(read_points(blocks[cell.name].path))
