@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from negsim.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from negsim.calibration.diagnosis import Diagnosis, diagnose
     from negsim.calibration.fitting import fit
     from negsim.calibration.posterior import Posterior
     from negsim.chronology import Chronology
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Chronology": "chronology",
     "Design": "sweeps.designs",
+    "Diagnosis": "calibration.diagnosis",
     "Ensemble": "results",
     "Posterior": "calibration.posterior",
     "Replay": "replays",
@@ -38,6 +40,7 @@ _HOMES = {
     "Sweep": "sweeps.readings",
     "SweepError": "sweeps.stores",
     "chronologies": "chronology_files",
+    "diagnose": "calibration.diagnosis",
     "expand_sweep": "sweeps.running",
     "fit": "calibration.fitting",
     "forecast": "forecasts.drawing",
@@ -57,6 +60,7 @@ _HOMES = {
 __all__ = [
     "Chronology",
     "Design",
+    "Diagnosis",
     "Ensemble",
     "Posterior",
     "Replay",
@@ -66,6 +70,7 @@ __all__ = [
     "SweepError",
     "__version__",
     "chronologies",
+    "diagnose",
     "expand_sweep",
     "fit",
     "forecast",

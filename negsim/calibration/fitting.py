@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from negsim.calibration.likelihood import ChronologyLikelihood, find_free
+from negsim.calibration.outlook import PriorOutlook, foresee
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior, read_prior
 from negsim.calibration.sampling import sample_posterior
@@ -38,6 +39,7 @@ def fit(
     method: str = "auto",
     free: Sequence[str] | None = None,
     even_if_too_much: bool = False,
+    even_if_explosive: bool = False,
     progress: Callable[..., None] | None = None,
     **settings: Any,
 ) -> Posterior:
@@ -57,6 +59,8 @@ def fit(
         Parameters to learn instead of those the case declares free.
     even_if_too_much : bool
         Fit although there are more free parameters than the events can carry.
+    even_if_explosive : bool
+        Fit although histories run away under the prior (:mod:`negsim.calibration.outlook`).
     progress : callable, optional
         Told how the sampler fares.
     **settings
@@ -71,6 +75,8 @@ def fit(
     ------
     TooMuchAsked
         When there are fewer than two told moves for each free parameter.
+    ExplosivePrior
+        When histories run away under the prior.
     """
     likelihood = bring_together(case, chronology)
     scenario = likelihood.compiled.scenario
@@ -78,11 +84,14 @@ def fit(
     nuisance = tuple(name for name in find_free(likelihood.compiled, ("marginalised",)) if name not in learned)
     _refuse_too_much(likelihood.chronology, learned, even_if_too_much)
     prior = declare_prior(scenario, (*learned, *nuisance))
+    outlook = foresee(likelihood.compiled, prior, likelihood.chronology, seed=seed)
+    if not even_if_explosive:
+        outlook.require_calm()
     target = ChronologyLikelihood(likelihood.compiled, likelihood.chronology, prior.names)
     posterior = sample_posterior(
         target, prior, seed=seed, method=method, latent=target.open_dates, progress=progress, **settings
     )
-    return _note_origin(posterior, likelihood, learned)
+    return _note_origin(posterior, likelihood, learned, outlook)
 
 
 def bring_together(
@@ -147,7 +156,9 @@ def chronology_digest(chronology: Chronology) -> str:
     return hashlib.sha256(repr((chronology.window, moves, links, rules)).encode()).hexdigest()
 
 
-def _note_origin(posterior: Posterior, likelihood: ChronologyLikelihood, learned: Sequence[str]) -> Posterior:
+def _note_origin(
+    posterior: Posterior, likelihood: ChronologyLikelihood, learned: Sequence[str], outlook: PriorOutlook
+) -> Posterior:
     """Say what was fitted to what."""
     chronology = likelihood.chronology
     origin = {
@@ -159,6 +170,7 @@ def _note_origin(posterior: Posterior, likelihood: ChronologyLikelihood, learned
         "free": list(learned),
         "marginalised": [name for name in posterior.names if name not in learned],
         "kept": [spec.name for spec in likelihood.compiled.scenario.parameter if spec.name not in posterior.names],
+        "prior_moves": dict(zip(("q05", "q50", "q75", "q95"), outlook.quantiles().tolist(), strict=True)),
         "version": VERSION,
     }
     return replace(posterior, provenance={**posterior.provenance, **origin})

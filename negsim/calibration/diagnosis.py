@@ -1,0 +1,138 @@
+"""Can a fit be believed, and what does it rest on? Every check a reviewer asks for, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from negsim.calibration.dates import DateSensitivity, measure_date_sensitivity
+from negsim.calibration.fitting import bring_together
+from negsim.calibration.identifiability import Identifiability, identify
+from negsim.calibration.influence import Influence, leave_events_out
+from negsim.calibration.posterior import Posterior
+from negsim.calibration.predictive import RUNS, PredictiveCheck, check_predictions
+from negsim.calibration.surprises import Surprises, measure_surprises
+from negsim.chronology import Chronology
+from negsim.scenario import Scenario
+from negsim.streams import open_stream
+
+PURPOSE_DIAGNOSIS: Final = 88
+DRAWS: Final = 200
+"""Draws of the posterior that are replayed."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is to be thought of a fit.
+
+    Attributes
+    ----------
+    posterior : Posterior
+    identifiability : Identifiability
+        What was learned, and what is the prior.
+    surprises : Surprises
+        What the model expected of each event.
+    influence : Influence or None
+        What each event's date carries (None where it was not asked for).
+    dates : DateSensitivity
+        What hangs on unknown dates.
+    predictive : PredictiveCheck
+        Whether the model makes histories like this one.
+    """
+
+    posterior: Posterior
+    identifiability: Identifiability
+    surprises: Surprises
+    influence: Influence | None
+    dates: DateSensitivity
+    predictive: PredictiveCheck
+
+    def summary(self) -> str:
+        """Say it in words, part by part."""
+        return "\n".join(self._tell())
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return self.summary()
+
+    def _tell(self) -> Iterator[str]:
+        parts: dict[str, Any] = {
+            "What was learned": self.identifiability,
+            "Events against the model's expectation": self.surprises,
+            "Which event carries the claim": self.influence,
+            "Unknown dates": self.dates,
+            "Histories the model makes": self.predictive,
+        }
+        yield self.posterior.describe()
+        for title, part in parts.items():
+            if part is not None:
+                yield f"\n{title}\n{part.summary()}"
+
+
+def diagnose(
+    case: Scenario | str,
+    posterior: Posterior,
+    chronology: Chronology | str = "article",
+    seed: int = 0,
+    draws: int = DRAWS,
+    runs: int = RUNS,
+    influence: bool = True,
+    conventions: bool = False,
+    ending: str | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> Diagnosis:
+    """Check a fit.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        The case the posterior belongs to.
+    posterior : Posterior
+        From :func:`negsim.fit` on the same chronology.
+    chronology : Chronology or str
+        What happened.
+    seed : int
+        Seed of the simulations and of the draws that are replayed.
+    draws : int
+        Draws of the posterior that are replayed.
+    runs : int
+        Simulated histories of each predictive comparison.
+    influence : bool
+        Leave each told event out (24 replays for each draw and event: the longest part).
+    conventions : bool
+        Fit anew with unknown dates put by rule.
+    ending : str, optional
+        Address, with ``*``, of the move that makes the news: see `check_predictions` in
+        :mod:`negsim.calibration.predictive`.
+    progress : callable, optional
+        Told the share of the work that is done, and what is being done.
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    ValueError
+        When the posterior has other open dates than the chronology: it was fitted to something else.
+    """
+    likelihood = bring_together(case, chronology, posterior.names)
+    if posterior.latent.shape[1] != likelihood.open_dates:
+        raise ValueError(
+            f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
+            f"it was fitted to {posterior.provenance.get('chronology', 'something else')}"
+        )
+    tell = progress or (lambda share, what: None)
+    drawn = posterior.resample(draws, open_stream(seed, PURPOSE_DIAGNOSIS, 0, ()))
+    tell(0.0, "surprises")
+    surprises = measure_surprises(likelihood, drawn)
+    tell(0.05, "predictions")
+    predictive = check_predictions(likelihood, posterior, seed, runs, ending)
+    tell(0.2, "dates")
+    dates = measure_date_sensitivity(likelihood, posterior, conventions, seed)
+    left_out = None
+    if influence:
+        left_out = leave_events_out(likelihood, drawn, seed, progress=lambda share, what: tell(0.3 + 0.7 * share, what))
+    tell(1.0, "done")
+    return Diagnosis(posterior, identify(posterior), surprises, left_out, dates, predictive)

@@ -1,0 +1,192 @@
+"""Which parameters, and which combinations of them, did the data speak to? Contraction, directions, power scaling.
+
+Everything is worked out from the posterior's draws on the scale on which the prior is standard normal, so that one unit
+is one standard deviation of what was thought beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.calibration.posterior import PRIOR_DRIVEN, Posterior
+from negsim.calibration.psis import smooth_weights
+from negsim.state import Floats
+
+if TYPE_CHECKING:
+    import pandas
+
+POWER: Final = 1.01
+"""Power by which prior or likelihood is strengthened, and its inverse by which it is weakened."""
+SENSITIVE: Final = 0.05
+"""Sensitivity to power scaling from which on a posterior is said to depend on what was scaled."""
+NAMED: Final = 3
+"""Parameters that are named in a direction."""
+
+
+@dataclass(frozen=True)
+class Identifiability:
+    """What the data can tell about the parameters.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each parameter: `says` (see :meth:`Posterior.verdicts`), `contraction` and `contraction_mcse`,
+        `shift`, `prior_sensitivity`, `likelihood_sensitivity`, and `note`.
+    directions : DataFrame
+        A row for each direction of the prior-whitened space, from the best learned to the flattest: `information`
+        (Fisher information in units of the prior's), `contraction`, `contraction_mcse`, and `direction` in words.
+    learned : float
+        Effective number of parameters learned: the sum of the directions' contractions.
+    """
+
+    table: pandas.DataFrame
+    directions: pandas.DataFrame
+    learned: float
+
+    def summary(self) -> str:
+        """Say it in words."""
+        return "\n".join(self._tell())
+
+    def _tell(self) -> Iterator[str]:
+        size = len(self.table)
+        yield f"the data are worth {self.learned:.1f} of {size} parameters"
+        for says in ("learned", "moved", "prior-driven"):
+            names = list(self.table.index[self.table["says"] == says])
+            if names:
+                yield f"  {says}: {', '.join(names)}"
+        for name, note in self.table["note"].items():
+            if note:
+                yield f"  {name}: {note}"
+        told = self.directions[self.directions["contraction"] >= PRIOR_DRIVEN]
+        yield f"{len(told)} of {size} directions are narrowed by a tenth or more, {size - len(told)} are flat:"
+        for _, row in self.directions.iterrows():
+            yield (
+                f"  {row['contraction']:5.2f} ± {row['contraction_mcse']:.2f}  {row['direction']}"
+                + ("" if row["contraction"] >= PRIOR_DRIVEN else "  (flat)")
+            )
+
+
+def identify(posterior: Posterior) -> Identifiability:
+    """Tell what the data could tell.
+
+    Parameters
+    ----------
+    posterior : Posterior
+
+    Returns
+    -------
+    Identifiability
+    """
+    import pandas as pd
+
+    scaled = {what: scale_power(posterior, what) for what in ("prior", "likelihood")}
+    columns: dict[str, Any] = {
+        "parameter": list(posterior.names),
+        "says": posterior.verdicts(),
+        "contraction": posterior.contraction(),
+        "contraction_mcse": posterior.contraction_mcse(),
+        "shift": posterior.shift(),
+        **{f"{what}_sensitivity": values for what, values in scaled.items()},
+        "note": [_note(*pair) for pair in zip(scaled["prior"], scaled["likelihood"], strict=True)],
+    }
+    values, vectors = find_directions(posterior)
+    lines = pd.DataFrame(
+        {
+            "information": 1 / values - 1,
+            "contraction": 1 - values,
+            "contraction_mcse": values * np.sqrt(2 / max(posterior.ess, 2.0)),
+            "direction": [_name_direction(posterior.names, vector) for vector in vectors.T],
+        }
+    )
+    return Identifiability(pd.DataFrame(columns).set_index("parameter"), lines, float((1 - values).sum()))
+
+
+def find_directions(posterior: Posterior) -> tuple[Floats, Floats]:
+    """Find the directions in which the posterior is narrowest, in prior standard deviations.
+
+    The posterior's covariance there is the inverse of (1 + Fisher information) as far as it is a bell; its eigenvectors
+    say which combinations of parameters the data narrowed.
+
+    Returns
+    -------
+    variances : array, shape (P,)
+        Of the posterior along each direction, the smallest first; 1 is the prior's.
+    directions : array, shape (P, P)
+        A column each.
+    """
+    z = posterior.prior.to_unconstrained(posterior.draws)
+    away = z - posterior.weights @ z
+    covariance = (posterior.weights[:, None] * away).T @ away
+    values, vectors = np.linalg.eigh(covariance)
+    return np.maximum(values, 1e-12), vectors
+
+
+def scale_power(posterior: Posterior, what: str) -> Floats:
+    """Measure how far the posterior of each parameter moves as the prior or the likelihood is raised to a power.
+
+    Kallioinen, Paananen, Bürkner and Vehtari (2024), "Detecting and diagnosing prior and likelihood sensitivity with
+    power-scaling", Statistics and Computing 34: a distance between distribution functions (cumulative Jensen-Shannon)
+    for each doubling of the power, from smoothed importance weights.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    what : {"prior", "likelihood"}
+        What is raised to a power a little over and under 1.
+
+    Returns
+    -------
+    array, shape (P,)
+    """
+    z = posterior.prior.to_unconstrained(posterior.draws)
+    logs = posterior.log_likelihood if what == "likelihood" else posterior.prior.logpdf_unconstrained(z)
+    total = np.zeros(len(posterior.names))
+    for power in (POWER, 1 / POWER):
+        weights = _normalise(posterior.log_weights + smooth_weights((power - 1) * logs)[0])
+        for place in range(len(total)):
+            total[place] += measure_distance(z[:, place], posterior.weights, weights)
+    return np.asarray(total / (2 * np.log2(POWER)))
+
+
+def measure_distance(values: Floats, first: Floats, second: Floats) -> float:
+    """Distance between two weightings of the same values: the root of the cumulative Jensen-Shannon divergence.
+
+    It is scaled to lie between 0 and 1, and the larger of those of the values and of their negatives.
+    """
+    order = np.argsort(values)
+    gaps = np.diff(values[order])
+    p, q = np.cumsum(first[order])[:-1], np.cumsum(second[order])[:-1]
+    return float(max(_diverge(p, q, gaps), _diverge(1 - p, 1 - q, gaps)))
+
+
+def _diverge(p: Floats, q: Floats, gaps: Floats) -> float:
+    p, q = np.clip(p, 0.0, 1.0), np.clip(q, 0.0, 1.0)
+    middle = np.maximum((p + q) / 2, 1e-300)
+    sides = (gaps @ (side * np.log2(np.maximum(side, 1e-300) / middle)) for side in (p, q))
+    # The terms that make each side's divergence positive cancel between the two.
+    bound = gaps @ (p + q)
+    return float(np.sqrt(max(sum(sides), 0.0) / bound)) if bound > 0 else 0.0
+
+
+def _normalise(logs: Floats) -> Floats:
+    weights = np.exp(logs - logs.max())
+    return np.asarray(weights / weights.sum())
+
+
+def _note(prior: float, likelihood: float) -> str:
+    if prior >= SENSITIVE and likelihood >= SENSITIVE:
+        return "prior and data pull against each other (both matter when scaled)"
+    if prior >= SENSITIVE:
+        return "the prior decides (the likelihood hardly matters when scaled)"
+    return ""
+
+
+def _name_direction(names: tuple[str, ...], vector: Floats) -> str:
+    """Name the parameters that weigh most in a direction, with their loadings, the first positive."""
+    largest = np.argsort(-np.abs(vector))[:NAMED]
+    sign = np.sign(vector[largest[0]]) or 1.0
+    return " ".join(f"{sign * vector[place]:+.2f} {names[place]}" for place in largest if abs(vector[place]) >= 0.2)

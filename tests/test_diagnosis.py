@@ -1,0 +1,228 @@
+"""Does a diagnosis say what a fit rests on, and does it notice what is wrong?"""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import negsim
+from negsim.calibration.diagnosis import diagnose
+from negsim.calibration.fitting import bring_together, declare_prior, fit
+from negsim.calibration.identifiability import find_directions, identify, measure_distance, scale_power
+from negsim.calibration.outlook import ExplosivePrior, foresee
+from negsim.calibration.posterior import Posterior
+from negsim.calibration.predictive import (
+    Told,
+    adjust_by_holm,
+    longest_silence,
+    median_gap,
+    rank_two_sided,
+    reciprocity_lag,
+    rescaled_distance,
+)
+from negsim.calibration.priors import JointPrior, Prior1D
+
+# -- a small case: talks that meet and adjourn ------------------------------------------------------------------------
+
+
+def textbook(years=2, **priors):
+    data = negsim.load_scenario("two-state-channel").model_dump(by_alias=True)
+    data["end"] = data["start"].replace(year=data["start"].year + years)
+    numbers = {"meeting": "meet", "ending": "adjourn"}
+    data["parameter"] = [
+        {"name": name, "numbers": [f"channel.talks.rates.{numbers[name]}"], "prior": prior}
+        for name, prior in priors.items()
+    ]
+    return negsim.Scenario.model_validate(data)
+
+
+CALM = {"family": "lognormal", "median": 4.0, "sd": 0.5}
+
+
+@pytest.fixture(scope="module")
+def case():
+    return textbook(meeting=CALM, ending=CALM)
+
+
+@pytest.fixture(scope="module")
+def told(case):
+    return negsim.observe(negsim.simulate(case, runs=1, seed=5), precision="month", seed=1)
+
+
+@pytest.fixture(scope="module")
+def posterior(case, told):
+    """Draws near enough to a posterior of the case to be diagnosed, with dates that nobody knows."""
+    likelihood = bring_together(case, told, ("meeting", "ending"))
+    prior, rng = declare_prior(case, likelihood.names), np.random.default_rng(2)
+    theta, unit = prior.draw(400, rng), rng.random((400, likelihood.open_dates))
+    logs = likelihood(theta, unit)
+    return Posterior(prior, theta, logs, logs, 0.0, 0.0, "importance", 400, 1, latent=unit)
+
+
+@pytest.fixture(scope="module")
+def diagnosis(case, told, posterior):
+    return diagnose(case, posterior, told, seed=3, draws=20, runs=39)
+
+
+def test_a_diagnosis_has_every_part_and_says_it_in_words(diagnosis):
+    said = diagnosis.summary()
+    for title in ("What was learned", "expectation", "carries the claim", "Unknown dates", "Histories the model makes"):
+        assert title in said
+    assert set(diagnosis.identifiability.table["says"]) <= {"learned", "moved", "prior-driven"}
+    assert diagnosis.predictive.table["p_value"].between(0, 1).all()
+
+
+def test_every_told_event_has_a_surprise_and_an_influence(diagnosis, told):
+    keys = {move.key for move in told.moves}
+    assert set(diagnosis.surprises.table.index) == keys
+    assert set(diagnosis.influence.table.index) == keys
+    assert diagnosis.surprises.table["chance"].to_numpy() == pytest.approx(1.0)  # meet and adjourn take turns
+
+
+def test_the_waits_of_a_surprise_add_up_to_the_integrated_hazard(case, told, posterior, diagnosis):
+    likelihood = bring_together(case, told, posterior.names)
+    waits = diagnosis.surprises.waits
+    assert waits.shape == (20, len(told.moves))
+    assert (waits >= 0).all()
+    found = likelihood.score(posterior.draws[:1], likelihood.histories(posterior.latent[:1]))
+    assert found.intervals.shape[0] == len(told.moves) + 1
+
+
+def test_the_probability_of_a_date_is_the_ratio_of_two_evidences():
+    """One meeting in a window, one unknown rate: with its date forgotten, the posterior is known in closed form."""
+    case = textbook(years=1, meeting={"family": "gamma", "a": 2.0, "b": 2.0})
+    start = case.start
+    rows = [(start + dt.timedelta(days=100), "meet:north:talks:")]
+    told = negsim.observe(_history(case, rows), compiled=bring_together(case, _nothing(case)).compiled)
+    posterior = fit(case, told, seed=1, even_if_too_much=True)
+    found = diagnose(case, posterior, told, seed=4, draws=200, runs=19)
+    compiled = bring_together(case, told).compiled
+    anywhen = negsim.observe(_history(case, rows), precision="window", compiled=compiled)
+    rates, dates = np.linspace(0.02, 10, 150), (np.arange(60) + 0.5) / 60
+    theta, unit = (axis.reshape(-1, 1) for axis in np.meshgrid(rates, dates, indexing="ij"))
+    prior = stats.gamma.pdf(rates, 2.0, scale=0.5)
+    wide = np.exp(bring_together(compiled, anywhen, posterior.names)(theta, unit)).reshape(150, 60).mean(axis=1)
+    narrow = np.exp(bring_together(compiled, told, posterior.names)(rates[:, None]))
+    exact = (narrow @ prior) / (wide @ prior)
+    row = found.influence.table.iloc[0]
+    assert row["date_probability"] == pytest.approx(exact, rel=0.1)
+
+
+def _history(case, rows):
+    from negsim.history import read_history
+
+    return read_history(bring_together(case, _nothing(case)).compiled, rows)
+
+
+def _nothing(case):
+    from negsim.compiler import compile_scenario
+    from negsim.history import History
+
+    compiled = compile_scenario(case)
+    return negsim.observe(History(np.zeros(0), np.zeros(0, dtype=np.int64)), compiled=compiled)
+
+
+def test_a_posterior_of_something_else_is_refused(case, told):
+    other = Posterior(
+        JointPrior(["meeting"], [Prior1D("normal", 0.0, 1.0)]),
+        np.zeros((3, 1)), np.zeros(3), np.zeros(3), 0.0, 0.0, "importance", 3, 1,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="open dates"):
+        diagnose(case, other, told)
+
+
+# -- identifiability --------------------------------------------------------------------------------------------------
+
+
+def bell(scale, n=20_000):
+    """Draws of a normal posterior whose first direction, (1, 1), is narrowed to `scale`."""
+    rng = np.random.default_rng(1)
+    along, across = rng.standard_normal(n) * scale, rng.standard_normal(n)
+    z = np.column_stack([along + across, along - across]) / np.sqrt(2)
+    logs = -0.5 * along**2 * (1 / scale**2 - 1)
+    prior = JointPrior(["a", "b"], [Prior1D("normal", 0.0, 1.0)] * 2)
+    return Posterior(prior, z, np.zeros(n), logs, 0.0, 0.0, "importance", n, 1)
+
+
+def test_the_direction_that_was_learned_is_found_where_neither_parameter_was():
+    found = identify(bell(0.2))
+    values, vectors = find_directions(bell(0.2))
+    assert values == pytest.approx([0.04, 1.0], rel=0.05)
+    assert np.abs(vectors[:, 0]) == pytest.approx([0.7071, 0.7071], abs=0.02)
+    assert found.directions["contraction"].iloc[0] == pytest.approx(0.96, abs=0.01)
+    assert found.directions["information"].iloc[0] == pytest.approx(24, rel=0.1)
+    assert found.learned == pytest.approx(0.96, abs=0.05)
+    assert "flat" in found.summary()
+
+
+def test_power_scaling_tells_a_prior_that_decides_from_data_that_do():
+    z = 0.1 * np.random.default_rng(2).standard_normal((20_000, 1))
+    logs = -0.5 * z[:, 0] ** 2 * (1 / 0.1**2 - 1)
+    one = JointPrior(["a"], [Prior1D("normal", 0.0, 1.0)])
+    flat, sharp = bell(1.0), Posterior(one, z, np.zeros(20_000), logs, 0.0, 0.0, "importance", 20_000, 1)
+    assert (scale_power(flat, "likelihood") < 0.01).all()
+    assert (scale_power(flat, "prior") > 0.05).all()
+    assert (scale_power(sharp, "likelihood") > 0.05).all()
+    assert (scale_power(sharp, "prior") < 0.01).all()
+
+
+def test_the_distance_between_weightings_is_none_for_the_same_and_one_for_what_lies_apart():
+    values = np.linspace(0, 1, 100)
+    same = np.full(100, 0.01)
+    left, right = (np.where(values < 0.01, 1.0, 0.0), np.where(values > 0.99, 1.0, 0.0))
+    assert measure_distance(values, same, same) == pytest.approx(0.0, abs=1e-7)
+    assert measure_distance(values, left / left.sum(), right / right.sum()) > 0.9
+
+
+# -- the outlook of the prior -----------------------------------------------------------------------------------------
+
+
+def test_a_prior_under_which_histories_run_away_is_refused_by_name():
+    wild = {"family": "lognormal", "median": 4.0, "sd": 2.5}
+    case = textbook(years=1, meeting=wild, ending={"family": "lognormal", "median": 2000.0, "sd": 0.1})
+    told = negsim.observe(negsim.simulate(case, runs=1, seed=5), precision="day", seed=1)
+    with pytest.raises(ExplosivePrior, match=r"high values of meeting .*even_if_explosive"):
+        fit(case, told, even_if_too_much=True)
+    with pytest.raises(ValueError, match="method 'none'"):  # the prior is let through, the method is looked at next
+        fit(case, told, even_if_too_much=True, even_if_explosive=True, method="none")
+
+
+def test_a_calm_prior_is_let_through_and_its_moves_are_those_of_simulations(case):
+    compiled = bring_together(case, _nothing(case)).compiled
+    found = foresee(compiled, declare_prior(case, ("meeting", "ending")), runs=400, seed=1)
+    found.require_calm()
+    rng = np.random.default_rng(2)
+    theta = found_prior(case).draw(400, rng)
+    counts = np.bincount(
+        negsim.simulate(case, runs=400, seed=9, params={"meeting": theta[:, 0], "ending": theta[:, 1]}).events["run"],
+        minlength=400,
+    )
+    assert stats.ks_2samp(found.moves, counts).pvalue > 0.001
+
+
+def found_prior(case):
+    return declare_prior(case, ("meeting", "ending"))
+
+
+# -- statistics -------------------------------------------------------------------------------------------------------
+
+
+def test_statistics_of_a_history_worked_by_hand():
+    told = Told(np.array([10.0, 20.0, 50.0]), np.array([0, 0, 1]), np.array([1.0, 0.5, 2.0, 0.1]), (0.0, 100.0))
+    assert median_gap(told) == 20.0
+    assert longest_silence(told) == 50.0
+    assert reciprocity_lag(told) == 35.0  # 40 from the first, 30 from the second, none from the last
+    exact = stats.kstest([1.0, 0.5, 2.0], "expon").statistic
+    assert rescaled_distance(told) == pytest.approx(exact)
+
+
+def test_ranks_are_uniform_if_data_are_like_the_simulations_and_small_if_not():
+    rng = np.random.default_rng(5)
+    p = np.array([rank_two_sided(row[:1], row[1:, None], rng)[0] for row in rng.poisson(3.0, (2_000, 40))])
+    assert stats.kstest(p, "uniform").pvalue > 0.001
+    assert rank_two_sided(np.array([99.0]), rng.poisson(3.0, (199, 1)), rng)[0] < 0.01
+
+
+def test_holm_raises_the_smallest_by_their_number():
+    assert adjust_by_holm(np.array([0.01, 0.5, 0.02])) == pytest.approx([0.03, 0.5, 0.04])
