@@ -184,7 +184,7 @@ def forecast(
         )
     first = origin or likelihood.chronology.until + dt.timedelta(days=1)
     drawn = _draw_equally(posterior, runs, seed)
-    values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, _stream(seed, PURPOSE_PRIOR))
+    values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
     ensemble = _continue(likelihood, drawn, values, first, last, seed, record)
     return Forecast(first, last, ensemble, drawn)
 
@@ -200,10 +200,11 @@ def extend(scenario: Scenario, until: dt.date) -> Scenario:
 
 
 def _draw_equally(posterior: Posterior, runs: int, seed: int) -> Posterior:
-    return posterior.resample(runs, _stream(seed, PURPOSE))
+    return posterior.resample(runs, open_purpose(seed, PURPOSE))
 
 
-def _stream(seed: int, purpose: int) -> np.random.Generator:
+def open_purpose(seed: int, purpose: int) -> np.random.Generator:
+    """Open the stream of a purpose."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose,)))
 
 

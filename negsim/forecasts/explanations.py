@@ -1,0 +1,258 @@
+"""How probable was what happened? Each told event under the prior, after the fit, and after a fit that left it out.
+
+All three look at whole simulated histories, from the scenario's start on, that know nothing of the events but what the
+parameters have learned from them. It is fit, not forecast: the posterior has seen the events that it is asked about.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.calendar import day_number
+from negsim.calibration.fitting import bring_together
+from negsim.calibration.likelihood import ChronologyLikelihood
+from negsim.calibration.posterior import Posterior, weighted_quantiles
+from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.chronology import Chronology
+from negsim.ensemble import Progress, simulate
+from negsim.forecasts.drawing import PURPOSE, PURPOSE_PRIOR, SHARES, open_purpose, standard_error
+from negsim.questions import Question, require_known
+from negsim.results import Ensemble
+from negsim.scenario import Scenario
+from negsim.state import Flags, Floats
+
+if TYPE_CHECKING:
+    import pandas
+
+MONTHS: Final = 12
+"""How near to its date an event is looked for."""
+NOT_TRUSTED: Final = 0.7
+"""k-hat above which weights that leave an event out are not trusted."""
+ORIGINS: Final = ("prior", "posterior", "left_out")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event that was reported.
+
+    Attributes
+    ----------
+    label : str
+        What it is called.
+    question : Question
+        Which events of the scenario it is.
+    start, end : date
+        First and last day on which it can have happened.
+    rows : tuple of str
+        Rows of the chronology that tell it.
+    """
+
+    label: str
+    question: Question
+    start: dt.date
+    end: dt.date
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Events beside the histories that the model draws.
+
+    Attributes
+    ----------
+    told : tuple of Told
+    prior, posterior : Ensemble
+        Histories with parameters from the prior, and from the posterior.
+    table : DataFrame
+        A row for each event: ``event``, ``row``, ``start``, ``end``; probability that it happens within a year of its
+        date under the ``prior``, the ``posterior``, and ``left_out`` (the posterior without this event), each with its
+        standard error (``prior_error`` and so on); ``k_hat`` of the weights that leave it out; ``date_10``,
+        ``date_50``, ``date_90``: when the posterior has the first such event after a year before its date.
+    """
+
+    told: tuple[Told, ...]
+    prior: Ensemble
+    posterior: Ensemble
+    table: pandas.DataFrame
+
+
+def explain_events(
+    case: Scenario | str,
+    posterior: Posterior,
+    chronology: Chronology | str = "article",
+    events: Any = None,
+    runs: int = 2000,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Hold the events of a chronology against simulated histories, before and after the fit.
+
+    Parameters
+    ----------
+    case : Scenario or str
+    posterior : Posterior
+        From :func:`negsim.fit` on the chronology.
+    chronology : Chronology or str
+    events : DataFrame or iterable of mappings, optional
+        Which events, in words: ``label``, ``date_start``, ``date_end``, ``kind`` and, as far as there are any,
+        ``actor``, ``channel``, ``subject`` and ``row`` (default: the told moves of the chronology).
+    runs, seed, workers, progress
+        Histories of each kind, as in :func:`negsim.simulate`. The two share their clocks, so that they differ by
+        their parameters only.
+
+    Returns
+    -------
+    Explanation
+    """
+    likelihood = bring_together(case, chronology, posterior.names)
+    told = _read_told(events) if events is not None else _told_by(likelihood.chronology)
+    require_known(likelihood.compiled, [one.question for one in told], "<events>")
+    drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
+    before = posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
+    scenario = likelihood.compiled.scenario
+
+    def run(values: Floats, place: int) -> Ensemble:
+        params = {name: values[:, column] for column, name in enumerate(posterior.names)}
+        tell = None if progress is None else lambda done, _: progress(place * runs + done, 2 * runs)
+        return simulate(scenario, runs, seed, params, workers=workers, progress=tell)
+
+    prior, after = run(before, 0), run(drawn.draws, 1)
+    hazards = log_hazards(likelihood, drawn)
+    table = _tabulate(told, prior, after, drawn, hazards)
+    return Explanation(told, prior, after, table)
+
+
+def log_hazards(likelihood: ChronologyLikelihood, draws: Posterior) -> Mapping[str, Floats]:
+    """Log hazard (per day) of each told move just before it happened, for each draw, by the row that tells it.
+
+    Returns
+    -------
+    mapping of str to array, shape (draws,)
+        Of a row that tells several moves: the sum.
+    """
+    chronology = likelihood.chronology
+    placed = chronology.place(likelihood.compiled, draws.latent)
+    scored = likelihood.score(draws.draws, chronology.stack(likelihood.compiled, draws.latent)).events
+    places = chronology.sort(placed.days)
+    logs = np.empty_like(placed.days)
+    np.put_along_axis(logs, places, scored[: places.shape[1]].T, axis=1)
+    found: dict[str, Floats] = {}
+    for place, move in enumerate(chronology.moves):
+        if not move.implied:
+            found[move.row] = found.get(move.row, np.zeros(len(logs))) + logs[:, place]
+    return found
+
+
+# -- what was told ----------------------------------------------------------------------------------------------------
+
+
+def _told_by(chronology: Chronology) -> tuple[Told, ...]:
+    found = []
+    for move in chronology.moves:
+        if not move.implied:
+            question = Question(move.key, move.names)
+            start, end = chronology.date(move.low), chronology.date(move.high - 1.0)
+            found.append(Told(move.key, question, start, end, (move.row,)))
+    return tuple(sorted(found, key=lambda one: (one.start, one.end)))
+
+
+def _read_told(events: Any) -> tuple[Told, ...]:
+    rows = events.to_dict("records") if hasattr(events, "to_dict") else events
+    found = []
+    for row in rows:
+        parts = [_text(row, part) for part in ("kind", "actor", "channel", "subject")]
+        label = _text(row, "label") or ":".join(parts)
+        start, end = (dt.date.fromisoformat(str(row[key])[:10]) for key in ("date_start", "date_end"))
+        found.append(Told(label, Question(label, (":".join(parts),)), start, end, tuple(_text(row, "row").split(";"))))
+    return tuple(found)
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key)
+    return value.strip() if isinstance(value, str) else ""
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+
+def _tabulate(
+    told: Iterable[Told], prior: Ensemble, after: Ensemble, drawn: Posterior, hazards: Mapping[str, Floats]
+) -> pandas.DataFrame:
+    import pandas as pd
+
+    lines = []
+    for one in told:
+        row = next((row for row in one.rows if row in hazards), "")
+        line: dict[str, Any] = {"event": one.label, "row": ";".join(one.rows), "start": one.start, "end": one.end}
+        line |= _share("prior", _near(prior, one), None, prior.runs)
+        line |= _share("posterior", _near(after, one), None, min(drawn.ess, after.runs))
+        line |= _leave_out(_near(after, one), hazards.get(row), drawn)
+        lines.append(line | _dates(after, one))
+    return pd.DataFrame(lines)
+
+
+def _near(ensemble: Ensemble, one: Told) -> Flags:
+    """Runs in which it happens within a year of its date."""
+    run, day = _days(ensemble, one)
+    low, high = _around(ensemble, one)
+    near: Flags = np.bincount(run[(day >= low) & (day < high)], minlength=ensemble.runs) > 0
+    return near
+
+
+def _days(ensemble: Ensemble, one: Told) -> tuple[Any, Floats]:
+    assert ensemble.columns is not None, "events are recorded"
+    run, event, day = ensemble.columns
+    known = ensemble.compiled.labels.events
+    here = np.isin(np.arange(len(known)), one.question.events(known))[event]
+    return run[here], day[here]
+
+
+def _around(ensemble: Ensemble, one: Told) -> tuple[float, float]:
+    start = ensemble.scenario.start
+    return day_number(start, _shift(one.start, -MONTHS)), day_number(start, _shift(one.end, MONTHS)) + 1.0
+
+
+def _shift(date: dt.date, months: int) -> dt.date:
+    """The same day some months on; the 28th where the month is too short."""
+    month = date.year * 12 + date.month - 1 + months
+    try:
+        return date.replace(year=month // 12, month=month % 12 + 1)
+    except ValueError:
+        return date.replace(year=month // 12, month=month % 12 + 1, day=28)
+
+
+def _share(name: str, happened: Flags, weights: Floats | None, worth: float) -> dict[str, float]:
+    probability = float(np.average(happened, weights=weights))
+    return {name: probability, f"{name}_error": float(standard_error(np.array(probability), worth))}
+
+
+def _leave_out(happened: Flags, log_hazard: Floats | None, drawn: Posterior) -> dict[str, float]:
+    """Weigh the runs as if the event's own density had no part in the fit (Pareto-smoothed importance weights)."""
+    if log_hazard is None:
+        return {"left_out": np.nan, "left_out_error": np.nan, "k_hat": np.nan}
+    smooth, k_hat = smooth_weights(-log_hazard)
+    share = effective_sample_size(smooth) / len(smooth)
+    weights = np.exp(smooth - smooth.max())
+    return _share("left_out", happened, weights, share * min(drawn.ess, len(happened))) | {"k_hat": k_hat}
+
+
+def _dates(ensemble: Ensemble, one: Told) -> dict[str, dt.date | None]:
+    """When the first such event after a year before its date comes, among the runs in which one does."""
+    run, day = _days(ensemble, one)
+    later = day >= _around(ensemble, one)[0]
+    first = np.full(ensemble.runs, np.inf)
+    np.minimum.at(first, run[later], day[later])
+    days = first[np.isfinite(first)]
+    names = [f"date_{100 * share:.0f}" for share in SHARES]
+    if len(days) == 0:
+        return dict.fromkeys(names)
+    equal = np.full(len(days), 1 / len(days))
+    found = weighted_quantiles(days[:, None], equal, SHARES)[:, 0]
+    start = ensemble.scenario.start
+    return {name: start + dt.timedelta(days=int(value)) for name, value in zip(names, found, strict=True)}
