@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.ensemble import simulate
     from negsim.forecasts.drawing import forecast
+    from negsim.forecasts.explanations import explain_events
     from negsim.observation import observe
     from negsim.problems import ScenarioError
     from negsim.replays import Replay, replay
@@ -42,6 +43,7 @@ _HOMES = {
     "chronologies": "chronology_files",
     "diagnose": "calibration.diagnosis",
     "expand_sweep": "sweeps.running",
+    "explain_events": "forecasts.explanations",
     "fit": "calibration.fitting",
     "forecast": "forecasts.drawing",
     "load_chronology": "chronology_files",
@@ -72,6 +74,7 @@ __all__ = [
     "chronologies",
     "diagnose",
     "expand_sweep",
+    "explain_events",
     "fit",
     "forecast",
     "load_chronology",

@@ -9,13 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from negsim.plots.foresight import draw_explanation, draw_forecast
 from negsim.plots.histories import draw_histories
 from negsim.plots.ledger import draw_ledger
+from negsim.plots.parameters import draw_parameters
 from negsim.plots.state import QUANTITIES, draw_state
 from negsim.plots.timeline import draw_timeline
 from negsim.results import Ensemble
 
-__all__ = ["draw_all", "draw_histories", "draw_ledger", "draw_state", "draw_timeline"]
+__all__ = [
+    "draw_all",
+    "draw_explanation",
+    "draw_forecast",
+    "draw_histories",
+    "draw_ledger",
+    "draw_parameters",
+    "draw_state",
+    "draw_timeline",
+]
 
 
 def draw_all(ensemble: Ensemble, directory: str | Path, marks: Any = None, prefix: str = "") -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -36,6 +37,14 @@ HEAD: Final = 0.66
 """Room for the question and the title of the scenario."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture comes from that shows no single ensemble: the line below its question, and its last line."""
+
+    title: str
+    line: str
+
+
 class Page:
     """A figure with a question on top, a caption at the foot, and panels placed in inches.
 
@@ -43,8 +52,8 @@ class Page:
     ----------
     question : str
         What the picture answers.
-    ensemble : Ensemble
-        What it shows.
+    ensemble : Ensemble or Origin
+        What it shows, or where that comes from.
     caption : str
         How it is to be read.
     inches : float
@@ -56,11 +65,18 @@ class Page:
     """
 
     def __init__(
-        self, question: str, ensemble: Ensemble, caption: str, inches: float, figure: Figure | None, note: str = ""
+        self,
+        question: str,
+        ensemble: Ensemble | Origin,
+        caption: str,
+        inches: float,
+        figure: Figure | None,
+        note: str = "",
     ) -> None:
         from matplotlib.figure import Figure as NewFigure
 
-        lines = [*wrap_text(caption, 7.5, WIDTH - 2 * MARGIN), describe_origin(ensemble, note)]
+        origin = ensemble if isinstance(ensemble, Origin) else _origin_of(ensemble, note)
+        lines = [*wrap_text(caption, 7.5, WIDTH - 2 * MARGIN), origin.line]
         self._height = HEAD + inches + 0.15 * len(lines) + 0.14
         self.figure = NewFigure() if figure is None else figure
         self.figure.set_dpi(100)
@@ -68,8 +84,7 @@ class Page:
         self.figure.set_facecolor("white")
         left, top = self.at(MARGIN, 0.1 - HEAD)
         self.figure.suptitle(question, x=left, y=top, ha="left", va="top", fontsize=14, fontweight="bold", color=INK)
-        title = ensemble.scenario.title or ensemble.scenario.name
-        self.write(MARGIN, 0.37 - HEAD, fit_line(title, 9, WIDTH - 2 * MARGIN), fontsize=9, color=GREY)
+        self.write(MARGIN, 0.37 - HEAD, fit_line(origin.title, 9, WIDTH - 2 * MARGIN), fontsize=9, color=GREY)
         self.figure.text(left, 0.08 / self._height, "\n".join(lines), fontsize=7.5, color=GREY, va="bottom")
 
     def at(self, left: float, top: float) -> tuple[float, float]:
@@ -89,6 +104,10 @@ class Page:
         axes.spines["bottom"].set_color(GREY)
         axes.tick_params(labelsize=7.5, colors=INK, length=3)
         return axes
+
+
+def _origin_of(ensemble: Ensemble, note: str) -> Origin:
+    return Origin(ensemble.scenario.title or ensemble.scenario.name, describe_origin(ensemble, note))
 
 
 def describe_origin(ensemble: Ensemble, note: str = "") -> str:
@@ -225,9 +244,12 @@ def _talkers(scenario: Scenario, event: Event, actors: Sequence[str]) -> str:
 @cache
 def measure_width(text: str, size: float) -> float:
     """Width of a line of text in inches."""
-    from matplotlib.textpath import TextPath
+    # By the font's own advances: the outlines of a text path take a hundred times as long to measure.
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
 
-    return float(TextPath((0, 0), text, size=size).get_extents().width) / 72 if text.strip() else 0.0
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return float(width) / 72
 
 
 def fit_line(text: str, size: float, inches: float) -> str:
