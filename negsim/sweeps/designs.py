@@ -90,7 +90,7 @@ class Design:
         """
         sides = {name: _read_levels(name, given) for name, given in levels.items()}
         points = np.array(list(itertools.product(*sides.values())), dtype=float)
-        return cls(tuple(sides), points.reshape(-1, len(sides)), "grid", {"levels": sides})
+        return cls(tuple(sides), points.reshape(len(points), len(sides)), "grid", {"levels": sides})
 
     @classmethod
     def table(cls, points: Any) -> Design:

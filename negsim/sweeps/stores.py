@@ -196,13 +196,16 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _lock_file(file: Any) -> bool:
-    """Lock a file without waiting; True where the system has no such locks."""
+    """Lock a file without waiting; True where the system has no such locks.
+
+    A record lock: worker processes do not inherit it, so it is gone with the process that took it.
+    """
     try:
         import fcntl
     except ImportError:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

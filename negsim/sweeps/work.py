@@ -7,11 +7,14 @@ bytes.
 from __future__ import annotations
 
 import json
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from multiprocessing import current_process
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from typing import Any, Final
 
 import numpy as np
@@ -114,9 +117,16 @@ _PREPARED: dict[str, tuple[Compiled, Outcomes]] = {}
 
 
 def prepare_process() -> None:
-    """Leave it to the parent to answer an interrupt."""
-    if current_process().name != "MainProcess":
+    """Leave it to the parent to answer an interrupt; and do not outlive it, should it be killed."""
+    parent = parent_process()
+    if parent is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _leave_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 def _prepare(job: Job) -> tuple[Compiled, Outcomes]:
