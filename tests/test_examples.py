@@ -76,6 +76,30 @@ def test_a_what_if_says_what_changes_and_how_surely(tmp_path: Path):
     assert all(re.fullmatch(r"  \S.*\S +[+-][01]\.\d{3} ± 0\.\d{3}", line) for line in lines)
 
 
+# -- the teaching set ------------------------------------------------------------------------------------------------
+
+TEACHING = sorted(file.stem for file in (EXAMPLES / "teaching").glob("*.py"))
+
+
+def test_the_teaching_set_has_its_four_lessons():
+    assert TEACHING == ["commitment", "grit", "mediator", "ripeness"]
+
+
+@pytest.mark.parametrize("name", TEACHING)
+def test_a_lesson_is_short_says_what_it_asks_and_uses_public_names_only(name: str):
+    text = (EXAMPLES / "teaching" / f"{name}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 40
+    assert text.partition("\n")[0].count("?") == 1
+    assert set(ROOT_ONLY.findall(text)) == {""}
+
+
+@pytest.mark.parametrize("name", TEACHING)
+def test_a_lesson_prints_its_numbers_and_draws_its_figure(name: str, tmp_path: Path):
+    printed = run_example(f"teaching/{name}", tmp_path, "30")
+    assert re.search(r"\d", printed)
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
 # -- the main job -------------------------------------------------------------------------------------------------
 
 
