@@ -22,7 +22,7 @@ from negsim.state import Floats
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design
 from negsim.sweeps.plans import Extent
-from negsim.sweeps.stores import DESIGN, SCENARIO, TERMS, Store, SweepError
+from negsim.sweeps.stores import DESIGN, SCENARIO, TERMS, RefusedSweep, Store, SweepError
 from negsim.sweeps.work import Job
 
 FORMAT: Final = 1
@@ -103,7 +103,7 @@ def compare_manifests(stored: Mapping[str, Any], asked: Mapping[str, Any], folde
     ]
     if differ:
         hint = " (expand a sweep to give it more runs or points)" if stored.get("runs") != asked.get("runs") else ""
-        raise SweepError(f"{folder} holds another sweep{hint}:\n  " + "\n  ".join(differ))
+        raise RefusedSweep(f"{folder} holds another sweep{hint}:\n  " + "\n  ".join(differ))
 
 
 def require_versions(stored: Mapping[str, Any], folder: Path, any_version: bool) -> None:
@@ -115,14 +115,14 @@ def require_versions(stored: Mapping[str, Any], folder: Path, any_version: bool)
         Naming the versions that differ.
     """
     if stored.get("format") != FORMAT:
-        raise SweepError(f"{folder}: format: {stored.get('format')!r} is stored, {FORMAT} is what this version reads")
+        raise RefusedSweep(f"{folder}: format: {stored.get('format')!r} is stored, {FORMAT} is what this version reads")
     here, then = built_with(), stored.get("versions", {})
     differ = [
         f"{name}: {then.get(name)} made it, {here[name]} is here" for name in BUILT_WITH if then.get(name) != here[name]
     ]
     if differ and not any_version:
         told = "\n  ".join(differ)
-        raise SweepError(
+        raise RefusedSweep(
             f"{folder}: other versions may round differently, so nothing is added:\n  {told}\n"
             f"install those versions, or say that any will do"
         )
@@ -184,9 +184,9 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
         raise SweepError(f"{path} is damaged: design_digest is not the one in the manifest")
     restored = restore_scenario(scenario, manifest)
     if scenario_digest(restored) != manifest["scenario_digest"]:
-        raise SweepError(f"{store.folder / SCENARIO} was changed: scenario_digest is not the one in the manifest")
+        raise RefusedSweep(f"{store.folder / SCENARIO} was changed: scenario_digest is not the one in the manifest")
     if digest_terms(scenario) != manifest["terms_digest"]:
-        raise SweepError(f"{store.folder / TERMS} was changed: terms_digest is not the one in the manifest")
+        raise RefusedSweep(f"{store.folder / TERMS} was changed: terms_digest is not the one in the manifest")
     return scenario, design
 
 

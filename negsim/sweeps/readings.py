@@ -184,7 +184,10 @@ class Sweep:
 
         chosen = self._choose(events)
         parts = [self._sum_up(points, rows, chosen) for points, rows in self._by_points(chosen)]
-        table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["point", "event"])
+        if not parts:  # nothing is finished yet, or everything failed
+            columns = ["point", "stopped", *(f"{part}.{event}" for event in chosen for part in ("count", "first"))]
+            parts = [self._sum_up(np.zeros(0, np.int64), dict.fromkeys(columns, np.zeros(0)), chosen)]
+        table = pd.concat(parts, ignore_index=True)
         told = table.merge(self.design.to_frame(), left_on="point", right_index=True, how="left")
         first = ["point", *self.design.names, "event"]
         return told[[*first, *(name for name in told.columns if name not in first)]]
@@ -235,7 +238,7 @@ class Sweep:
                 "count_mcse": np.where(runs > 1, np.sqrt(spread / some), np.nan),
             }
             parts.append(pd.DataFrame(columns))
-        return pd.concat(parts).sort_values("point", kind="stable") if parts else pd.DataFrame(columns=["point"])
+        return pd.concat(parts).sort_values("point", kind="stable")
 
     def _quantiles(self, place: Array, first: Floats, points: int) -> dict[str, Array]:
         """Dates by which a share of those that happen has happened, for each point (NaT where none does)."""

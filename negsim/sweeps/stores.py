@@ -31,6 +31,10 @@ class SweepError(Exception):
     """A sweep that cannot go on as asked, or a store that is not what it should be; the message says what to do."""
 
 
+class RefusedSweep(SweepError):
+    """What is asked for does not go with what the store holds; nothing was touched."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A finished block on disk."""
@@ -76,7 +80,7 @@ class Store:
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise SweepError(f"{self.folder}: no sweep is here ({MANIFEST} is missing)") from None
+            raise RefusedSweep(f"{self.folder}: no sweep is here ({MANIFEST} is missing)") from None
         except (OSError, ValueError) as error:
             raise SweepError(f"{path} cannot be read: {error}") from error
         if not isinstance(manifest, dict):
@@ -148,7 +152,7 @@ class Store:
             raise SweepError(_explain(self.folder, error)) from error
         with file:
             if not _lock_file(file):
-                raise SweepError(f"{self.folder}: another process is writing here; wait for it, or end it")
+                raise RefusedSweep(f"{self.folder}: another process is writing here; wait for it, or end it")
             self._sweep_up()
             yield
 

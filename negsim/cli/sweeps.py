@@ -1,0 +1,387 @@
+"""How does the outcome depend on the numbers? ``sweep`` runs many points; ``resume`` and ``expand`` go on with them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from negsim.cli.words import InputError, Progress, add_case, add_command, add_settings, add_tick, date, prepare, whole
+
+if TYPE_CHECKING:
+    from negsim.scenario import Scenario
+    from negsim.sweeps.designs import Design
+    from negsim.sweeps.readings import Sweep
+
+SECONDS_BETWEEN_LINES: Final = 15.0
+"""In a pipe, progress is told once in so many seconds."""
+MOST_ROWS: Final = 40
+"""Points that are printed; all of them are in the store."""
+MOST_EVENTS: Final = 4
+"""Kinds of event that are printed when none is asked for."""
+
+Varied = tuple[str, str, tuple[float, ...]]
+"""What --vary says: key, how (levels, range, prior), numbers."""
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Simulate a scenario at many points, keep every finished block, print a table."""
+    from negsim.sweeps.running import sweep as run_sweep
+
+    scenario = prepare(options)
+    with refusals_as_input():
+        design = make_design(scenario, options)
+        with warnings_as_lines(), runs_bar() as progress:
+            done = run_sweep(
+                scenario,
+                design,
+                runs=options.runs,
+                seed=options.seed,
+                store=options.store,
+                workers=options.workers,
+                params=dict(options.set) or None,
+                until=options.until,
+                events=options.keep or None,
+                common=not options.independent,
+                precision=dict(options.precision) or None,
+                progress=progress,
+                any_version=options.any_version,
+            )
+    tell(done, options)
+
+
+def resume(options: argparse.Namespace) -> None:
+    """Compute what is missing of a sweep."""
+    from negsim.sweeps.running import resume_sweep
+
+    with refusals_as_input(), warnings_as_lines(), runs_bar() as progress:
+        done = resume_sweep(
+            options.store,
+            workers=options.workers,
+            retry_failed=options.retry_failed,
+            progress=progress,
+            any_version=options.any_version,
+        )
+    tell(done, options)
+
+
+def expand(options: argparse.Namespace) -> None:
+    """Give a sweep more runs, or more points."""
+    from negsim.sweeps.running import expand_sweep
+
+    with refusals_as_input(), warnings_as_lines(), runs_bar() as progress:
+        done = expand_sweep(
+            options.store,
+            runs=options.runs,
+            points=None if options.table is None else read_table(options.table),
+            workers=options.workers,
+            progress=progress,
+            any_version=options.any_version,
+        )
+    tell(done, options)
+
+
+@contextlib.contextmanager
+def refusals_as_input() -> Iterator[None]:
+    """Take a sweep that is refused for a mistake of the person who asked for it."""
+    from negsim.sweeps.stores import RefusedSweep
+
+    try:
+        yield
+    except (RefusedSweep, ValueError) as error:
+        raise InputError(str(error)) from error
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Tell warnings as a person would."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: print(f"negsim: {message}", file=sys.stderr)
+        yield
+
+
+# -- the design -------------------------------------------------------------------------------------------------------
+
+
+def make_design(scenario: Scenario, options: argparse.Namespace) -> Design:
+    """Make the points that were asked for."""
+    from negsim.sweeps.designs import Design
+
+    varied: list[Varied] = options.vary
+    if options.table is not None:
+        if varied:
+            raise InputError("--table and --vary: allowed: one of them")
+        return read_table(options.table)
+    if not varied:
+        raise InputError("nothing varies: allowed: --vary KEY=A:B:N (repeatable), or --table FILE")
+    keys = [key for key, _, _ in varied]
+    if len(set(keys)) < len(keys):
+        raise InputError(f"--vary: {next(key for key in keys if keys.count(key) > 1)} is given twice")
+    if options.design == "grid":
+        if options.points is not None:
+            raise InputError("--points: allowed with --design lhs or sobol; a grid has as many as its levels make")
+        return Design.grid({key: list(numbers) for key, how, numbers in varied if _must_be(key, how, "levels")})
+    if options.points is None:
+        raise InputError(f"--points N: needed with --design {options.design}")
+    make = {"lhs": Design.latin_hypercube, "sobol": Design.sobol}[options.design]
+    ranges = {key: _range_of(scenario, key, how, numbers) for key, how, numbers in varied}
+    return make(ranges, options.points, options.seed)
+
+
+SHAPES: Final = {"levels": "KEY=A:B:N or KEY=V1,V2,...", "range": "KEY=A:B or KEY=prior"}
+
+
+def _must_be(key: str, how: str, wanted: str) -> bool:
+    if (how == "levels") != (wanted == "levels"):
+        design = "a grid" if wanted == "levels" else "a sample"
+        raise InputError(f"--vary {key}: {design} needs {SHAPES[wanted]}")
+    return True
+
+
+def _range_of(scenario: Scenario, key: str, how: str, numbers: tuple[float, ...]) -> Any:
+    _must_be(key, how, "range")
+    if how == "range":
+        return numbers
+    priors = {spec.name: spec.prior for spec in scenario.parameter if spec.prior is not None}
+    if key not in priors:
+        raise InputError(f"--vary {key}=prior: allowed: a parameter with a prior: {', '.join(priors) or 'none has'}")
+    return priors[key]
+
+
+def read_table(name: str) -> Design:
+    """Read points from a table: a column for each key, a row for each point."""
+    import pandas as pd
+
+    from negsim.sweeps.designs import Design
+
+    try:
+        return Design.table(pd.read_csv(name))
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{name}: {error}; allowed: a CSV file with a column of numbers for each key") from error
+
+
+def vary(text: str) -> Varied:
+    """Read KEY=A:B:N, KEY=A:B, KEY=V1,V2,... or KEY=prior."""
+    import numpy as np
+
+    key, equals, words = text.partition("=")
+    key = key.strip()
+    with contextlib.suppress(ValueError):
+        if key and equals and words == "prior":
+            return key, "prior", ()
+        if key and equals and ":" in words:
+            low, high, *count = words.split(":")
+            ends = float(low), float(high)
+            if len(count) == 1 and int(count[0]) >= 2:
+                return key, "levels", tuple(np.linspace(ends[0], ends[1], int(count[0])).tolist())
+            if not count:
+                return key, "range", ends
+        elif key and equals:
+            return key, "levels", tuple(float(word) for word in words.split(","))
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is none of KEY=A:B:N (N levels, 2 or more, from A to B), KEY=V1,V2,... (levels), KEY=A:B (a range), "
+        "KEY=prior"
+    )
+
+
+def event_error(text: str) -> tuple[str, float]:
+    """Read EVENT=ERROR."""
+    event, equals, error = text.partition("=")
+    with contextlib.suppress(ValueError):
+        if event and equals:
+            return event.strip(), float(error)
+    raise argparse.ArgumentTypeError(f"{text!r} is not EVENT=ERROR, such as meet.official=0.01")
+
+
+# -- what is told -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def runs_bar() -> Iterator[Progress]:
+    """Progress with rate and time left: a bar on a terminal, a line now and then in a pipe."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="run", file=sys.stderr, leave=False) as bar:
+
+        def move(done: int, total: int) -> None:
+            if bar.total is None:
+                bar.initial = bar.n = done
+                bar.reset(total)
+                bar.initial = bar.n = done
+            bar.update(done - bar.n)
+
+        yield move
+
+
+class Lines:
+    """Tells progress in lines that can be read in a log: how much, how fast, how long still."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun: tuple[float, int] | None = None
+        self._told = clock()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note; tell when it is time to."""
+        now = self._clock()
+        if self._begun is None:
+            self._begun = now, done
+        elif now - self._told >= SECONDS_BETWEEN_LINES and done > self._begun[1]:
+            self._told = now
+            rate = (done - self._begun[1]) / (now - self._begun[0])
+            left = describe_time((total - done) / rate)
+            line = f"sweep: {done:,} of {total:,} runs ({done / total:.0%}), {rate:,.0f} runs/s, {left} left"
+            print(line, file=sys.stderr, flush=True)
+
+
+def describe_time(seconds: float) -> str:
+    """A time that a person can judge.
+
+    Examples
+    --------
+    >>> describe_time(42.0), describe_time(150.0), describe_time(9000.0)
+    ('42 s', '2.5 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def tell(done: Sweep, options: argparse.Namespace) -> None:
+    """Print a row for each point, and say what failed."""
+    table = make_table(done, options.show)
+    print(table.head(MOST_ROWS).to_string(index=False, float_format=lambda number: f"{number:.4g}"))
+    more = len(table) - MOST_ROWS
+    print(f"\n{'' if more <= 0 else f'and {more:,} more points; '}probability ± its Monte-Carlo error; all of it in:")
+    print(f"{done.folder}: {', '.join(sorted(path.name for path in done.folder.iterdir() if path.name[0] != '.'))}")
+    failed = done.failures
+    if len(failed):
+        first = failed.iloc[0]
+        raise RuntimeError(
+            f"{failed['point'].nunique()} of {len(done.design)} points failed in some runs; the first, point "
+            f"{first['point']}: {first['error']}; `negsim resume {done.folder} --retry-failed` computes them anew"
+        )
+
+
+def make_table(done: Sweep, events: list[str]) -> Any:
+    """Make a table: the numbers of each point, its runs, and how probable some kinds of event are."""
+    import numpy as np
+
+    told = done.to_frame(events or None)
+    table = done.design.to_frame()
+    table.insert(0, "point", np.arange(len(table)))
+    table["runs"] = told.groupby("point")["runs"].first().reindex(table.index, fill_value=0)
+    for event in events or _most_moved(told, done.events):
+        rows = told[told["event"] == event]
+        pairs = zip(rows["probability"], rows["probability_mcse"], strict=True)
+        known = dict(zip(rows["point"], (f"{share:.3f} ± {error:.3f}" for share, error in pairs), strict=True))
+        table[event] = [known.get(point, "") for point in table.index]
+    return table
+
+
+def _most_moved(told: Any, events: tuple[str, ...]) -> list[str]:
+    """The kinds of event whose probability differs most between points, in the order of the scenario."""
+    shares = told.groupby("event")["probability"]
+    spread = (shares.max() - shares.min()).sort_values(ascending=False, kind="stable")
+    chosen = set(spread.index[:MOST_EVENTS])
+    return [event for event in events if event in chosen]
+
+
+# -- the parser -------------------------------------------------------------------------------------------------------
+
+
+def add_how(parser: argparse.ArgumentParser) -> None:
+    """Say by whom it is computed, and what is printed."""
+    parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
+    parser.add_argument(
+        "--show", metavar="EVENT", action="append", default=[],
+        help="print this kind of event, such as meet.official (repeatable; default: those that differ most)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--any-version", action="store_true", help="add to what another version of negsim or numpy made"
+    )
+
+
+def add_sweep(commands: Any) -> None:
+    """Add ``sweep``."""
+    parser = add_command(
+        commands,
+        "sweep",
+        sweep,
+        "simulate a scenario at many points of its numbers, and keep what is finished whatever happens",
+        "negsim sweep beijing-1999 --vary tempo_talks=0.5:2:7 --store out/tempo",
+        "negsim sweep beijing-1999 --vary tempo_talks=0.5:2:7 --vary gate=0,2,4 --runs 512 --workers 2 --store out/two",
+        "negsim sweep beijing-1999 --vary alarm=prior --vary gate=1:6 --design sobol --points 256 --store out/sobol",
+        "negsim sweep my-case.toml --table points.csv --precision meet.talks=0.01 --runs 4096 --store out/mine",
+    )
+    add_case(parser)
+    parser.add_argument(
+        "--vary", metavar="KEY=A:B:N", type=vary, action="append", default=[],
+        help="vary a number or a named parameter (repeatable): N levels from A to B, levels V1,V2,..., a range A:B, "
+        "or its prior",
+    )  # fmt: skip
+    parser.add_argument(
+        "--design", choices=("grid", "lhs", "sobol"), default="grid",
+        help="every combination of levels, or a sample of ranges: Latin hypercube, Sobol sequence (default: grid)",
+    )  # fmt: skip
+    parser.add_argument("--points", metavar="N", type=whole(1), help="points of a sample")
+    parser.add_argument("--table", metavar="FILE", help="points of one's own: CSV, a column for each key")
+    parser.add_argument("--store", metavar="DIR", required=True, help="where finished blocks are kept")
+    parser.add_argument("--runs", metavar="N", type=whole(1), default=256, help="runs of each point (default: 256)")
+    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the clocks (default: 0)")
+    parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
+    add_tick(parser)
+    add_settings(parser)
+    parser.add_argument(
+        "--precision", metavar="EVENT=ERROR", type=event_error, action="append", default=[],
+        help="stop a point early when the error of this event's probability is small enough (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--independent", action="store_true", help="let every point have noise of its own")
+    parser.add_argument(
+        "--keep", metavar="EVENT", action="append", default=[],
+        help="keep only these kinds of event, * for any part (repeatable; default: all)",
+    )  # fmt: skip
+    add_how(parser)
+
+
+def add_resume(commands: Any) -> None:
+    """Add ``resume``."""
+    parser = add_command(
+        commands,
+        "resume",
+        resume,
+        "go on with a sweep that was interrupted or damaged",
+        "negsim resume out/tempo --workers 2",
+        "negsim resume out/tempo --retry-failed",
+    )
+    parser.add_argument("store", metavar="DIR", help="folder that `negsim sweep ... --store DIR` made")
+    parser.add_argument("--retry-failed", action="store_true", help="compute anew what failed")
+    add_how(parser)
+
+
+def add_expand(commands: Any) -> None:
+    """Add ``expand``."""
+    parser = add_command(
+        commands,
+        "expand",
+        expand,
+        "give a sweep more runs or more points; what is there stays as it is",
+        "negsim expand out/tempo --runs 1024",
+        "negsim expand out/mine --table more-points.csv --workers 2",
+    )
+    parser.add_argument("store", metavar="DIR", help="folder that `negsim sweep ... --store DIR` made")
+    parser.add_argument("--runs", metavar="N", type=whole(1), help="runs that each point has afterwards")
+    parser.add_argument("--table", metavar="FILE", help="points to add: CSV, a column for each key")
+    add_how(parser)
