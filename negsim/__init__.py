@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
     from negsim.chronology import Chronology
     from negsim.chronology_files import chronologies, load_chronology
+    from negsim.counterfactuals import Counterfactual, counterfactual
     from negsim.ensemble import simulate
     from negsim.forecasts.drawing import forecast
     from negsim.forecasts.explanations import explain_events
+    from negsim.intervention_files import load_intervention, what_ifs
+    from negsim.interventions import Intervention
     from negsim.observation import observe
     from negsim.problems import ScenarioError
     from negsim.replays import Replay, replay
@@ -31,9 +34,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Chronology": "chronology",
+    "Counterfactual": "counterfactuals",
     "Design": "sweeps.designs",
     "Diagnosis": "calibration.diagnosis",
     "Ensemble": "results",
+    "Intervention": "interventions",
     "Posterior": "calibration.posterior",
     "Replay": "replays",
     "Scenario": "scenario",
@@ -41,12 +46,14 @@ _HOMES = {
     "Sweep": "sweeps.readings",
     "SweepError": "sweeps.stores",
     "chronologies": "chronology_files",
+    "counterfactual": "counterfactuals",
     "diagnose": "calibration.diagnosis",
     "expand_sweep": "sweeps.running",
     "explain_events": "forecasts.explanations",
     "fit": "calibration.fitting",
     "forecast": "forecasts.drawing",
     "load_chronology": "chronology_files",
+    "load_intervention": "intervention_files",
     "load_results": "results",
     "load_scenario": "scenario_files",
     "observe": "observation",
@@ -57,13 +64,16 @@ _HOMES = {
     "scenarios": "scenario_files",
     "simulate": "ensemble",
     "sweep": "sweeps.running",
+    "what_ifs": "intervention_files",
 }
 
 __all__ = [
     "Chronology",
+    "Counterfactual",
     "Design",
     "Diagnosis",
     "Ensemble",
+    "Intervention",
     "Posterior",
     "Replay",
     "Scenario",
@@ -72,12 +82,14 @@ __all__ = [
     "SweepError",
     "__version__",
     "chronologies",
+    "counterfactual",
     "diagnose",
     "expand_sweep",
     "explain_events",
     "fit",
     "forecast",
     "load_chronology",
+    "load_intervention",
     "load_results",
     "load_scenario",
     "observe",
@@ -88,6 +100,7 @@ __all__ = [
     "scenarios",
     "simulate",
     "sweep",
+    "what_ifs",
 ]
 
 

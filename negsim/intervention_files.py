@@ -34,7 +34,7 @@ def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, An
     case : Scenario or str
         The scenario it is asked of.
     source : str, Path, mapping or Intervention
-        Name of a question that ships with the case (:func:`questions` lists them), a TOML file, or the same in Python.
+        Name of a question that ships with the case (:func:`what_ifs` lists them), a TOML file, or the same in Python.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, An
     return intervention
 
 
-def questions(case: Scenario | str) -> dict[str, str]:
+def what_ifs(case: Scenario | str) -> dict[str, str]:
     """Questions that ship with a case: what they ask, by name."""
     folder = _folder(case if isinstance(case, str) else case.name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
@@ -114,11 +114,11 @@ def _settings(intervention: Intervention, scenario: Scenario, numbers: Mapping[s
 
 
 def _folder(case: str) -> Path:
-    return Path(str(resources.files("negsim") / "cases" / f"{case}.questions"))
+    return Path(str(resources.files("negsim") / "cases" / f"{case}.interventions"))
 
 
 def _find(scenario: Scenario, source: str | Path) -> Path:
-    shipped = questions(scenario)
+    shipped = what_ifs(scenario)
     if isinstance(source, str) and source in shipped:
         return _folder(scenario.name) / f"{source}.toml"
     path = Path(source)

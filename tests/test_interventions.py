@@ -9,7 +9,7 @@ import pytest
 
 import negsim
 from negsim.amendments import amend
-from negsim.intervention_files import load_intervention, questions
+from negsim.intervention_files import load_intervention, what_ifs
 from negsim.interventions import Intervention
 from negsim.problems import ScenarioError
 from negsim.scenario_files import check
@@ -30,7 +30,7 @@ def mistakes(case: negsim.Scenario, question: object) -> dict[str, str]:
 
 
 def test_every_question_that_ships_asks_something_and_watches_something(case):
-    shipped = questions(case)
+    shipped = what_ifs(case)
     assert len(shipped) >= 5
     for name, words in shipped.items():
         question = load_intervention(case, name)

@@ -1,0 +1,262 @@
+"""How is a what-if question answered in words? Sentences with their uncertainty, what was meant, what is assumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from negsim.comparisons import Comparison
+from negsim.interference import Log
+from negsim.interventions import Intervention, NumberChange
+from negsim.scenario_files import dump_toml
+
+MODEL: Final = (
+    "In the model (interventional): {runs:,} pairs of histories from {start} to {end}, each pair on the same clocks, "
+    "with {numbers}. What is told holds of the model's world, not of the history that happened."
+)
+HISTORY: Final = (
+    "Looking back (retrospective): the record `{given}`, its clocks read off and run again, {runs:,} times with "
+    "{numbers}. It assumes that every clock keeps its reading in the other world: whoever was about to move is as "
+    "close to moving. No data can tell whether that is so. Beside it the other extreme, clocks that start afresh where "
+    "the histories part. What the source would not have reported is taken not to have happened."
+)
+MARGIN: Final = "± is one standard error, of the runs{worth}."
+
+
+def write_answer(
+    question: Intervention, products: Mapping[str, Comparison], gone: tuple[str, ...], returned: bool | None
+) -> str:
+    """Write the answer to a what-if question.
+
+    Parameters
+    ----------
+    products : mapping of str to Comparison
+        ``interventional``, and ``retrospective`` where a history was given.
+    gone : tuple of str
+        Parts of the scenario that are not there.
+    returned : bool or None
+        Whether the history came back exactly without the change.
+    """
+    model = products["interventional"]
+    lines = [question.question or question.name, "", "What was meant:"]
+    lines += [f"- {line}" for line in describe_change(question, gone)] or ["- nothing is changed"]
+    lines += ["", *_tell_model(model)]
+    if "retrospective" in products:
+        lines += ["", *_tell_history(products["retrospective"], bool(returned))]
+    worth = "" if model.effective >= model.runs else f", which are worth {model.effective:.0f} independent draws"
+    return "\n".join([*lines, "", MARGIN.format(worth=worth)])
+
+
+# -- what was meant ---------------------------------------------------------------------------------------------------
+
+
+def describe_change(question: Intervention, gone: tuple[str, ...]) -> Iterator[str]:
+    """Say in the terms of the clocks what each entry of a question does."""
+    for r in question.remove:
+        yield (
+            f"removed: {r.move}, {_which(r.nth, r.within)}. Its ring passes without effect and its clock starts the "
+            f"next wait, so it does not come back the day after"
+        )
+    for b in question.ban:
+        end = f"to {b.until}; what was due comes after that" if b.until else "to the end of the period"
+        yield f"banned: {b.move}, from {b.from_ or 'the start'} {end}. Its clock stands still: a ban postpones"
+    for f in question.force:
+        yield f"forced: {f.move} at {f.date}, whatever its clock says; the clock takes no notice"
+    for d in question.delay:
+        yield f"delayed: {d.move}, {_which(d.nth, d.within)}, by {d.days:g} days (removed, and forced later)"
+    for m in question.move:
+        yield f"moved: {m.move}, {_which(m.nth, m.within)}, to {m.to} (removed, and forced then)"
+    for n in question.number:
+        yield f"a number changed: {n.path} {_how(n)}, {_period(n)}"
+    if gone:
+        asked = ", ".join(question.drop)
+        also = [part for part in gone if part not in question.drop]
+        yield f"not there: {asked}" + (f"; with it went {', '.join(also)}" if also else "")
+    if question.add:
+        yield f"added or rewritten: {', '.join(_paths(question.add))}"
+
+
+def _which(nth: int, within: str | None) -> str:
+    place = {1: "the first", 2: "the second", 3: "the third"}.get(nth, f"number {nth}")
+    return f"{place} {f'in {within}' if within else 'time'}"
+
+
+def _how(change: NumberChange) -> str:
+    if change.value is not None:
+        return f"becomes {change.value:g}"
+    return f"times {change.multiply:g}" if change.multiply is not None else f"plus {change.add:g}"
+
+
+def _period(change: NumberChange) -> str:
+    first = f"from {change.from_} on" if change.from_ else "from the start"
+    return f"{first}, until {change.until}" if change.until else first
+
+
+def _paths(tables: Mapping[str, Any], depth: int = 2) -> list[str]:
+    """The first parts of what is added."""
+    return [
+        ".".join([key, *([inner] if inner else [])])
+        for key, value in tables.items()
+        for inner in (list(value) if isinstance(value, Mapping) and depth > 1 else [""])
+    ]
+
+
+def _tell_log(log: Log, runs: int) -> Iterator[str]:
+    """Say in how many runs the intervention found something to do."""
+    words = {
+        "removed": "A ring was removed",
+        "forced": "A forced move was made",
+        "held": "A banned move would have been possible",
+        "impossible": "A forced move was impossible, and left out,",
+    }
+    for what, said in words.items():
+        run = log.table(what)[0]
+        if len(run):
+            reason = f" (such as: {log.reasons[0]})" if what == "impossible" and log.reasons else ""
+            yield f"{said} in {_percent(len(np.unique(run)) / runs, runs)} of the runs{reason}."
+
+
+# -- the model --------------------------------------------------------------------------------------------------------
+
+
+def _tell_model(model: Comparison) -> Iterator[str]:
+    ensemble = model.without.ensemble
+    start, end = ensemble.scenario.start, ensemble.scenario.end
+    yield MODEL.format(runs=model.runs, start=start, end=end, numbers=model.numbers)
+    yield from _tell_log(model.changed.log, model.runs)
+    for row in model.outcomes.to_dict("records"):
+        yield (
+            f"- {row['outcome']}: {_share(row['without'], model)} without the change, "
+            f"{_share(row['changed'], model)} with it; {_points(row, model)}{_concerned(row)}"
+            f"{_dates(row)}{_ratio(row['variance_ratio'], row['variance_ratio_se'])}"
+        )
+    every = model.kinds.iloc[0]
+    yield (
+        f"- moves in all: {every['count_without']:.1f} without, {every['count_changed']:.1f} with the change, "
+        f"{every['count_difference']:+.2f} ± {every['count_difference_se']:.2f}"
+        f"{_ratio(every['count_variance_ratio'], every['count_variance_ratio_se'])}"
+    )
+    yield _tell_partings(model)
+
+
+def _tell_partings(comparison: Comparison) -> str:
+    table = comparison.through()
+    parted = table[table["kind"] != ""]
+    if not len(parted):
+        return "The two histories of a pair never part."
+    first = parted.iloc[0]
+    name = ":".join(str(first[part]) for part in ("kind", "actor", "channel", "subject"))
+    days = comparison.partings.day[np.isfinite(comparison.partings.day)]
+    middle = np.datetime64(comparison.without.ensemble.scenario.start) + np.timedelta64(int(np.median(days)), "D")
+    where = "with the change" if first["only"] == "changed" else "without it"
+    return (
+        f"The histories of a pair part in {_percent(float(parted['share'].sum()), comparison.runs)} of the pairs, half "
+        f"of those by {middle}, most often through {name} {where}: {_percent(first['share'], comparison.runs)}."
+    )
+
+
+# -- the history ------------------------------------------------------------------------------------------------------
+
+
+def _tell_history(past: Comparison, returned: bool) -> Iterator[str]:
+    yield HISTORY.format(given=past.given, runs=past.runs, numbers=past.numbers)
+    back = "comes back exactly" if returned else "does NOT come back exactly: do not believe what follows"
+    yield f"Without the change the history {back}."
+    yield from _tell_log(past.changed.log, past.runs)
+    for row in past.outcomes.to_dict("records"):
+        yield (
+            f"- {row['outcome']}: {_certain(row['without'], past)} as it happened, {_share(row['changed'], past)} with "
+            f"the change; with fresh clocks {_share(row['other'], past)}{_dates(row)}"
+        )
+    every = past.kinds.iloc[0]
+    yield (
+        f"- moves in all: {every['count_without']:.1f} as it happened, {every['count_changed']:.1f} with the change, "
+        f"{every['count_difference']:+.2f} ± {every['count_difference_se']:.2f}"
+    )
+    yield _tell_partings(past)
+
+
+def _certain(share: float, comparison: Comparison) -> str:
+    """A share of draws in which the record itself has it: mostly all or none."""
+    return {0.0: "no", 1.0: "yes"}.get(share, _share(share, comparison))
+
+
+# -- numbers in words -------------------------------------------------------------------------------------------------
+
+
+def _share(share: float, comparison: Comparison) -> str:
+    return _percent(share, comparison.effective)
+
+
+def _percent(share: float, effective: float) -> str:
+    """A share in per cent and its standard error; of one that is all or none, what the runs can rule out."""
+    if share in (0.0, 1.0):  # the rule of three: had it been further off, one of the runs would show it (95%)
+        bound = 300.0 / effective
+        return f"0% (at most {bound:.1f}%)" if share == 0.0 else f"100% (at least {100 - bound:.1f}%)"
+    return f"{100 * share:.1f}% ± {100 * np.sqrt(share * (1 - share) / effective):.1f}"
+
+
+def _points(row: Mapping[str, float], comparison: Comparison) -> str:
+    """A difference in points; where all pairs agree, what the runs can rule out."""
+    difference, error = row["difference"], row["difference_se"]
+    if error == 0.0:
+        bound = 300.0 / comparison.effective
+        return f"no pair differs (so at most {bound:.1f} points)" if difference == 0.0 else "every pair differs"
+    return f"a difference of {100 * difference:+.1f} ± {100 * error:.1f} points"
+
+
+def _concerned(row: Mapping[str, float]) -> str:
+    """The difference in the pairs in which there was something to change."""
+    share, difference, error = (row[name] for name in ("concerned", "difference_concerned", "difference_concerned_se"))
+    if share in (0.0, 1.0) or not np.isfinite(error) or error == 0.0:
+        return ""
+    return f" ({100 * difference:+.0f} ± {100 * error:.0f} in the {100 * share:.1f}% of the pairs concerned)"
+
+
+def _dates(row: Mapping[str, float]) -> str:
+    later, error = row["days_later"], row["days_later_se"]
+    if not (row["both"] > 0 and np.isfinite(error)) or (later == 0.0 and error == 0.0):
+        return ""
+    word = "later" if later > 0 else "earlier"
+    return f"; where it happens in both, {abs(later):.0f} ± {error:.0f} days {word}"
+
+
+def _ratio(ratio: float, error: float) -> str:
+    if np.isnan(ratio):
+        return ""
+    if np.isinf(ratio):
+        return "; common clocks leave no noise"
+    digits = 0 if ratio >= 10 else 1
+    return f"; variance {ratio:,.{digits}f} ± {error:,.{digits}f} times smaller than on independent clocks"
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def save_answer(
+    folder: Path,
+    text: str,
+    question: Intervention,
+    products: Mapping[str, Comparison],
+    provenance: Mapping[str, Any],
+) -> Path:
+    """Write an answer: ``answer.txt``, the question, tables of each product, provenance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "answer.txt").write_text(text + "\n", encoding="utf-8")
+    plain = question.model_dump(by_alias=True, exclude_defaults=True, exclude_none=True)
+    (folder / "question.toml").write_text(dump_toml(_lists(plain)), encoding="utf-8")
+    for name, product in products.items():
+        product.summary().to_csv(folder / f"{name}.csv", index=False)
+        product.through().to_csv(folder / f"{name}-partings.csv", index=False)
+    (folder / "provenance.json").write_text(json.dumps(dict(provenance), indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _lists(inner) for key, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,139 @@
+"""How does one arm of a comparison run? The loop over time with an intervention, numbers changing on their dates.
+
+Where numbers change, the loop stops at the re-evaluation of that date and goes on with the others: states and clocks
+are handed over as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from negsim.compiler import Compiled
+from negsim.ensemble import COMPUTE_WIDTH, Progress, moments
+from negsim.interference import Interfering, Log, Plan, join_logs
+from negsim.numbers import resolve_params
+from negsim.results import Block, Ensemble, Recorder, gather
+from negsim.state import Floats, Ints, State
+
+MOMENT = 1e-6
+"""Days by which the loop runs past a date on which numbers change, so that rounding cannot stop it short of it."""
+
+Make = Callable[[Ints], Interfering]
+"""Makes the chooser of some runs."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm: a world, an intervention in its rows, and what happened.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+        Events of every run.
+    log : Log
+        What the intervention did.
+    """
+
+    ensemble: Ensemble
+    log: Log
+
+
+def run_arm(
+    compiled: Compiled,
+    plan: Plan,
+    make: Make,
+    params: Mapping[str, Any],
+    runs: int,
+    seed: int,
+    until: float,
+    progress: Progress | None = None,
+) -> Arm:
+    """Run one arm.
+
+    Parameters
+    ----------
+    compiled : Compiled
+        The arm's world; dates of the intervention are among its ticks.
+    plan : Plan
+        The intervention (one without entries leaves everything as it is).
+    make : callable
+        Makes the chooser of a block of runs.
+    params : mapping
+        Numbers at other values, each a scalar or of shape ``(runs,)``; those the world does not have are passed over.
+    until : float
+        Days from the start.
+    """
+    values = resolve_known(compiled, params)
+    blocks, logs = [], []
+    for first in range(0, runs, COMPUTE_WIDTH):
+        columns = np.arange(first, min(first + COMPUTE_WIDTH, runs))
+        mine = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
+        chooser = make(columns)
+        blocks.append(_run_block(compiled, plan, chooser, mine, columns, until))
+        logs.append(chooser.log)
+        if progress is not None:
+            progress(int(columns[-1]) + 1, runs)
+    return Arm(gather(compiled, blocks, runs, seed, until, {}, ("events",)), join_logs(logs))
+
+
+def resolve_known(compiled: Compiled, params: Mapping[str, Any]) -> dict[str, Floats]:
+    """Turn the parameters that a world has into values of key paths."""
+    named = {spec.name for spec in compiled.scenario.parameter}
+    known = {name: value for name, value in params.items() if name in named or name in compiled.numbers}
+    return resolve_params(compiled.scenario, compiled.numbers, known)
+
+
+def _run_block(
+    compiled: Compiled, plan: Plan, chooser: Interfering, values: Mapping[str, Floats], runs: Ints, until: float
+) -> Block:
+    edges = sorted({day for step in plan.steps for day in (step.low, step.high) if 0 < day < until})
+    now = step_numbers(compiled, plan, values, 0.0)
+    parameters = compiled.bind(now)
+    state = compiled.start(parameters, len(runs))
+    if now is not values:
+        chooser.depart()
+    recorder = Recorder(compiled, runs, ("events",), state, until, parameters)
+    for start, stop in zip([0.0, *edges], [*(edge + MOMENT for edge in edges), until], strict=True):
+        if start > 0:
+            parameters = compiled.bind(step_numbers(compiled, plan, values, start))
+            chooser.resume()
+            chooser.depart()
+        rest = _Rest(state, int(runs[0]))
+        for moment in moments(compiled.world, parameters, state, chooser, stop, leave=rest.keep, runs=runs):
+            recorder.note(moment)
+        state = rest.state
+    return recorder.finish()
+
+
+def step_numbers(compiled: Compiled, plan: Plan, values: Mapping[str, Floats], day: float) -> Mapping[str, Floats]:
+    """Numbers as they are from a day on; the same mapping where no step is in force."""
+    steps = [step for step in plan.steps if step.low <= day < step.high]
+    if not steps:
+        return values
+    now = dict(values)
+    for step in steps:
+        for path in step.paths:
+            now[path] = np.atleast_1d(step.change.apply(now.get(path, np.array([compiled.numbers[path]]))))
+    return now
+
+
+class _Rest:
+    """Where every run stands when the loop has let go of it."""
+
+    def __init__(self, state: State, first: int) -> None:
+        self.state, self._first = state.copy(), first
+
+    def keep(self, runs: Ints, state: State, columns: Ints) -> None:
+        """Keep some columns as they are."""
+        arrays, places = state.arrays(), runs[columns] - self._first
+        for name, array in self.state.arrays().items():
+            array[..., places] = arrays[name][..., columns]
+
+
+def list_dates(*plans: Plan) -> Sequence[float]:
+    """Days on which anything changes in any arm."""
+    return sorted({day for plan in plans for day in plan.dates})

@@ -1,0 +1,368 @@
+"""What would have happened if ...? A question to the model, and to a history, with the answer's uncertainty.
+
+Two products, never mixed. *Interventional*: many histories of the model, each once as the clocks have it and once with
+the change, on the same clocks. *Retrospective*: the history that happened, its clocks read off, run again with the
+change; without it the history returns exactly. Data cannot tell how the clocks of the two worlds hang together; the
+retrospective answer says what it assumes, and gives another coupling beside it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from negsim.answers import save_answer, write_answer
+from negsim.arms import Arm, list_dates, resolve_known, run_arm
+from negsim.calibration.fitting import bring_together
+from negsim.calibration.posterior import Posterior
+from negsim.chronology import Chronology
+from negsim.comparisons import Comparison
+from negsim.compiler import Compiled, compile_scenario
+from negsim.ensemble import end_of
+from negsim.history import History, Stacked, read_history, stack_histories
+from negsim.interference import Interfering, Plan, lay_plan
+from negsim.intervention_files import amended, load_intervention
+from negsim.interventions import Intervention
+from negsim.problems import Problem, ScenarioError
+from negsim.recollection import RecalledClocks, Recalling, Recollection, read_clocks
+from negsim.results import describe_origin
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.state import Floats, Ints
+from negsim.streams import Clocks, open_stream
+
+if TYPE_CHECKING:
+    import pandas
+
+PURPOSE_DRAWS = 53
+"""Address of the draws that choose among the posterior's."""
+PURPOSE_INDEPENDENT = 54
+"""Address of the independent clocks that common ones are compared with."""
+
+Told = Callable[[str, int, int], None]
+"""Told which arm is running, how many of its runs are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Counterfactual:
+    """The answer to a what-if question.
+
+    Attributes
+    ----------
+    intervention : Intervention
+        What was asked.
+    gone : tuple of str
+        Parts of the scenario that were dropped, those included that could not be without another.
+    interventional : Comparison
+        The model with and without the change, on common clocks.
+    retrospective : Comparison or None
+        The history with and without the change, its clocks recalled (where one was given).
+    returned : bool or None
+        Whether the history came back exactly, in every draw, without the change.
+    provenance : dict
+    """
+
+    intervention: Intervention
+    gone: tuple[str, ...]
+    interventional: Comparison
+    retrospective: Comparison | None
+    returned: bool | None
+    provenance: Mapping[str, Any]
+
+    @cached_property
+    def products(self) -> dict[str, Comparison]:
+        """What there is, by name."""
+        found = {"interventional": self.interventional, "retrospective": self.retrospective}
+        return {name: comparison for name, comparison in found.items() if comparison is not None}
+
+    def summary(self) -> pandas.DataFrame:
+        """Every watched outcome and kind of event, with and without the change, and the difference with its error.
+
+        Returns
+        -------
+        DataFrame
+            ``product``; ``outcome`` (a watched one's label) or ``kind``, ``actor``, ``counterpart``, ``channel``,
+            ``subject``; the columns of :func:`negsim.pairs.compare`. In the retrospective product `other` is the
+            probability under the other coupling.
+        """
+        import pandas as pd
+
+        return pd.concat([part.summary().assign(product=name) for name, part in self.products.items()])
+
+    def text(self) -> str:
+        """The answer in sentences, each number with its uncertainty, and what it assumes."""
+        return write_answer(self.intervention, self.products, self.gone, self.returned)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the answer: sentences, tables, the question, and where it comes from."""
+        return save_answer(Path(directory), self.text(), self.intervention, self.products, self.provenance)
+
+
+def counterfactual(
+    case: Scenario | str,
+    posterior_or_params: Posterior | Mapping[str, Any] | None = None,
+    intervention: Intervention | Mapping[str, Any] | str | Path = "",
+    given: Chronology | History | str | Path | Any = None,
+    seed: int = 0,
+    runs: int = 1000,
+    until: dt.date | None = None,
+    told: Told | None = None,
+) -> Counterfactual:
+    """Ask what would have happened if something had been different.
+
+    Parameters
+    ----------
+    case : Scenario or str
+        A scenario, the name of a shipped case, or a path.
+    posterior_or_params : Posterior, mapping or None
+        What is known of the numbers: a posterior, of which each run takes a draw; numbers at other values (as in
+        :func:`negsim.simulate`); None for the case's own.
+    intervention : Intervention, mapping, str or Path
+        The question: an object, plain data, the name of one that ships with the case, or a file.
+    given : Chronology, History, rows, str or Path, optional
+        What happened, for the retrospective product: a chronology the posterior was fitted to (or its name), or a
+        history with exact dates (rows as :func:`negsim.replay` takes them, a CSV file of such, or ``"history"`` for the
+        one that ships with the case).
+    seed : int
+        Seed of clocks and draws.
+    runs : int
+        Pairs of histories.
+    until : date, optional
+        Last day (default: the scenario's end; in retrospect the end of the record).
+    told : callable, optional
+        Told which arm is running and how far it has come.
+
+    Returns
+    -------
+    Counterfactual
+
+    Raises
+    ------
+    ScenarioError
+        For mistakes in the scenario or the question, all at once.
+    negsim.interference.Impossible
+        When a forced move is impossible and the question does not say to leave such runs.
+    ValueError
+        When a chronology leaves dates open and no posterior says anything of them, or one of another chronology does.
+    """
+    scenario = require_valid(load_scenario(case) if isinstance(case, str) else case)
+    question = load_intervention(scenario, intervention)
+    worlds = _compile_both(scenario, question)
+    numbers = _draw_numbers(posterior_or_params, runs, seed)
+    resolve_or_refuse(worlds.before, numbers.params)
+    model = _ask_model(worlds, numbers, runs, seed, until, told)
+    past, returned = None, None
+    if given is not None:
+        past, returned = _ask_history(worlds, numbers, given, runs, seed, until, told)
+    origin = describe_origin(scenario, seed, {}, ("events",)) | {
+        "runs": runs,
+        "question": question.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "parameters": numbers.described,
+        "given": None if past is None else past.given,
+    }
+    return Counterfactual(question, worlds.gone, model, past, returned, origin)
+
+
+# -- worlds and numbers -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """The scenario without and with the change, re-evaluated at the same dates."""
+
+    question: Intervention
+    before: Compiled
+    after: Compiled
+    plan: Plan
+    gone: tuple[str, ...]
+
+
+def _compile_both(scenario: Scenario, question: Intervention) -> Worlds:
+    changed, gone = amended(scenario, question)
+    rough = compile_scenario(changed, load_terms(changed))
+    dates = list_dates(lay_plan(rough, question))
+    before = compile_scenario(scenario, load_terms(scenario), dates)
+    after = compile_scenario(changed, load_terms(changed), dates) if question.is_structural else before
+    return Worlds(question, before, after, lay_plan(after, question), gone)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Values of the parameters, one for each run or one for all; what a posterior says of open dates; how to say it."""
+
+    params: Mapping[str, Any]
+    latent: Floats | None
+    names: tuple[str, ...]
+    effective: float
+    described: str
+
+
+def _draw_numbers(given: Posterior | Mapping[str, Any] | None, runs: int, seed: int) -> Numbers:
+    if isinstance(given, Posterior):
+        drawn = given.resample(runs, open_stream(seed, PURPOSE_DRAWS, 0, ()))
+        params = {name: drawn.draws[:, column] for column, name in enumerate(drawn.names)}
+        said = f"a draw of the posterior for each run (worth {given.ess:.0f} independent draws)"
+        return Numbers(params, drawn.latent, drawn.names, min(float(runs), given.ess), said)
+    if given is None:
+        return Numbers({}, None, (), float(runs), "the case's own numbers, which are uncertain and not varied here")
+    said = f"numbers set by hand: {', '.join(given)}" if given else "the case's own numbers"
+    return Numbers(dict(given), None, (), float(runs), said)
+
+
+def resolve_or_refuse(compiled: Compiled, params: Mapping[str, Any]) -> None:
+    """Make sure that every parameter is known.
+
+    Raises
+    ------
+    ScenarioError
+        With the first name that is not, and the nearest.
+    """
+    try:
+        compiled.resolve(params)
+    except KeyError as error:
+        raise ScenarioError([Problem("<params>", "", str(error.args[0]), "parameters or key paths")]) from None
+
+
+# -- the two products -------------------------------------------------------------------------------------------------
+
+
+def _ask_model(
+    worlds: Worlds, numbers: Numbers, runs: int, seed: int, until: dt.date | None, told: Told | None
+) -> Comparison:
+    """Run the model with and without the change on common clocks, and with it on others."""
+    end = end_of(worlds.before, until)
+
+    def arm(name: str, compiled: Compiled, plan: Plan, purpose: int | None = None) -> Arm:
+        names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
+
+        def make(columns: Ints) -> Interfering:
+            clocks = Clocks(seed, names, columns) if purpose is None else Clocks(seed, names, columns, purpose)
+            return Interfering(compiled, clocks, columns, plan)
+
+        return run_arm(compiled, plan, make, numbers.params, runs, seed, end, _tell(told, name))
+
+    return Comparison(
+        worlds.question,
+        arm("without", worlds.before, Plan()),
+        arm("changed", worlds.after, worlds.plan),
+        arm("independent clocks", worlds.after, worlds.plan, PURPOSE_INDEPENDENT),
+        "independent clocks",
+        numbers.effective,
+        numbers.described,
+    )
+
+
+def _ask_history(
+    worlds: Worlds,
+    numbers: Numbers,
+    given: Any,
+    runs: int,
+    seed: int,
+    until: dt.date | None,
+    told: Told | None,
+) -> tuple[Comparison, bool]:
+    """Read the clocks off what happened and run it again, without and with the change."""
+    record = _find_record(worlds.before, numbers, given, runs)
+    values = resolve_known(worlds.before, numbers.params)
+    recalled = read_clocks(worlds.before, worlds.before.bind(values), record.histories, record.end)
+    end = record.end if until is None else end_of(worlds.before, until)
+
+    def arm(name: str, compiled: Compiled, plan: Plan, afresh: bool = False) -> Arm:
+        def make(columns: Ints) -> Interfering:
+            mine = recalled.select(columns)
+            clocks = RecalledClocks(mine, compiled, seed, columns)
+            same = compiled is worlds.before
+            return Recalling(compiled, clocks, columns, plan, mine.histories, same, afresh)
+
+        return run_arm(compiled, plan, make, numbers.params, runs, seed, end, _tell(told, name))
+
+    without = arm("history", worlds.before, Plan())
+    comparison = Comparison(
+        worlds.question,
+        without,
+        arm("history, changed", worlds.after, worlds.plan),
+        arm("history, changed, fresh clocks", worlds.after, worlds.plan, afresh=True),
+        "fresh clocks",
+        numbers.effective,
+        numbers.described,
+        record.name,
+    )
+    return comparison, came_back(without, recalled, min(end, record.end))
+
+
+def came_back(arm: Arm, recalled: Recollection, until: float) -> bool:
+    """Whether every run of an arm is its record, move by move and date by date, up to a moment."""
+    assert arm.ensemble.columns is not None
+    run, event, day = arm.ensemble.columns
+    kept = (event < recalled.compiled.world.moves) & (day < until)
+    happened = np.stack((run[kept], event[kept], day[kept]))
+    days, moves = recalled.histories.days, recalled.histories.moves
+    place, column = np.nonzero((days < until) & (moves >= 0))
+    order = np.lexsort((place, column))
+    told = np.stack((column[order], moves[place, column][order], days[place, column][order]))
+    return happened.shape == told.shape and bool((happened == told).all())
+
+
+def _tell(told: Told | None, name: str) -> Callable[[int, int], None] | None:
+    if told is None:
+        return None
+    return lambda done, runs: told(name, done, runs)
+
+
+# -- what happened ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Record:
+    """Histories side by side, a column for each run, the end of what is known, and what to call it."""
+
+    histories: Stacked
+    end: float
+    name: str
+
+
+def _find_record(compiled: Compiled, numbers: Numbers, given: Any, runs: int) -> Record:
+    exact = _exact_rows(compiled, given)
+    if exact is not None:
+        history, name = exact
+        last = float(np.floor(history.days.max(initial=0.0))) + 1.0
+        return Record(stack_histories([history] * runs), last, name)
+    likelihood = bring_together(compiled, given, numbers.names)
+    chronology = likelihood.chronology
+    wanted, held = likelihood.open_dates, numbers.latent
+    if wanted and (held is None or held.shape[1] != wanted):
+        said = "no posterior says which" if held is None else f"the posterior has {held.shape[1]}: it is of another one"
+        raise ValueError(f"the chronology {chronology.name} leaves {wanted} dates open, and {said}")
+    unit = np.zeros((runs, 0)) if held is None or not wanted else held
+    return Record(likelihood.histories(unit), chronology.window[1], chronology.name)
+
+
+def _exact_rows(compiled: Compiled, given: Any) -> tuple[History, str] | None:
+    """A history with exact dates, if that is what was given."""
+    if isinstance(given, Chronology):
+        return None
+    if isinstance(given, str | Path):
+        path = shipped_history(compiled.scenario.name) if given == "history" else Path(given)
+        if path.suffix != ".csv" or not path.is_file():
+            return None
+        import csv
+
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        if not rows or not {"date", "kind"} <= rows[0].keys():
+            return None
+        return read_history(compiled, rows, str(given)), str(given)
+    return read_history(compiled, given), "a history given by its rows"
+
+
+def shipped_history(case: str) -> Path:
+    """Where the exact history that ships with a case lies (whether or not there is one)."""
+    from importlib import resources
+
+    return Path(str(resources.files("negsim") / "cases" / f"{case}.history.csv"))
