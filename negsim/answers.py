@@ -35,19 +35,20 @@ def write_answer(
     Parameters
     ----------
     products : mapping of str to Comparison
-        ``interventional``, and ``retrospective`` where a history was given.
+        ``interventional``, ``retrospective`` or both.
     gone : tuple of str
         Parts of the scenario that are not there.
     returned : bool or None
         Whether the history came back exactly without the change.
     """
-    model = products["interventional"]
     lines = [question.question or question.name, "", "What was meant:"]
     lines += [f"- {line}" for line in describe_change(question, gone)] or ["- nothing is changed"]
-    lines += ["", *_tell_model(model)]
+    if "interventional" in products:
+        lines += ["", *_tell_model(products["interventional"])]
     if "retrospective" in products:
         lines += ["", *_tell_history(products["retrospective"], bool(returned))]
-    worth = "" if model.effective >= model.runs else f", which are worth {model.effective:.0f} independent draws"
+    some = next(iter(products.values()))
+    worth = "" if some.effective >= some.runs else f", which are worth {some.effective:.0f} independent draws"
     return "\n".join([*lines, "", MARGIN.format(worth=worth)])
 
 

@@ -9,11 +9,11 @@ retrospective answer says what it assumes, and gives another coupling beside it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -40,6 +40,7 @@ from negsim.streams import Clocks, open_stream
 if TYPE_CHECKING:
     import pandas
 
+PRODUCTS: Final = ("interventional", "retrospective")
 PURPOSE_DRAWS = 53
 """Address of the draws that choose among the posterior's."""
 PURPOSE_INDEPENDENT = 54
@@ -59,8 +60,8 @@ class Counterfactual:
         What was asked.
     gone : tuple of str
         Parts of the scenario that were dropped, those included that could not be without another.
-    interventional : Comparison
-        The model with and without the change, on common clocks.
+    interventional : Comparison or None
+        The model with and without the change, on common clocks (where it was asked for).
     retrospective : Comparison or None
         The history with and without the change, its clocks recalled (where one was given).
     returned : bool or None
@@ -70,7 +71,7 @@ class Counterfactual:
 
     intervention: Intervention
     gone: tuple[str, ...]
-    interventional: Comparison
+    interventional: Comparison | None
     retrospective: Comparison | None
     returned: bool | None
     provenance: Mapping[str, Any]
@@ -112,6 +113,7 @@ def counterfactual(
     seed: int = 0,
     runs: int = 1000,
     until: dt.date | None = None,
+    products: Collection[str] = PRODUCTS,
     told: Told | None = None,
 ) -> Counterfactual:
     """Ask what would have happened if something had been different.
@@ -135,6 +137,8 @@ def counterfactual(
         Pairs of histories.
     until : date, optional
         Last day (default: the scenario's end; in retrospect the end of the record).
+    products : collection of str
+        What is asked for: ``interventional``, ``retrospective`` (which needs `given`), by default both.
     told : callable, optional
         Told which arm is running and how far it has come.
 
@@ -151,14 +155,16 @@ def counterfactual(
     ValueError
         When a chronology leaves dates open and no posterior says anything of them, or one of another chronology does.
     """
+    _check_wanted(products, given, runs)
     scenario = require_valid(load_scenario(case) if isinstance(case, str) else case)
     question = load_intervention(scenario, intervention)
     worlds = _compile_both(scenario, question)
     numbers = _draw_numbers(posterior_or_params, runs, seed)
     resolve_or_refuse(worlds.before, numbers.params)
-    model = _ask_model(worlds, numbers, runs, seed, until, told)
-    past, returned = None, None
-    if given is not None:
+    model, past, returned = None, None, None
+    if "interventional" in products:
+        model = _ask_model(worlds, numbers, runs, seed, until, told)
+    if given is not None and "retrospective" in products:
         past, returned = _ask_history(worlds, numbers, given, runs, seed, until, told)
     origin = describe_origin(scenario, seed, {}, ("events",)) | {
         "runs": runs,
@@ -167,6 +173,16 @@ def counterfactual(
         "given": None if past is None else past.given,
     }
     return Counterfactual(question, worlds.gone, model, past, returned, origin)
+
+
+def _check_wanted(products: Collection[str], given: Any, runs: int) -> None:
+    unknown = [name for name in products if name not in PRODUCTS]
+    if unknown or not products:
+        raise ValueError(f"products must be some of {', '.join(PRODUCTS)}, not {', '.join(unknown) or 'none'}")
+    if given is None and "interventional" not in products:
+        raise ValueError("a retrospective answer needs to be told what happened: `given`")
+    if not isinstance(runs, int | np.integer) or runs < 2:
+        raise ValueError(f"runs must be a whole number of at least 2, not {runs!r}")
 
 
 # -- worlds and numbers -----------------------------------------------------------------------------------------------
