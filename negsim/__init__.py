@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from negsim.scenario import Scenario
     from negsim.scenario_files import load_scenario, save_scenario, scenarios
     from negsim.sweeps.designs import Design
+    from negsim.sweeps.discovery import find_regions
     from negsim.sweeps.readings import Sweep, open_sweep
     from negsim.sweeps.running import expand_sweep, resume_sweep, sweep
+    from negsim.sweeps.sensitivity import morris_effects, one_at_a_time, pawn_indices, sobol_indices
     from negsim.sweeps.stores import SweepError
 
 _HOMES = {
@@ -50,19 +52,24 @@ _HOMES = {
     "diagnose": "calibration.diagnosis",
     "expand_sweep": "sweeps.running",
     "explain_events": "forecasts.explanations",
+    "find_regions": "sweeps.discovery",
     "fit": "calibration.fitting",
     "forecast": "forecasts.drawing",
     "load_chronology": "chronology_files",
     "load_intervention": "intervention_files",
     "load_results": "results",
     "load_scenario": "scenario_files",
+    "morris_effects": "sweeps.sensitivity",
     "observe": "observation",
+    "one_at_a_time": "sweeps.sensitivity",
     "open_sweep": "sweeps.readings",
+    "pawn_indices": "sweeps.sensitivity",
     "replay": "replays",
     "resume_sweep": "sweeps.running",
     "save_scenario": "scenario_files",
     "scenarios": "scenario_files",
     "simulate": "ensemble",
+    "sobol_indices": "sweeps.sensitivity",
     "sweep": "sweeps.running",
     "what_ifs": "intervention_files",
 }
@@ -86,19 +93,24 @@ __all__ = [
     "diagnose",
     "expand_sweep",
     "explain_events",
+    "find_regions",
     "fit",
     "forecast",
     "load_chronology",
     "load_intervention",
     "load_results",
     "load_scenario",
+    "morris_effects",
     "observe",
+    "one_at_a_time",
     "open_sweep",
+    "pawn_indices",
     "replay",
     "resume_sweep",
     "save_scenario",
     "scenarios",
     "simulate",
+    "sobol_indices",
     "sweep",
     "what_ifs",
 ]

@@ -1,0 +1,263 @@
+"""Which numbers does an outcome hang on? Sobol indices, screening, one number at a time; each with two errors.
+
+A sweep knows its outcome at some points only, and at each point from some runs only. So a share of variance is
+uncertain in two ways, which are told apart: by the points (a confidence interval, from resampling them) and by the runs
+(a Monte-Carlo error, from resampling those). Where points share their clocks, runs are resampled for all of them
+together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.state import Floats
+from negsim.sweeps.designs import Design, describe_problem, require_salib
+from negsim.sweeps.readings import Sweep
+
+if TYPE_CHECKING:
+    import pandas
+
+PURPOSE: Final = 92
+"""Address of the draws that resample."""
+RESAMPLED: Final = 200
+"""How often points, and runs, are resampled."""
+CONFIDENCE: Final = 0.95
+
+
+def sobol_indices(
+    done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, seed: int = 0
+) -> pandas.DataFrame:
+    """Which share of an outcome's variance does each number explain, by itself and with all others (Sobol 1993)?
+
+    Parameters
+    ----------
+    done : Sweep
+        Of a design made by :meth:`negsim.Design.sobol_indices`.
+    event, what, until
+        The outcome, as in :meth:`negsim.Sweep.outcome`: its mean over runs is what is explained.
+    seed : int
+        Seed of the resampling.
+
+    Returns
+    -------
+    DataFrame
+        By name: ``first`` (explained by the number alone) and ``total`` (with all its interactions), after Saltelli et
+        al. (2010); for each of them ``_low`` and ``_high``, 95% confidence by resampling points, and ``_mcse``, the
+        Monte-Carlo error by resampling runs.
+
+    Raises
+    ------
+    ValueError
+        For another design, and for an outcome that is the same at all points.
+    """
+    return explain_variance(done.design, read_outcome(done, event, what, until), done.manifest["common_noise"], seed)
+
+
+def explain_variance(design: Design, outcome: Floats, common: bool = True, seed: int = 0) -> pandas.DataFrame:
+    """Find Sobol indices of an outcome that is given run by run, shape (points, runs); see :func:`sobol_indices`."""
+    import pandas as pd
+
+    if design.kind != "sobol_indices":
+        raise ValueError(f"Sobol indices need a design of Design.sobol_indices, not of kind {design.kind!r}")
+    count, dims = int(design.details["n"]), len(design.names)
+    middle = np.nanmean(outcome, axis=1)
+    if np.isnan(middle).any():
+        raise ValueError(f"{int(np.isnan(middle).sum())} points have no finished run: resume the sweep first")
+    if np.ptp(middle) == 0:
+        raise ValueError(f"the outcome is {middle[0]:g} at all points: there is no variance to explain")
+    first, total = _estimate(middle[None], count, dims)
+    stream = open_resampling(seed)
+    drawn = (_resample_points(middle, count, dims, stream) for _ in range(RESAMPLED))
+    by_points = _estimate(np.array(list(drawn)), count, dims)
+    by_runs = _estimate(np.array(list(resample_runs(outcome, common, stream))), count, dims)
+    columns: dict[str, Any] = {"name": list(design.names)}
+    for place, (word, found) in enumerate((("first", first[0]), ("total", total[0]))):
+        low, high = np.quantile(by_points[place], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+        columns |= {word: found, f"{word}_low": low, f"{word}_high": high}
+        columns[f"{word}_mcse"] = by_runs[place].std(axis=0, ddof=1)
+    return pd.DataFrame(columns).set_index("name")
+
+
+def _estimate(means: Floats, count: int, dims: int) -> tuple[Floats, Floats]:
+    """First-order and total indices of some outcomes, shape (outcomes, points) to two of (outcomes, names)."""
+    from scipy.stats import sobol_indices as find
+
+    blocks = means.reshape(len(means), dims + 2, count)
+    parts = {"f_A": blocks[:, 0], "f_B": blocks[:, 1], "f_AB": np.moveaxis(blocks[:, 2:], 1, 0)}
+    found = find(func=parts, n=count)
+    shape = (len(means), dims)
+    return np.reshape(found.first_order, shape), np.reshape(found.total_order, shape)
+
+
+def _resample_points(middle: Floats, count: int, dims: int, stream: np.random.Generator) -> Floats:
+    """Draw points of A with their partners in B and the mixed samples."""
+    chosen = stream.integers(count, size=count)
+    return middle.reshape(dims + 2, count)[:, chosen].ravel()
+
+
+# -- screening --------------------------------------------------------------------------------------------------------
+
+
+def morris_effects(
+    done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, seed: int = 0
+) -> pandas.DataFrame:
+    """Which numbers matter at all? Mean and spread of elementary effects (Morris 1991; Campolongo et al. 2007).
+
+    Parameters
+    ----------
+    done : Sweep
+        Of a design made by :meth:`negsim.Design.morris`.
+    event, what, until
+        The outcome, as in :meth:`negsim.Sweep.outcome`.
+    seed : int
+        Seed of the resampling.
+
+    Returns
+    -------
+    DataFrame
+        By name: ``mu_star``, the mean size of the change when the number goes through its range; ``mu``, with its sign;
+        ``sigma``, how much that depends on where the others are; ``mu_star_ci``, half of the 95% confidence interval
+        over trajectories; ``mu_star_mcse``, the Monte-Carlo error.
+    """
+    if done.design.kind != "morris":
+        raise ValueError(f"elementary effects need a design of Design.morris, not of kind {done.design.kind!r}")
+    analyse = require_salib("SALib.analyze.morris").analyze
+    problem, levels = describe_problem(done.design.details["ranges"]), int(done.design.details["levels"])
+
+    def find(means: Floats, resamples: int = RESAMPLED) -> dict[str, Floats]:
+        found = analyse(problem, done.design.values, means, num_levels=levels, num_resamples=resamples, seed=seed)
+        return {name: np.asarray(found[name], dtype=float) for name in ("mu_star", "mu", "sigma", "mu_star_conf")}
+
+    return _tabulate(done, read_outcome(done, event, what, until), find, seed).rename(
+        columns={"mu_star_conf": "mu_star_ci"}
+    )
+
+
+def pawn_indices(
+    done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, seed: int = 0
+) -> pandas.DataFrame:
+    """How far does knowing a number shift the distribution of the outcome? PAWN (Pianosi & Wagener 2018).
+
+    Works with any design that fills a region: a Latin hypercube, a Sobol sequence, draws. A number without any
+    influence, drawn for the purpose, is put beside the others (``(none)``): what is not clearly above it is noise.
+
+    Returns
+    -------
+    DataFrame
+        By name: ``median``, ``mean`` and ``maximum`` over slices of the number's range of the Kolmogorov-Smirnov
+        distance between the outcome there and anywhere; ``median_mcse``, the Monte-Carlo error.
+    """
+    analyse = require_salib("SALib.analyze.pawn").analyze
+    nothing = open_resampling(seed).random(len(done.design))
+    values = np.column_stack([done.design.values, nothing])
+    names = [*done.design.names, "(none)"]
+    problem = describe_problem(dict.fromkeys(names, (0.0, 1.0)))
+
+    def find(means: Floats, _: int = 0) -> dict[str, Floats]:
+        found = analyse(problem, values, means, S=10, seed=seed)
+        return {name: np.asarray(found[name], dtype=float) for name in ("median", "mean", "maximum")}
+
+    return _tabulate(done, read_outcome(done, event, what, until), find, seed, names)
+
+
+def _tabulate(
+    done: Sweep, outcome: Floats, find: Callable[..., dict[str, Floats]], seed: int, names: list[str] | None = None
+) -> pandas.DataFrame:
+    """Put what was found beside the Monte-Carlo error of its first column."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SALib's own, about older calls of numpy and pandas
+        found = find(np.nanmean(outcome, axis=1))
+        leading = next(iter(found))
+        drawn = resample_runs(outcome, done.manifest["common_noise"], open_resampling(seed), RESAMPLED // 4)
+        spread = np.array([find(means, 2)[leading] for means in drawn]).std(axis=0, ddof=1)
+    columns = {**found, f"{leading}_mcse": spread}
+    return pd.DataFrame(columns, index=pd.Index(names or list(done.design.names), name="name"))
+
+
+# -- one number at a time ---------------------------------------------------------------------------------------------
+
+
+def one_at_a_time(done: Sweep, event: str, what: str = "happened", until: dt.date | None = None) -> pandas.DataFrame:
+    """How does the outcome change when one number goes to its low or high end, all others staying where they are?
+
+    Parameters
+    ----------
+    done : Sweep
+        Of a design made by :meth:`negsim.Design.one_at_a_time`.
+    event, what, until
+        The outcome, as in :meth:`negsim.Sweep.outcome`.
+
+    Returns
+    -------
+    DataFrame
+        By name: the ends of its range ``low`` and ``high``; the changes ``low_change`` and ``high_change`` of the mean
+        outcome against the base, and their Monte-Carlo errors ``_mcse``, from the differences run by run; ``base``,
+        the outcome at the base.
+    """
+    import pandas as pd
+
+    if done.design.kind != "one_at_a_time":
+        raise ValueError(f"this needs a design of Design.one_at_a_time, not of kind {done.design.kind!r}")
+    outcome = read_outcome(done, event, what, until)
+    rows = []
+    for place, name in enumerate(done.design.names):
+        row: dict[str, Any] = {"name": name}
+        for end, word in enumerate(("low", "high")):
+            point = 1 + 2 * place + end
+            row[word] = done.design.values[point, place]
+            row[f"{word}_change"], row[f"{word}_mcse"] = compare_points(
+                outcome[point], outcome[0], done.manifest["common_noise"]
+            )
+        rows.append({**row, "base": np.nanmean(outcome[0])})
+    return pd.DataFrame(rows).set_index("name")
+
+
+def compare_points(there: Floats, here: Floats, common: bool) -> tuple[float, float]:
+    """Difference of two points' mean outcomes and its Monte-Carlo error; by pairs of runs if they share clocks."""
+    if common:
+        difference = there - here
+        known = difference[~np.isnan(difference)]
+        return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+    parts = [part[~np.isnan(part)] for part in (there, here)]
+    variance = sum(float(part.var(ddof=1)) / len(part) for part in parts)
+    return float(parts[0].mean() - parts[1].mean()), float(np.sqrt(variance))
+
+
+# -- runs -------------------------------------------------------------------------------------------------------------
+
+
+def read_outcome(done: Sweep, event: str, what: str, until: dt.date | None) -> Floats:
+    """An outcome whose mean over runs can be taken, shape (points, runs)."""
+    if what == "day":
+        raise ValueError("what: a first date has no mean where an event may never happen; ask for happened or count")
+    return done.outcome(event, what, until)
+
+
+def resample_runs(
+    outcome: Floats, common: bool, stream: np.random.Generator, times: int = RESAMPLED
+) -> Iterator[Floats]:
+    """Draw the mean outcome of all points anew, as other runs might have given it, shape (points,) each time."""
+    known = ~np.isnan(outcome)
+    filled = np.where(known, outcome, 0.0)
+    runs = known.sum(axis=1)
+    middle = filled.sum(axis=1) / runs
+    squares = np.where(known, (outcome - middle[:, None]) ** 2, 0.0).sum(axis=1)
+    spread = np.sqrt(squares / np.maximum(runs - 1, 1) / runs)
+    for _ in range(times):
+        if common:
+            weights = stream.multinomial(outcome.shape[1], np.full(outcome.shape[1], 1 / outcome.shape[1]))
+            yield (filled @ weights) / np.maximum(known @ weights, 1)
+        else:
+            yield middle + spread * stream.standard_normal(len(middle))
+
+
+def open_resampling(seed: int) -> np.random.Generator:
+    """The stream that resamples."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PURPOSE,)))

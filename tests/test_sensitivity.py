@@ -1,0 +1,185 @@
+"""Do the indices find what is known to be there, and are their errors honest?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from negsim.scenario import Scenario
+from negsim.sweeps.designs import Design
+from negsim.sweeps.discovery import cut_into_boxes, find_regions
+from negsim.sweeps.running import sweep
+from negsim.sweeps.sensitivity import (
+    compare_points,
+    explain_variance,
+    morris_effects,
+    one_at_a_time,
+    open_resampling,
+    pawn_indices,
+    resample_runs,
+    sobol_indices,
+)
+from strategies import two_state_channel
+
+PLAN, CANCEL = "channel.talks.rates.plan", "channel.talks.rates.cancel"
+NOTHING = "concession.word.worth.B"
+RANGES = {PLAN: (0.2, 3.0), CANCEL: (0.5, 4.0), NOTHING: (0.5, 1.5)}
+"""The last of them cannot matter: no accord is ever tabled."""
+
+
+@pytest.fixture(scope="module")
+def small() -> Scenario:
+    return two_state_channel(years=1)
+
+
+# -- Sobol indices ----------------------------------------------------------------------------------------------------
+
+ANGLES = dict.fromkeys("abc", (-np.pi, np.pi))
+# Ishigami & Homma (1990) with a = 7, b = 0.1: variances of the parts, by hand.
+PARTS = {"a": 0.5 * (1 + 0.1 * np.pi**4 / 5) ** 2, "b": 7**2 / 8, "ac": 0.1**2 * np.pi**8 * (1 / 18 - 1 / 50)}
+WHOLE = sum(PARTS.values())
+FIRST = np.array([PARTS["a"], PARTS["b"], 0.0]) / WHOLE
+TOTAL = np.array([PARTS["a"] + PARTS["ac"], PARTS["b"], PARTS["ac"]]) / WHOLE
+
+
+def ishigami(points: np.ndarray) -> np.ndarray:
+    a, b, c = points.T
+    return np.sin(a) + 7 * np.sin(b) ** 2 + 0.1 * c**4 * np.sin(a)
+
+
+def noisy_ishigami(design: Design, common: bool, runs: int = 32) -> np.ndarray:
+    """Outcomes of runs whose mean is the function: noise that is shared by the points or not, and varies with them."""
+    stream = np.random.default_rng(1)
+    noise = stream.normal(0, 2, (1 if common else len(design), runs))
+    noise -= noise.mean(axis=1, keepdims=True) if common else 0.0
+    return ishigami(design.values)[:, None] + noise * (1 + 0.3 * design.values[:, :1])
+
+
+def agrees(table, exact: dict[str, np.ndarray]) -> bool:
+    """Whether known indices lie within the stated errors."""
+    return all(
+        (table[f"{word}_low"] - 2 * table[f"{word}_mcse"] <= indices).all()
+        and (indices <= table[f"{word}_high"] + 2 * table[f"{word}_mcse"]).all()
+        for word, indices in exact.items()
+    )
+
+
+@pytest.mark.parametrize("common", [True, False])
+def test_sobol_indices_of_a_known_function_are_within_their_stated_errors(common):
+    design = Design.sobol_indices(ANGLES, 512, seed=2)
+    table = explain_variance(design, noisy_ishigami(design, common), common)
+    exact = {"first": FIRST, "total": TOTAL}
+    assert agrees(table, exact)
+    assert not agrees(table, {word: indices[::-1] for word, indices in exact.items()})
+    widths = table[["first_high", "total_high"]].to_numpy() - table[["first_low", "total_low"]].to_numpy()
+    assert widths.max() < 0.4
+    assert table[["first_mcse", "total_mcse"]].to_numpy().max() < 0.05
+
+
+def test_a_design_in_another_order_would_be_noticed():
+    design = Design.sobol_indices(ANGLES, 512, seed=2)
+    shuffled = ishigami(design.values).reshape(5, 512)[[1, 0, 3, 2, 4]].reshape(-1, 1)
+    assert not agrees(explain_variance(design, shuffled), {"first": FIRST, "total": TOTAL})
+
+
+def test_the_monte_carlo_error_of_a_mean_is_the_textbook_one():
+    outcome = np.random.default_rng(3).exponential(size=(2, 400))
+    for common in (True, False):
+        means = np.array(list(resample_runs(outcome, common, open_resampling(0), 2000)))
+        assert means.std(axis=0) == pytest.approx(outcome.std(axis=1, ddof=1) / 20, rel=0.1)
+
+
+def test_a_number_that_cannot_matter_has_no_share_at_all(small):
+    done = sweep(small, Design.sobol_indices(RANGES, 16, seed=1), runs=64)
+    table = sobol_indices(done, "cancel.talks.A", "count")
+    assert table.loc[NOTHING, "total"] == 0.0  # to the bit: points that differ in it alone share all their clocks
+    assert table.loc[PLAN, "total"] > 0.1
+    assert (table["total_low"] <= table["total"]).all()
+
+
+def test_what_has_no_variance_is_refused(small):
+    done = sweep(small, Design.sobol_indices({PLAN: (1.0, 2.0)}, 4), runs=4)
+    with pytest.raises(ValueError, match="no variance to explain"):
+        sobol_indices(done, "begin.word")
+    with pytest.raises(ValueError, match="has no mean"):
+        sobol_indices(done, "plan.talks", "day")
+    with pytest.raises(ValueError, match=r"need a design of Design\.sobol_indices, not of kind 'grid'"):
+        sobol_indices(sweep(small, {PLAN: [1.0, 2.0]}, runs=4), "plan.talks")
+
+
+# -- screening --------------------------------------------------------------------------------------------------------
+
+
+def test_screening_puts_numbers_in_order_and_tells_what_does_not_matter(small):
+    pytest.importorskip("SALib")
+    done = sweep(small, Design.morris(RANGES, trajectories=6, seed=1), runs=64)
+    effects = morris_effects(done, "plan.talks")
+    assert effects["mu_star"].idxmax() == PLAN
+    assert effects.loc[NOTHING, ["mu_star", "sigma", "mu_star_mcse"]].tolist() == [0.0, 0.0, 0.0]
+    assert 0 < effects.loc[PLAN, "mu_star_mcse"] < effects.loc[PLAN, "mu_star"]
+
+
+def test_pawn_puts_a_number_without_influence_beside_the_others(small):
+    pytest.importorskip("SALib")
+    done = sweep(small, Design.latin_hypercube(RANGES, 80, seed=1), runs=32, points_per_block=40)
+    table = pawn_indices(done, "plan.talks")
+    assert table.index.tolist() == [*RANGES, "(none)"]
+    assert table["median"].idxmax() == PLAN
+    assert table.loc[PLAN, "median"] > 1.5 * table.loc["(none)", "median"]
+
+
+# -- one at a time ----------------------------------------------------------------------------------------------------
+
+
+def test_one_number_at_a_time_is_compared_with_the_base_run_by_run(small):
+    base = {PLAN: 1.0, CANCEL: 1.0, NOTHING: 1.0}
+    design = Design.one_at_a_time(RANGES, base)
+    shared, apart = (one_at_a_time(sweep(small, design, runs=256, common=c), "plan.talks") for c in (True, False))
+    assert shared.loc[PLAN, "low_change"] < 0 < shared.loc[PLAN, "high_change"]
+    assert shared.loc[NOTHING, ["low_change", "low_mcse", "high_change", "high_mcse"]].tolist() == [0.0] * 4
+    assert 0 < shared.loc[PLAN, "high_mcse"] < apart.loc[PLAN, "high_mcse"]
+    assert (shared[["low", "high"]].to_numpy() == np.array(list(RANGES.values()))).all()
+
+
+def test_the_error_of_a_difference_counts_pairs_only_where_runs_are_pairs():
+    here, there = np.random.default_rng(4).normal(size=(2, 500))
+    there = here + 0.1 * there
+    assert compare_points(there, here, common=True)[1] == pytest.approx(0.1 / np.sqrt(500), rel=0.1)
+    assert compare_points(there, here, common=False)[1] == pytest.approx(np.sqrt(2 / 500), rel=0.1)
+
+
+# -- regions ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_box_that_was_hidden_is_found():
+    pytest.importorskip("sklearn")
+    stream = np.random.default_rng(5)
+    values = stream.random((800, 3))
+    inside = (values[:, 0] > 0.6) & (values[:, 1] < 0.5)
+    shares = np.where(inside, 0.9, 0.2) + stream.normal(0, 0.05, 800)
+    found = cut_into_boxes(("a", "b", "c"), values, shares, "talks", most=3, least_points=10, seed=0)
+    best = found.table.iloc[0]
+    assert best["a.low"] == pytest.approx(0.6, abs=0.03)
+    assert best["b.high"] == pytest.approx(0.5, abs=0.03)
+    assert not np.isfinite(best[["a.high", "b.low", "c.low", "c.high"]].to_numpy(dtype=float)).any()
+    assert best["probability"] == pytest.approx(0.9, abs=3 * best["probability_se"])
+    assert found.table[["share", "coverage"]].sum().tolist() == pytest.approx([1.0, 1.0])
+    assert found.explained > 0.9
+    assert "0.89 ± 0.01 where a > 0.603 and b <= 0.506 (22% of the region, " in found.describe()
+
+
+def test_where_there_is_no_region_the_boxes_say_so():
+    pytest.importorskip("sklearn")
+    stream = np.random.default_rng(6)
+    found = cut_into_boxes(("a", "b"), stream.random((400, 2)), stream.random(400), "talks", 6, 10, seed=0)
+    assert found.explained < 0.02  # on the points that grew it the tree explains more than that
+
+
+def test_regions_of_a_sweep(small):
+    pytest.importorskip("sklearn")
+    done = sweep(small, Design.sobol(RANGES, 64, seed=1), runs=64)
+    found = find_regions(done, "plan.talks", most=3, least_points=8)
+    assert np.isfinite(found.table[f"{PLAN}.low"].iloc[0])
+    assert found.table["probability"].is_monotonic_decreasing
+    with pytest.raises(ValueError, match="64 points: regions are found from 80 or more"):
+        find_regions(done, "plan.talks", least_points=20)
