@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from negsim.ensemble import simulate
     from negsim.forecasts.drawing import forecast
     from negsim.forecasts.explanations import explain_events
+    from negsim.forecasts.registration import load_registered, register, score_registered
+    from negsim.forecasts.verification import power
     from negsim.intervention_files import load_intervention, what_ifs
     from negsim.interventions import Intervention
     from negsim.observation import observe
@@ -57,6 +59,7 @@ _HOMES = {
     "forecast": "forecasts.drawing",
     "load_chronology": "chronology_files",
     "load_intervention": "intervention_files",
+    "load_registered": "forecasts.registration",
     "load_results": "results",
     "load_scenario": "scenario_files",
     "morris_effects": "sweeps.sensitivity",
@@ -64,10 +67,13 @@ _HOMES = {
     "one_at_a_time": "sweeps.sensitivity",
     "open_sweep": "sweeps.readings",
     "pawn_indices": "sweeps.sensitivity",
+    "power": "forecasts.verification",
+    "register": "forecasts.registration",
     "replay": "replays",
     "resume_sweep": "sweeps.running",
     "save_scenario": "scenario_files",
     "scenarios": "scenario_files",
+    "score_registered": "forecasts.registration",
     "simulate": "ensemble",
     "sobol_indices": "sweeps.sensitivity",
     "sweep": "sweeps.running",
@@ -98,6 +104,7 @@ __all__ = [
     "forecast",
     "load_chronology",
     "load_intervention",
+    "load_registered",
     "load_results",
     "load_scenario",
     "morris_effects",
@@ -105,10 +112,13 @@ __all__ = [
     "one_at_a_time",
     "open_sweep",
     "pawn_indices",
+    "power",
+    "register",
     "replay",
     "resume_sweep",
     "save_scenario",
     "scenarios",
+    "score_registered",
     "simulate",
     "sobol_indices",
     "sweep",

@@ -116,3 +116,23 @@ def test_a_forecast_from_a_folder_without_a_fit_is_refused(capsys, tmp_path):
     code, _, err = run(capsys, "forecast", tmp_path)
     assert code == 2
     assert "negsim fit" in err
+
+
+def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fitted, capsys, tmp_path):
+    file, events = tmp_path / "ahead.json", tmp_path / "events.csv"
+    code, out, _ = run(capsys, "register", fitted, file, "--until", "2004-12-31", "--runs", "20")
+    assert code == 0
+    digest = out.partition("digest ")[2].split()[0]
+    assert run(capsys, "register", fitted, file)[0] == 2
+    write_events(events, [("2003-02-03", "meet", "talks")])
+    code, out, _ = run(capsys, "score", file, events, "--observed-until", "2003-12-31", "--digest", digest[:10])
+    assert code == 0
+    assert "model" in out
+    write_events(events, [("2003-02-03", "meet", "talks"), ("2003-02-30", "meet", "talks")])
+    code, _, err = run(capsys, "score", file, events)
+    assert code == 2
+    assert "row 2" in err
+    file.write_text(file.read_text().replace('"until": "2004-12-31"', '"until": "2004-12-30"'))
+    code, _, err = run(capsys, "score", file, events)
+    assert code == 2
+    assert "has been changed" in err

@@ -31,6 +31,8 @@ COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (
     sweeps.add_sweep,
     sweeps.add_resume,
     sweeps.add_expand,
+    futures.add_register,
+    futures.add_score,
 )
 """What adds each command, in the order of the help."""
 

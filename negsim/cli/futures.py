@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negsim.cli.words import InputError, add_command, date, make_folder, whole
+from negsim.cli.words import InputError, add_command, date, make_folder, paths_as_input, whole
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
@@ -37,6 +37,46 @@ def forecast(options: argparse.Namespace) -> None:
         print(
             f"\nBeyond the scenario's end ({scenario.end}) nothing new comes from outside: drivers keep their values."
         )
+
+
+def register(options: argparse.Namespace) -> None:
+    """Freeze a forecast in a file, and print its digest."""
+    from negsim.forecasts.drawing import forecast as draw
+    from negsim.forecasts.registration import register as freeze
+
+    scenario, chronology, posterior = reopen(Path(options.fit))
+    if options.until is not None and options.until <= chronology.until:
+        raise InputError(f"--until {options.until}: allowed: a date after {chronology.until}")
+    if Path(options.file).exists():
+        raise InputError(f"{options.file} exists already: a forecast is registered once")
+
+    def drawn(parameters: Any) -> Any:
+        when = (None, options.until, options.runs, options.seed)
+        return draw(scenario, posterior, chronology, *when, parameters=parameters)
+
+    registered = freeze(drawn("posterior"), {"prior": drawn("prior")}, options.note)
+    with paths_as_input("exists already: a forecast is registered once"):
+        registered.save(options.file)
+    print(f"{options.file}: {registered.origin} to {registered.until}, {len(registered.questions)} questions")
+    print(f"digest {registered.digest}")
+    print("Publish the digest: it shows later that nothing was changed.")
+
+
+def score(options: argparse.Namespace) -> None:
+    """Score a registered forecast by what came about."""
+    from negsim.forecasts.registration import load_registered, score_registered
+
+    registered = load_registered(options.registered, options.digest)
+    table = score_registered(registered, options.events, options.observed_until)
+    if options.out is not None:
+        with paths_as_input("is in the way"):
+            table.to_csv(options.out, index=False)
+    print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}\n")
+    shown = table[table["forecaster"] == "model"].drop(columns="forecaster")
+    print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
+    sums = table.groupby("forecaster", sort=False)[["log_score", "brier", "crps_first", "rps_count"]]
+    print("\nsums over the questions (smaller is better); model and what it is held against")
+    print(sums.sum(min_count=1).to_string(na_rep="", float_format="%.3f"))
 
 
 def reopen(folder: Path) -> tuple[Scenario, Chronology, Posterior]:
@@ -100,3 +140,44 @@ def add_forecast(commands: Any) -> None:
         help="ask about this event, kind:actor:channel:subject (repeatable; default: the case's questions)",
     )
     parser.add_argument("--out", metavar="DIR", help="write the futures and the table there")
+
+
+def add_register(commands: Any) -> None:
+    """Add ``register``."""
+    parser = add_command(
+        commands,
+        "register",
+        register,
+        "freeze a forecast in a file with a digest, to be scored when the events are known",
+        "negsim register out/fit forecasts/2000-2004.json --until 2004-12-31 --runs 10000",
+    )
+    add_fitted(parser)
+    parser.add_argument("file", metavar="FILE", help="where to write it (JSON); a file that is there stays")
+    parser.add_argument("--until", metavar="DATE", type=date, help="last day forecast (default: the scenario's end)")
+    parser.add_argument("--runs", metavar="N", type=whole(1), default=10_000, help="futures (default: 10000)")
+    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the futures (default: 0)")
+    parser.add_argument("--note", metavar="TEXT", default="", help="what is to be remembered with it")
+
+
+def add_score(commands: Any) -> None:
+    """Add ``score``."""
+    parser = add_command(
+        commands,
+        "score",
+        score,
+        "score a registered forecast by the events that came about",
+        "negsim score forecasts/2000-2004.json events.csv",
+        "negsim score forecasts/2000-2004.json events.csv --observed-until 2002-12-31 --digest 3f9c",
+    )
+    parser.add_argument("registered", metavar="REGISTERED", help="file that `negsim register` wrote")
+    parser.add_argument(
+        "events", metavar="EVENTS", help="CSV file of all that happened of what was asked: columns date and move"
+    )
+    parser.add_argument(
+        "--observed-until",
+        metavar="DATE",
+        type=date,
+        help="last day that the file knows of (default: the last forecast)",
+    )
+    parser.add_argument("--digest", metavar="HEX", help="the digest that was published, or its beginning")
+    parser.add_argument("--out", metavar="FILE", help="write all scores there (CSV)")

@@ -68,7 +68,10 @@ class Record:
 def read_record(compiled: Compiled, chronology: Chronology, period: Period, seed: int = 0) -> Record:
     """Read what a chronology told before a period."""
     known = chronology.cut(chronology.date(period.start - 1.0))
-    days, kinds = place_told(compiled, known, period.questions, PLACEMENTS, seed)
+    days, moves = place_told(compiled, known, PLACEMENTS, seed)
+    answered = np.full(len(compiled.labels.events), -1)
+    for number, question in enumerate(period.questions):
+        answered[question.events(compiled.labels.events)] = number
     begin = known.window[0]
     middles = np.linspace(begin, period.start, 241)[:-1] + (period.start - begin) / 480
     watched = []
@@ -76,7 +79,7 @@ def read_record(compiled: Compiled, chronology: Chronology, period: Period, seed
         names = [compiled.labels.events[n].name for n in question.events(compiled.labels.events)]
         told = [chronology.reporting.probabilities(chronology.start, name, middles) > 0 for name in names]
         watched.append(float(np.any(told, axis=0).mean()) * (period.start - begin))
-    return Record(days - period.start, kinds, np.array(watched), period.start - begin)
+    return Record(days - period.start, answered[moves], np.array(watched), period.start - begin)
 
 
 # -- constant rates ---------------------------------------------------------------------------------------------------

@@ -106,29 +106,23 @@ def told_between(
     compiled: Compiled, chronology: Chronology, period: Period, draws: int, seed: int, name: str
 ) -> Outlook:
     """Gather the told events of a period from some placements of everything vague."""
-    days, which = place_told(compiled, chronology, period.questions, draws, seed)
+    days, moves = place_told(compiled, chronology, draws, seed)
     inside = (days >= period.start) & (days < period.end)
     first = np.full((draws, len(period.questions)), np.inf)
     count = np.zeros(first.shape, dtype=np.int64)
-    for run in range(draws):
-        for day, question in zip(days[run][inside[run]], which[run][inside[run]], strict=True):
-            if question >= 0:
-                first[run, question] = min(first[run, question], day - period.start)
-                count[run, question] += 1
+    for number, question in enumerate(period.questions):
+        here = inside & np.isin(moves, question.events(compiled.labels.events))
+        first[:, number] = np.where(here, days - period.start, np.inf).min(axis=1, initial=np.inf)
+        count[:, number] = here.sum(axis=1)
     return Outlook(name, period, first, count)
 
 
-def place_told(
-    compiled: Compiled, chronology: Chronology, questions: Sequence[Question], draws: int, seed: int
-) -> tuple[Floats, Ints]:
-    """Place the told moves of a chronology, shape (draws, told): days, and which question each answers (-1: none)."""
+def place_told(compiled: Compiled, chronology: Chronology, draws: int, seed: int) -> tuple[Floats, Ints]:
+    """Place the told moves of a chronology, shape (draws, told): their days and their numbers."""
     stream = open_stream(seed, PURPOSE_OUTCOME, 0, address_words("outcome"))
     placed = chronology.place(compiled, stream.random((draws, len(chronology.unknowns))))
     told = np.array([place for place, move in enumerate(chronology.moves) if not move.implied], dtype=np.int64)
-    answered = np.full(len(compiled.labels.events), -1)
-    for number, question in enumerate(questions):
-        answered[question.events(compiled.labels.events)] = number
-    return placed.days[:, told], answered[placed.moves[:, told]]
+    return placed.days[:, told], placed.moves[:, told]
 
 
 # -- what a model says ------------------------------------------------------------------------------------------------

@@ -1,0 +1,296 @@
+"""Are forecasts scored fairly, is power what it says, and does a registered forecast stay as it was?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import negsim
+from negsim.calibration.fitting import bring_together, declare_prior
+from negsim.calibration.posterior import Posterior
+from negsim.forecasts import baselines, registration
+from negsim.forecasts.drawing import extend, forecast
+from negsim.forecasts.explanations import explain_events
+from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
+from negsim.forecasts.verification import power, score, score_all
+from negsim.observation import observe
+from negsim.problems import ScenarioError
+from negsim.questions import Question, answer, ask_about
+from negsim.scenario_files import require_valid
+from negsim.theories import list_theories, make_static, switch_off
+
+PERIOD = Period(tuple(Question(f"q{n}", (f"e{n}",)) for n in range(8)), 0.0, 730.5)
+
+
+def poisson_outlook(name: str, rates: np.ndarray, runs: int, seed: int, period: Period = PERIOD) -> Outlook:
+    """Futures in which each question is a Poisson process (rates per year)."""
+    rng = np.random.default_rng(seed)
+    count = rng.poisson(rates * period.days / 365.25, (runs, len(rates)))
+    with np.errstate(divide="ignore"):
+        first = period.days * (1 - rng.random(count.shape) ** (1 / count))
+    return Outlook(name, period, np.where(count > 0, first, np.inf), count)
+
+
+RATES = np.array([0.1, 0.2, 0.4, 0.8, 0.1, 0.2, 0.4, 0.8])
+
+
+# -- scores and power -----------------------------------------------------------------------------------------------
+
+
+def test_who_knows_the_rates_scores_best_on_average():
+    truth = poisson_outlook("truth", RATES, 100, 1)
+    knows, wrong = poisson_outlook("knows", RATES, 2000, 2), poisson_outlook("wrong", RATES[::-1] * 2, 2000, 3)
+    table = score_all([knows, wrong], truth).set_index("forecaster")
+    assert (table.loc["knows"] < table.loc["wrong"]).all()
+
+
+def test_scores_of_a_sure_outcome_are_those_of_its_probability():
+    told = Outlook("told", PERIOD, np.full((1, 8), 100.0), np.ones((1, 8), dtype=int))
+    found = score(poisson_outlook("x", RATES, 4000, 4), told)
+    assert found["log_score"].to_numpy() == pytest.approx(-np.log(found["probability"]))
+    assert found["brier"].to_numpy() == pytest.approx((1 - found["probability"]) ** 2)
+    assert (found["happened"] == 1).all()
+
+
+def exceedance(outlook: Outlook, reference: Outlook, truth: Outlook) -> float:
+    """Share of true outcomes, drawn from `truth`, whose gain is called one."""
+    called = [
+        power(outlook, reference, replace(truth, first=truth.first[[run]], count=truth.count[[run]])).p_value
+        for run in range(truth.runs)
+    ]
+    return float(np.mean(np.array(called) <= 0.05))
+
+
+def test_a_gain_is_called_one_no_more_often_than_promised_when_the_reference_is_right():
+    sharp, flat = poisson_outlook("sharp", RATES, 1500, 5), poisson_outlook("flat", RATES * 1.6, 1500, 6)
+    said = power(sharp, flat)
+    under_flat, under_sharp = (poisson_outlook("truth", rates, 400, 7) for rates in (RATES * 1.6, RATES))
+    assert exceedance(sharp, flat, under_flat) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert exceedance(sharp, flat, under_sharp) == pytest.approx(said.power, abs=0.09)
+    # Planted error: gains set against outcomes of another world than the reference's.
+    assert exceedance(flat, sharp, under_flat) > 0.12
+
+
+def test_two_forecasters_that_say_the_same_cannot_be_told_apart():
+    one = poisson_outlook("one", RATES, 2000, 8)
+    said = power(one, replace(one, name="other"), one)
+    assert said.power <= 0.05
+    assert "cannot tell them apart" in said.describe()
+
+
+def test_forecasts_of_different_periods_are_not_compared():
+    other = poisson_outlook("x", RATES, 10, 1, replace(PERIOD, end=365.0))
+    with pytest.raises(ValueError, match="different questions or periods"):
+        power(poisson_outlook("y", RATES, 10, 1), other)
+
+
+# -- those who know only dates ----------------------------------------------------------------------------------------
+
+
+def record_of(rates: np.ndarray, years: float, seed: int) -> baselines.Record:
+    rng = np.random.default_rng(seed)
+    count = rng.poisson(rates * years)
+    days = -np.sort(rng.random(count.sum()) * years * 365.25)[::-1]
+    kinds = rng.permutation(np.repeat(np.arange(len(rates)), count))
+    return baselines.Record(days[None], kinds[None], np.full(len(rates), years * 365.25), years * 365.25)
+
+
+def test_climatology_goes_on_at_the_rates_of_the_record_and_draws_rare_ones_together():
+    record = record_of(RATES, 200.0, 1)
+    found = baselines.climatology(record, PERIOD, 4000, 2)
+    assert found.count.mean(axis=0) == pytest.approx(2 * RATES, rel=0.2)
+    short = baselines.climatology(record_of(RATES * 0, 8.0, 1), PERIOD, 4000, 2)
+    assert (short.count.mean(axis=0) > 0).all() or short.count.sum() == 0
+
+
+def test_persistence_looks_at_the_last_year_only():
+    record = record_of(RATES, 50.0, 3)
+    late = replace(record, days=np.full_like(record.days, -5000.0))
+    assert (
+        baselines.persistence(late, PERIOD, 2000, 1).count.mean()
+        < baselines.climatology(late, PERIOD, 2000, 1).count.mean() / 2
+    )
+
+
+def test_the_first_event_of_a_constant_rate_comes_when_it_should():
+    record = record_of(RATES, 400.0, 4)
+    found, rates = baselines.climatology(record, PERIOD, 6000, 5), record.counts()[0] / 400.0
+    assert found.probability == pytest.approx(1 - np.exp(-2 * rates), abs=0.03)
+    assert (found.first < 365.25).mean(axis=0) == pytest.approx(1 - np.exp(-rates), abs=0.03)
+
+
+def test_the_likelihood_of_a_hawkes_process_is_that_of_a_slow_loop():
+    rng = np.random.default_rng(6)
+    days, kinds = -np.sort(rng.random(12) * 900)[::-1], rng.integers(0, 3, 12)
+    common, span = np.array([0.5, 0.3, 0.2]), 1000.0
+    theta = np.array([[0.8, 0.4, 60.0, 0.7], [0.5, 0.1, 10.0, 0.2]])
+    fast = baselines._log_likelihood(theta, days, kinds, common, span)
+    for row, (background, offspring, half_life, own) in enumerate(theta):
+        decay, base = np.log(2) / half_life, background * len(days) / span
+        total = -base * span
+        for i in range(len(days)):
+            heats = [offspring * decay * np.exp(-decay * (days[i] - days[j])) for j in range(i)]
+            same = sum(heat for j, heat in enumerate(heats) if kinds[j] == kinds[i])
+            total += np.log((base + (1 - own) * sum(heats)) * common[kinds[i]] + own * same)
+            total -= offspring * (1 - np.exp(decay * days[i]))
+        assert fast[row] == pytest.approx(total, rel=1e-10)
+
+
+# -- a model among them -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def channel() -> tuple[negsim.Scenario, negsim.Chronology, Posterior]:
+    """The textbook channel over five years, its history, and a posterior of its rate of meeting that is wide."""
+    case = negsim.load_scenario("two-state-channel")
+    data = case.model_dump(by_alias=True)
+    data["end"] = dt.date(2005, 12, 31)
+    prior = {"family": "gamma", "a": 12.0, "b": 2.0}
+    data["parameter"] = [{"name": "meeting", "numbers": ["channel.talks.rates.meet"], "prior": prior}]
+    case = negsim.Scenario.model_validate(data)
+    told = observe(negsim.simulate(case, runs=1, seed=5), seed=1)
+    likelihood = bring_together(case, told.cut(dt.date(2003, 12, 31)), ["meeting"])
+    joint = declare_prior(case, ["meeting"])
+    draws = joint.draw(300, np.random.default_rng(2))
+    logs = likelihood(draws, np.zeros((300, likelihood.open_dates)) + 0.5)
+    posterior = Posterior(joint, draws, logs, logs, 0.0, 0.0, "importance", 300, 2)
+    return case, told, posterior
+
+
+def test_a_forecast_of_the_model_is_scored_beside_its_rivals(channel):
+    case, told, posterior = channel
+    compiled = bring_together(case, told).compiled
+    known = told.cut(dt.date(2003, 12, 31))
+    ahead = forecast(case, posterior, known, until=dt.date(2005, 12, 31), runs=200, seed=1)
+    period = hold_out(compiled, told, dt.date(2004, 1, 1))
+    happened = outcome(compiled, told, period)
+    names = [question.label.split(":")[0] for question in period.questions]
+    record = baselines.read_record(compiled, told, period)
+    assert record.counts().mean(axis=0).sum() == sum(not move.implied for move in known.moves)
+    seen = see("model", ahead, told, period)
+    rival = baselines.climatology(record, period, 200)
+    table = score(seen, happened).set_index("question")
+    assert np.isfinite(score_all([seen, rival], happened).drop(columns="forecaster").to_numpy()).all()
+    meet = names.index("meet")
+    assert seen.count[:, meet].mean() == pytest.approx(2 * 4.5, rel=0.3)
+    assert happened.count[0, meet] == sum(
+        move.names[0].startswith("meet") and move.low >= period.start for move in told.moves
+    )
+    assert table["probability"].iloc[meet] > 0.9
+
+
+def test_a_scenario_that_is_extended_keeps_its_past(channel):
+    case, told, posterior = channel
+    short, long = (
+        forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=until, runs=50, seed=4)
+        for until in (dt.date(2005, 12, 31), dt.date(2007, 12, 31))
+    )
+    before = long.ensemble.events[long.ensemble.events["date"] < "2006-01-01"].reset_index(drop=True)
+    assert before.equals(short.ensemble.events.reset_index(drop=True))
+    assert extend(case, dt.date(2005, 6, 1)) is case
+
+
+def test_an_event_left_out_of_a_flat_fit_changes_nothing(channel):
+    case, told, posterior = channel
+    flat = replace(posterior, draws=np.full_like(posterior.draws, 6.0), log_weights=np.zeros(300))
+    table = explain_events(case, flat, told.cut(dt.date(2003, 12, 31)), runs=60, seed=1).table
+    assert table["left_out"].to_numpy() == pytest.approx(table["posterior"].to_numpy())
+    assert (table["k_hat"] == 0).all()
+    assert table["posterior"].between(0, 1).all()
+
+
+# -- questions and theories -------------------------------------------------------------------------------------------
+
+
+def test_a_question_is_answered_by_any_of_its_events():
+    ensemble = negsim.simulate("two-state-channel", runs=30, seed=1)
+    meet, adjourn, either = (Question(x, tuple(x.split("|"))) for x in ("meet", "adjourn", "meet|adjourn"))
+    found = answer(ensemble, [meet, adjourn, either])
+    np.testing.assert_array_equal(found.count[:, 2], found.count[:, 0] + found.count[:, 1])
+    np.testing.assert_array_equal(found.first[:, 2], np.minimum(found.first[:, 0], found.first[:, 1]))
+    table = ensemble.summary().set_index("kind")
+    assert np.isfinite(found.first[:, 0]).mean() == pytest.approx(table.loc["meet", "probability"])
+
+
+def test_a_question_about_nothing_known_is_refused_with_the_nearest():
+    compiled = bring_together("beijing-1999", "article").compiled
+    with pytest.raises(ScenarioError, match="did you mean"):
+        ask_about(compiled, ["begin:JPN::japan_foot"])
+    assert len(ask_about(compiled)) >= 10
+
+
+def test_a_theory_taken_out_takes_its_own_parameters_with_it():
+    case = negsim.load_scenario("beijing-1999")
+    without = switch_off(case, ["sequencing"])
+    require_valid(without)
+    assert {spec.name for spec in case.parameter} - {spec.name for spec in without.parameter} == {"gate"}
+    assert set(list_theories(case)) - set(list_theories(without)) == {"sequencing"}
+    static = make_static(case)
+    require_valid(static)
+    assert list_theories(static) == ()
+    with pytest.raises(ScenarioError, match="did you mean resentment"):
+        switch_off(case, ["resentmint"])
+
+
+# -- registered forecasts ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def registered(channel, tmp_path_factory) -> Path:
+    case, told, posterior = channel
+    until = dt.date(2007, 6, 15)
+    ahead, before = (
+        forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=until, runs=80, seed=3, parameters=source)
+        for source in ("posterior", "prior")
+    )
+    path = tmp_path_factory.mktemp("registered") / "ahead.json"
+    registration.register(ahead, {"prior": before}, note="a test").save(path)
+    return path
+
+
+def test_a_registered_forecast_is_scored_without_drawing_anything_again(registered, tmp_path):
+    events = tmp_path / "events.csv"
+    events.write_text("date,kind,channel\n2004-02-01,meet,talks\n2004-03,adjourn,talks\n", encoding="utf-8")
+    held = registration.load_registered(registered)
+    table = registration.score_registered(held, events, dt.date(2005, 7, 15))
+    meet = table[(table["question"].str.startswith("meet"))].set_index("forecaster")
+    assert list(meet.index) == ["model", "prior"]
+    assert (meet["happened"] == 1).all()
+    assert meet["log_score"].to_numpy() == pytest.approx(-np.log(meet["probability"].to_numpy()))
+    assert table["rps_count"].isna().all()  # the period is not over
+    assert registration.score_registered(held, events)["rps_count"].notna().all()
+    with pytest.raises(ScenarioError, match="observed until"):
+        registration.score_registered(held, events, dt.date(2004, 1, 5))
+
+
+def test_a_registered_forecast_that_was_changed_is_refused(registered, tmp_path):
+    told = json.loads(registered.read_text(encoding="utf-8"))
+    told["forecasts"]["model"]["by_month_end"][0][0] += 0.01
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(ScenarioError, match="it has been changed"):
+        registration.load_registered(changed)
+    content = {key: value for key, value in told.items() if key != "digest"}
+    changed.write_text(json.dumps({**content, "digest": registration._digest(content)}), encoding="utf-8")
+    registration.load_registered(changed)  # whoever writes the digest anew needs the published one to be found out
+    published = registration.load_registered(registered).digest
+    with pytest.raises(ScenarioError, match="digest that was published"):
+        registration.load_registered(changed, published[:12])
+
+
+def test_a_forecast_is_registered_once(registered):
+    with pytest.raises(FileExistsError):
+        registration.load_registered(registered).save(registered)
+
+
+def test_registered_probabilities_never_fall(registered):
+    for frozen in registration.load_registered(registered).content["forecasts"].values():
+        reached = np.array(frozen["by_month_end"])
+        assert (np.diff(reached, axis=1) >= 0).all()
+        assert ((reached > 0) & (reached < 1)).all()
+        assert np.array(frozen["counts"]).sum(axis=1) == pytest.approx(1.0, abs=1e-3)
