@@ -163,8 +163,29 @@ def save_scenario(scenario: Scenario, path: str | Path) -> Path:
 
     The file appears whole or not at all.
     """
-    data = {"format": scenario.format, **_plain(scenario, exclude_defaults=True)}
-    return _write(Path(path), dump_toml(data))
+    return _write(Path(path), dump_scenario(scenario))
+
+
+def dump_scenario(scenario: Scenario) -> str:
+    """A scenario as the text of a TOML file; defaults are left out."""
+    return dump_toml({"format": scenario.format, **_plain(scenario, exclude_defaults=True)})
+
+
+def write_numbers(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
+    """Write numbers into a scenario, by key path, where they would otherwise be given as parameters.
+
+    Raises
+    ------
+    ScenarioError
+        When what comes out is no scenario.
+    """
+    data = _plain(scenario)
+    for path, value in values.items():
+        _put(data, path, value)
+    changed, problems = _examine(data, _IN_MEMORY, scenario._folder, run_files=True)
+    if changed is None or problems:
+        raise ScenarioError(problems)
+    return changed
 
 
 def dump_toml(data: Mapping[str, Any]) -> str:

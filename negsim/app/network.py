@@ -1,0 +1,176 @@
+"""Who concedes to whom just now? The actors in a circle, their channels, an arrow for each living concession."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+import numpy as np
+
+from negsim.app.stepping import Frame
+from negsim.compiler import Compiled
+from negsim.moves import Event
+from negsim.plots.page import name_of, shorten
+from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES, IN_SESSION, NONE, OPEN, PLANNED
+
+WIDTH, HEIGHT, RADIUS = 720.0, 500.0, (250.0, 180.0)
+BUBBLE: Final = 34.0
+"""Radius of an actor."""
+BEND: Final = 26.0
+"""How far arrows between the same two actors are bent apart."""
+LONGEST: Final = 24
+"""Letters of a name at an arrow."""
+WORDS: Final = {
+    "tabled": "on the table", "signed": "signed", "promised": "promised", "in_force": "in force",
+    "suspended": "suspended", "done": "done", "frozen": "frozen",
+}  # fmt: skip
+"""What the state of a concession is called; each is drawn in its own way (page.css)."""
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A concession that lives: who gives it to whom, and how it stands."""
+
+    concession: str
+    giver: str
+    recipient: str
+    standing: str
+
+
+def find_arrows(compiled: Compiled, frame: Frame) -> list[Arrow]:
+    """List the concessions that are anywhere between tabled and done, or frozen."""
+    arrows = []
+    for row, name in enumerate(compiled.labels.concessions):
+        stage, frozen = int(frame.stage[row]), bool(frame.frozen[row])
+        if stage == NONE and not frozen:
+            continue
+        giver, recipient = compiled.scenario.concession[name].giver, compiled.scenario.recipient(name)
+        arrows.append(Arrow(name, giver, recipient, "frozen" if frozen else CONCESSION_STAGES[stage]))
+    return arrows
+
+
+def draw_network(compiled: Compiled, frame: Frame) -> str:
+    """Draw the network as SVG."""
+    places = _places(compiled)
+    arrows, busy = find_arrows(compiled, frame), {name for event in frame.events for name in _parties(event)}
+    return (
+        f'<svg class="network" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{_say(compiled, frame)}">'
+        f"{_heads()}{_draw_channels(compiled, frame, places)}{_draw_arrows(compiled, arrows, places, frame)}"
+        f"{''.join(_draw_actor(compiled, name, place, name in busy) for name, place in places.items())}</svg>"
+    )
+
+
+def _parties(event: Event) -> tuple[str, ...]:
+    return (event.actor, event.counterpart)
+
+
+def _say(compiled: Compiled, frame: Frame) -> str:
+    """The picture in words, for whoever does not see it."""
+    case = compiled.scenario
+    told = [
+        f"{name_of(case.actor, arrow.giver)} to {name_of(case.actor, arrow.recipient)}: "
+        f"{name_of(case.concession, arrow.concession)}, {WORDS[arrow.standing]}"
+        for arrow in find_arrows(compiled, frame)
+    ]
+    return escape(f"{frame.date}. " + ("; ".join(told) or "No concession lives"), quote=True)
+
+
+# -- actors -----------------------------------------------------------------------------------------------------------
+
+
+def _places(compiled: Compiled) -> dict[str, tuple[float, float]]:
+    """Put the states on an ellipse, and intermediaries beside those they answer to, facing each other by pairs."""
+    actors = compiled.scenario.actor
+    states = [name for name, actor in actors.items() if actor.kind == "state"]
+    apart = 2 * np.pi / len(states)
+    places = {}
+    for number, state in enumerate(states):
+        group = [state, *(name for name, actor in actors.items() if actor.answers_to == state)]
+        way = -1 if number % 2 else 1
+        for place, name in enumerate(group):
+            angle = number * apart - np.pi * 0.75 + way * place * apart / (len(group) + 1)
+            places[name] = (WIDTH / 2 + RADIUS[0] * float(np.cos(angle)), HEIGHT / 2 + RADIUS[1] * float(np.sin(angle)))
+    return places
+
+
+def _draw_actor(compiled: Compiled, name: str, place: tuple[float, float], busy: bool) -> str:
+    actor = compiled.scenario.actor[name]
+    kind = f"actor {actor.kind}{' busy' if busy else ''}"
+    radius = BUBBLE if actor.kind == "state" else 24
+    below = place[1] >= HEIGHT / 2
+    y = place[1] + (BUBBLE + 18 if below else -BUBBLE - 8)
+    return (
+        f'<g class="{kind}"><circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius}"/>'
+        f'<text class="short" x="{place[0]:.1f}" y="{place[1] + 5:.1f}">{escape(name[:8])}</text>'
+        f'<text class="long" x="{place[0]:.1f}" y="{y:.1f}">{escape(shorten(actor.label or name))}</text></g>'
+    )
+
+
+# -- channels ---------------------------------------------------------------------------------------------------------
+
+
+def _draw_channels(compiled: Compiled, frame: Frame, places: dict[str, tuple[float, float]]) -> str:
+    drawn = []
+    for row, (name, channel) in enumerate(compiled.scenario.channel.items()):
+        stage = int(frame.channel[row])
+        if stage < PLANNED:
+            continue
+        (x1, y1), (x2, y2) = (places[side[0]] for side in channel.sides)
+        kind = {PLANNED: "planned", OPEN: "open", IN_SESSION: "session"}[stage]
+        label = f"{escape(name_of(compiled.scenario.channel, name))}: {CHANNEL_STAGES[stage].replace('_', ' ')}"
+        drawn.append(
+            f'<g class="channel {kind}"><line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+            f"<title>{label}</title></g>"
+        )
+    return "".join(drawn)
+
+
+# -- arrows -----------------------------------------------------------------------------------------------------------
+
+
+def _heads() -> str:
+    """Arrow heads, one for each way of standing."""
+    return "<defs>" + "".join(
+        f'<marker id="head-{word}" class="head {word}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" '
+        f'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L10,5 L0,10 z"/></marker>'
+        for word in WORDS
+    ) + "</defs>"  # fmt: skip
+
+
+def _draw_arrows(compiled: Compiled, arrows: list[Arrow], places: dict[str, tuple[float, float]], frame: Frame) -> str:
+    fresh = {event.subject for event in frame.events}
+    lanes: dict[frozenset[str], int] = defaultdict(int)
+    drawn = []
+    for arrow in arrows:
+        if arrow.giver == arrow.recipient or arrow.recipient not in places:
+            continue
+        pair = frozenset((arrow.giver, arrow.recipient))
+        lanes[pair] += 1
+        drawn.append(_draw_arrow(compiled, arrow, places, lanes[pair], arrow.concession in fresh))
+    return "".join(drawn)
+
+
+def _draw_arrow(
+    compiled: Compiled, arrow: Arrow, places: dict[str, tuple[float, float]], lane: int, fresh: bool
+) -> str:
+    start, end = np.array(places[arrow.giver]), np.array(places[arrow.recipient])
+    along = (end - start) / np.linalg.norm(end - start)
+    # The side is that of the pair, not of the arrow, so that two arrows of opposite direction do not meet.
+    first, second = sorted((arrow.giver, arrow.recipient))
+    axis = np.array(places[second]) - np.array(places[first])
+    across = np.array((-axis[1], axis[0])) / np.linalg.norm(axis)
+    bend = across * BEND * ((lane + 1) // 2) * (1 if lane % 2 else -1)
+    start, end = start + along * (BUBBLE + 2) + bend * 0.35, end - along * (BUBBLE + 6) + bend * 0.35
+    control = (start + end) / 2 + bend * 1.3
+    middle = (start + 2 * control + end) / 4
+    full = name_of(compiled.scenario.concession, arrow.concession)
+    label = escape(full if len(full) <= LONGEST else f"{full[: LONGEST - 1].rstrip()}…")
+    word = WORDS[arrow.standing]
+    return (
+        f'<g class="arrow {arrow.standing}{" fresh" if fresh else ""}">'
+        f'<path d="M{start[0]:.1f},{start[1]:.1f} Q{control[0]:.1f},{control[1]:.1f} {end[0]:.1f},{end[1]:.1f}" '
+        f'marker-end="url(#head-{arrow.standing})"/>'
+        f'<text x="{middle[0]:.1f}" y="{middle[1] - 3:.1f}">{label}</text><title>{escape(full)}: {word}</title></g>'
+    )
