@@ -22,7 +22,7 @@ from negsim.chronology_checks import find_starts
 POINTS = 40
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = ("human_agent", "own_agent", "own_scenario", "replay_history", "save_and_load")
-SMALL = {"beijing": ["--runs", "40", "--futures", "40", "--workers", "1"], "what_if": ["40"]}
+SMALL = {"beijing": ["--runs", "40", "--futures", "40", "--workers", "1"], "sweep": ["16"], "what_if": ["40"]}
 ROOT_ONLY = re.compile(r"^(?:from|import) negsim(\S*)", re.MULTILINE)
 
 
@@ -98,6 +98,15 @@ def test_a_lesson_prints_its_numbers_and_draws_its_figure(name: str, tmp_path: P
     printed = run_example(f"teaching/{name}", tmp_path, "30")
     assert re.search(r"\d", printed)
     assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
+def test_a_sweep_says_what_changes_along_its_numbers(tmp_path: Path):
+    first, *points, means = run_example("sweep", tmp_path, *SMALL["sweep"], str(tmp_path)).splitlines()
+    assert first == "6 points, 100% done"
+    assert len(points) == 6
+    assert all(re.fullmatch(r"raids 0\.\d\d a year, accord: [01]\.\d\d ± 0\.\d\d", line) for line in points)
+    assert means.startswith("{0.05: ")
+    assert len(list((tmp_path / "raids" / "blocks").iterdir())) > 1
 
 
 # -- the main job -------------------------------------------------------------------------------------------------

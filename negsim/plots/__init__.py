@@ -13,6 +13,8 @@ from negsim.plots.foresight import draw_explanation, draw_forecast
 from negsim.plots.histories import draw_histories
 from negsim.plots.ledger import draw_ledger
 from negsim.plots.parameters import draw_parameters
+from negsim.plots.responses import draw_phase_map, draw_responses
+from negsim.plots.sensitivity import draw_indices, draw_tornado
 from negsim.plots.state import QUANTITIES, draw_state
 from negsim.plots.timeline import draw_timeline
 from negsim.results import Ensemble
@@ -22,10 +24,14 @@ __all__ = [
     "draw_explanation",
     "draw_forecast",
     "draw_histories",
+    "draw_indices",
     "draw_ledger",
     "draw_parameters",
+    "draw_phase_map",
+    "draw_responses",
     "draw_state",
     "draw_timeline",
+    "draw_tornado",
 ]
 
 

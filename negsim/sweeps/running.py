@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 """Told how many runs are done over all points, and how many there are to do."""
 
 ENOUGH_BLOCKS: Final = 16
-"""Points are cut into this many blocks at least, so that there is work for several workers."""
+"""With fewer blocks than this, blocks are made smaller, so that there is work for several workers."""
 
 
 def sweep(
@@ -137,6 +137,8 @@ def sweep(
         if place.exists:
             stored = place.read_manifest()
             require_versions(stored, place.folder, any_version)
+            if points_per_block is None:
+                asked["points_per_block"] = stored["points_per_block"]
             compare_manifests(stored, asked, place.folder)
         else:
             write_sources(place, scenario, points)
@@ -231,9 +233,9 @@ def expand_sweep(
 
 
 def choose_points_per_block(points: int, runs: int) -> int:
-    """Choose how many points go into one block: as many as are computed side by side, fewer when there are few."""
+    """Choose how many points go into one block: as many as go side by side, or half of them."""
     side_by_side = COMPUTE_WIDTH // min(runs, BLOCK_WIDTH)
-    return max(1, min(side_by_side, points // ENOUGH_BLOCKS))
+    return max(1, side_by_side // 2, min(side_by_side, points // ENOUGH_BLOCKS))
 
 
 # -- at the door ------------------------------------------------------------------------------------------------------
