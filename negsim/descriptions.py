@@ -30,7 +30,13 @@ def describe_scenario(scenario: Scenario) -> str:
     scenario : Scenario
         A scenario that has passed its checks.
     """
-    sections = (
+    parts = [_heading(scenario), *(_section(title, list(rows)) for title, rows in list_sections(scenario))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def list_sections(scenario: Scenario) -> tuple[tuple[str, Iterator[Row]], ...]:
+    """The sections of a scenario in words: title and rows, for whoever sets them otherwise."""
+    return (
         ("Actors", _actors(scenario)),
         ("Goods", _goods(scenario)),
         ("Concessions", _concessions(scenario)),
@@ -43,8 +49,6 @@ def describe_scenario(scenario: Scenario) -> str:
         ("Terms", _terms(scenario)),
         ("Parameters", _parameters(scenario)),
     )
-    parts = [_heading(scenario), *(_section(title, list(rows)) for title, rows in sections)]
-    return "\n\n".join(part for part in parts if part)
 
 
 def _heading(scenario: Scenario) -> str:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from negsim.cli import fits, futures, pages, runs, scenarios, sweeps
+from negsim.cli import fits, futures, pages, reports, runs, scenarios, sweeps
 from negsim.cli.words import InputError, add_debug, examples
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -34,6 +34,7 @@ COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (
     futures.add_register,
     futures.add_score,
     pages.add_app,
+    reports.add_report,
 )
 """What adds each command, in the order of the help."""
 

@@ -1,0 +1,147 @@
+"""What does a folder of results hold? Whatever the commands wrote there, in it or in the folders within it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.problems import ScenarioError
+from negsim.results import Ensemble, ResultError, load_results
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, scenario_digest
+
+if TYPE_CHECKING:
+    import pandas
+
+DEEPEST: Final = 2
+"""Folders within folders that are looked into."""
+MOST_BYTES: Final = 20_000_000
+"""A table larger than this is not for a page."""
+
+
+class NothingFound(ValueError):
+    """There is no result in a folder; the message says what was looked for."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as text, with the sentence that says what it shows."""
+
+    source: str
+    sentence: str
+
+
+@dataclass
+class Findings:
+    """What lies in a folder.
+
+    Attributes
+    ----------
+    folder : Path
+    scenario : Scenario or None
+        The case of the results, where one of them still has it.
+    ensembles, posteriors : dict
+        By the folder in which they lie, relative to `folder`.
+    tables : dict of str to DataFrame
+        CSV files by their relative path.
+    texts : dict of str to str
+        Answers in words, by relative path.
+    pictures : dict of str to Path
+        PNG files by relative path.
+    drawn : dict of str to Picture
+        What was drawn for the report of what lies in a folder.
+    unread : list of str
+        What lies there and could not be read, with the reason.
+    """
+
+    folder: Path
+    scenario: Scenario | None = None
+    ensembles: dict[str, Ensemble] = field(default_factory=dict)
+    posteriors: dict[str, Posterior] = field(default_factory=dict)
+    tables: dict[str, pandas.DataFrame] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
+    drawn: dict[str, Picture] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+
+    def tables_called(self, *endings: str) -> Iterator[tuple[str, pandas.DataFrame]]:
+        """Tables whose file name ends so, without its suffix."""
+        return ((path, table) for path, table in self.tables.items() if Path(path).stem.endswith(endings))
+
+
+def gather_findings(folder: Path) -> Findings:
+    """Look through a folder.
+
+    Raises
+    ------
+    NothingFound
+        When there is no such folder, or nothing in it that a report could be about.
+    """
+    if not folder.is_dir():
+        raise NothingFound(f"{folder}: no such folder; allowed: one that `negsim run ... --out DIR` or `fit` wrote")
+    found = Findings(folder)
+    for place in _places(folder, DEEPEST):
+        _look(found, place)
+    if not (found.ensembles or found.posteriors or found.tables):
+        told = f" ({'; '.join(found.unread)})" if found.unread else ""
+        raise NothingFound(
+            f"{folder}: no events.parquet, posterior.json or table in it or the folders within it{told}; "
+            f"allowed: a folder that `negsim run`, `fit` or `forecast` wrote with --out"
+        )
+    found.scenario = _scenario(found)
+    return found
+
+
+def _places(folder: Path, depth: int) -> Iterator[Path]:
+    yield folder
+    inner = sorted(path for path in folder.iterdir() if path.is_dir()) if depth else []
+    for path in inner:
+        if path.name != "not-trusted" and not path.name.startswith("."):
+            yield from _places(path, depth - 1)
+
+
+def _look(found: Findings, place: Path) -> None:
+    """Read what lies in one folder."""
+    import pandas as pd
+
+    name = place.relative_to(found.folder).as_posix()
+    if (place / "events.parquet").is_file() and (place / "provenance.json").is_file():
+        _try(found, name, lambda: found.ensembles.__setitem__(name, load_results(place)))
+    if (place / "posterior.json").is_file():
+        _try(found, name, lambda: found.posteriors.__setitem__(name, Posterior.load(place)))
+    for file in sorted(place.iterdir()):
+        path = file.relative_to(found.folder).as_posix()
+        if file.suffix == ".csv" and file.name != "summary.csv" and file.stat().st_size <= MOST_BYTES:
+            _try(found, path, lambda file=file, path=path: found.tables.__setitem__(path, pd.read_csv(file)))
+        elif file.suffix == ".png":
+            found.pictures[path] = file
+        elif file.suffix == ".txt":
+            _try(found, path, lambda file=file, path=path: found.texts.__setitem__(path, file.read_text("utf-8")))
+
+
+def _try(found: Findings, name: str, read: Any) -> None:
+    """Read something, or note why it cannot be."""
+    try:
+        read()
+    except (ResultError, ScenarioError, SamplingError, OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        found.unread.append(f"{name}: {' '.join(str(error).split())[:200]}")
+
+
+def _scenario(found: Findings) -> Scenario | None:
+    """The case that the results are about: as it was simulated, else as it was fitted."""
+    for ensemble in found.ensembles.values():
+        return ensemble.scenario
+    for posterior in found.posteriors.values():
+        asked = posterior.provenance.get("asked") or {}
+        try:
+            scenario = load_scenario(asked.get("case") or posterior.provenance["scenario"])
+        except (ScenarioError, KeyError, OSError):
+            continue
+        if scenario_digest(scenario) == posterior.provenance.get("scenario_digest"):
+            return scenario
+        found.unread.append(f"{scenario.name}: has changed since it was fitted, and is left out")
+    return None

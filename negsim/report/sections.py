@@ -1,0 +1,487 @@
+"""What does a report say? Each section a question, sentences, tables and pictures, from what was found.
+
+A picture always comes with the sentence that says what is to be seen in it; a number with its uncertainty or with why
+it has none.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from negsim.calibration.identifiability import identify
+from negsim.calibration.posterior import Posterior
+from negsim.chronology_files import load_chronology
+from negsim.descriptions import list_sections
+from negsim.forecasts.explanations import explain_events
+from negsim.moves import list_events
+from negsim.odd import Listing, Part, describe_model
+from negsim.plots import draw_explanation, draw_histories, draw_ledger, draw_parameters, draw_timeline
+from negsim.plots.page import describe_events
+from negsim.problems import ScenarioError
+from negsim.report.findings import Findings, Picture
+from negsim.results import Ensemble
+from negsim.version import VERSION
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from negsim.chronology import Chronology
+    from negsim.scenario import Scenario
+
+LIKELIEST: Final = 30
+"""Kinds of event in the table of what the model says."""
+MOST_ROWS: Final = 60
+"""Rows of a table that are shown; the file has the rest."""
+LIMITS: Final = (
+    "A simulated frequency is a statement about the model, not about the world.",
+    "Moves are drawn from hazards: nobody in the model looks ahead, bluffs, or learns of its own forecast.",
+    "What a case has as a judgement stays one after the fit unless the events moved it; most of its numbers are fixed.",
+    "Another model could give these events the same probability: a good fit supports a theory only against the rivals "
+    "that were fitted beside it.",
+    "What was reported is not what happened: silence counts only as far as the chronology says that it would.",
+)
+
+
+@dataclass
+class Section:
+    """A question and what the results say to it."""
+
+    name: str
+    title: str
+    paragraphs: list[str] = field(default_factory=list)
+    lines: str = ""
+    listings: list[Listing] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say."""
+        return not (self.paragraphs or self.lines or self.listings or self.pictures or self.parts)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page is made of."""
+
+    title: str
+    subtitle: str
+    sections: tuple[Section, ...]
+    missing: tuple[str, ...]
+    version: str = VERSION
+
+
+def write_sections(found: Findings, runs: int = 0) -> Report:
+    """Say what was found, section by section, and what a fuller report would need.
+
+    Parameters
+    ----------
+    found : Findings
+    runs : int
+        Histories that may be drawn to hold a fit against its events.
+    """
+    if runs and not any(_is_beside(table) for table in found.tables.values()):
+        _hold_against_events(found, runs)
+    write: tuple[Callable[[Findings], Section], ...] = (
+        _question, _scenario, _model, _article, _parameters, _forecast, _theories, _counterfactuals, _sweeps,
+        _other, _limits, _description,
+    )  # fmt: skip
+    every = [one(found) for one in write]
+    scenario = found.scenario
+    title = (scenario.title or scenario.name) if scenario is not None else found.folder.name
+    period = f"{scenario.start} to {scenario.end}" if scenario is not None else ""
+    shown = tuple(section for section in every if not section.is_empty)
+    missing = tuple(HOW_TO[section.name] for section in every if section.is_empty and section.name in HOW_TO)
+    return Report(title, period, shown, missing)
+
+
+HOW_TO: Final = {
+    "model": "histories of the model: negsim run CASE --out DIR",
+    "article": "the events beside the model: negsim report DIR, with a fit in DIR and runs allowed (--runs)",
+    "parameters": "what the events say about the numbers: negsim fit CASE --out DIR/fit",
+    "forecast": "what comes next: negsim forecast DIR/fit --out DIR/forecast",
+    "theories": "which theories the events speak for: negsim compare",
+    "counterfactuals": "what would have been otherwise: negsim whatif",
+    "sweeps": "what the answers depend on: negsim sweep",
+}
+
+
+# -- the sections, in the order of the page ---------------------------------------------------------------------------
+
+
+def _question(found: Findings) -> Section:
+    section = Section("question", "The question")
+    if (scenario := found.scenario) is not None and scenario.description:
+        section.paragraphs.append(scenario.description.strip())
+    section.paragraphs.append(
+        "Which rules of bargaining, at which strengths, make this history probable, what else could have happened "
+        "under the same rules, and what may come next?"
+    )
+    for name, posterior in found.posteriors.items():
+        told = posterior.provenance
+        section.paragraphs.append(
+            f"Fitted ({_where(name)}): {told.get('chronology', 'a chronology')} until {told.get('until', 'its end')}, "
+            f"by {posterior.method}, {posterior.evaluations:,} likelihoods, worth {posterior.ess:.0f} independent "
+            f"draws; log evidence {posterior.log_evidence:.1f} ± {posterior.log_evidence_se:.1f}."
+        )
+    for name, ensemble in found.ensembles.items():
+        section.paragraphs.append(
+            f"Simulated ({_where(name)}): {ensemble.runs:,} histories, seed {ensemble.seed}, hazards looked at anew "
+            f"every {ensemble.provenance['tick']}."
+        )
+    return section
+
+
+def _scenario(found: Findings) -> Section:
+    section = Section("scenario", "The scenario in words")
+    if found.scenario is not None:
+        every = ((title, tuple(rows)) for title, rows in list_sections(found.scenario))
+        section.listings = [Listing(title, (), rows) for title, rows in every if rows]
+    return section
+
+
+def _model(found: Findings) -> Section:
+    section = Section("model", "What the model says")
+    for name, ensemble in found.ensembles.items():
+        if _is_forecast(found, name):
+            continue
+        section.pictures += list(_draw_ensemble(ensemble))
+        section.listings.append(_summary(ensemble))
+    return section
+
+
+def _draw_ensemble(ensemble: Ensemble) -> Iterator[Picture]:
+    yield draw(
+        draw_timeline(ensemble),
+        "When each kind of event first happens: the bar holds 80 per cent of the histories that have it, the mark is "
+        "the middle, and the share at the right is how many have it at all.",
+    )
+    if ensemble.columns is None:
+        return
+    yield draw(
+        draw_histories(ensemble),
+        "Some single histories, event by event: how different they are is what one history cannot show.",
+    )
+    yield draw(
+        draw_ledger(ensemble),
+        "Who gave what to whom, and how often, over all histories: whether what was promised was also delivered.",
+    )
+
+
+def _summary(ensemble: Ensemble) -> Listing:
+    table = ensemble.summary().sort_values("probability", ascending=False)
+    rows = tuple(
+        (
+            _name(ensemble, row),
+            _share(row.probability, row.probability_mcse),
+            *(_date(getattr(row, f"date_{share}")) for share in (10, 50, 90)),
+            f"{row.count:.2f} ± {row.count_mcse:.2f}",
+        )
+        for row in table.head(LIKELIEST).itertuples(index=False)
+    )
+    return Listing(
+        f"The {len(rows)} likeliest kinds of event: probability with its Monte-Carlo error, first time by 10, 50 and "
+        "90 per cent of the histories that have it, mean number of times",
+        ("event", "probability", "10%", "50%", "90%", "times"),
+        rows,
+    )
+
+
+def _name(ensemble: Ensemble, row: Any) -> str:
+    """What a line of the summary is about, in words."""
+    address = [str(getattr(row, part)) for part in ("kind", "actor", "channel", "subject")]
+    events = [e for e in ensemble.compiled.labels.events if [e.kind, e.actor, e.channel, e.subject] == address]
+    named = events or [e for e in ensemble.compiled.labels.events if [e.kind, e.actor, e.channel] == address[:3]]
+    return ", ".join(describe_events(ensemble.scenario, named)) if named else " ".join(filter(None, address))
+
+
+def _article(found: Findings) -> Section:
+    section = Section("article", "The reported events beside the model")
+    section.listings += [_beside(table) for table in found.tables.values() if _is_beside(table)]
+    section.pictures += [*found.drawn.values(), *_found_pictures(found, "explanation", "article")]
+    if section.listings:
+        section.paragraphs.append(
+            "Share of whole simulated histories in which each event happens within a year of its date, before the fit "
+            "and after it. This is fit, not forecast: the posterior has seen the events."
+        )
+    return section
+
+
+def _is_beside(table: pandas.DataFrame) -> bool:
+    return {"event", "prior", "posterior"} <= set(table.columns)
+
+
+def _hold_against_events(found: Findings, runs: int) -> None:
+    """Draw histories before and after each fit, and put its events beside them."""
+    for name, posterior in found.posteriors.items():
+        asked = posterior.provenance.get("asked") or {}
+        if found.scenario is None or "chronology" not in asked:
+            continue
+        try:
+            told = load_chronology(found.scenario, asked["chronology"], codebook=asked.get("codebook"))
+            if asked.get("until"):
+                told = told.cut(dt.date.fromisoformat(asked["until"]))
+            held = explain_events(found.scenario, posterior, told, _name_events(found.scenario, told), runs)
+        except (ScenarioError, ValueError) as error:
+            found.unread.append(f"{_where(name)}: events not put beside the model ({error})")
+            continue
+        found.tables[f"{name}/explanation"] = held.table
+        found.drawn[name] = draw(draw_explanation(held), SENTENCES["explanation"])
+
+
+def _name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
+    """The told moves of a chronology, each with a name for a reader."""
+    known = {event.name: event for event in list_events(scenario)}
+    named = []
+    for move in told.moves:
+        if move.implied:
+            continue
+        event = known[move.names[0]]
+        words, _ = describe_events(scenario, [event])
+        either = "" if len(move.names) > 1 else event.actor
+        named.append(
+            {
+                "label": f"{move.row} {words}",
+                "date_start": told.date(move.low).isoformat(),
+                "date_end": told.date(move.high - 1.0).isoformat(),
+                "kind": event.kind,
+                "actor": either,
+                "channel": event.channel,
+                "subject": event.subject,
+                "row": move.row,
+            }
+        )
+    return sorted(named, key=lambda one: (one["date_start"], one["date_end"]))
+
+
+def _beside(table: pandas.DataFrame) -> Listing:
+    rows = tuple(
+        (
+            str(row["event"]),
+            _span(row.get("start"), row.get("end")),
+            _share(row["prior"], row.get("prior_error")),
+            _share(row["posterior"], row.get("posterior_error")),
+            _share(row.get("left_out"), row.get("left_out_error")),
+        )
+        for _, row in table.head(MOST_ROWS).iterrows()
+    )
+    headings = ("event", "reported", "before the fit", "after it", "fitted without it")
+    return Listing("Events and how probable the model makes them near their dates", headings, rows)
+
+
+def _parameters(found: Findings) -> Section:
+    section = Section("parameters", "What the events say about the numbers")
+    declared = () if found.scenario is None else found.scenario.parameter
+    labels = {spec.name: f"{spec.label} ({spec.name})" for spec in declared if spec.label}
+    for name, posterior in found.posteriors.items():
+        section.pictures.append(
+            draw(
+                draw_parameters(posterior),
+                "Each number before (pale) and after (coloured) the events were read; the bar at the right is the "
+                "share of the prior's variance that they took away.",
+            )
+        )
+        section.listings.append(_posterior(posterior, name, labels))
+        section.paragraphs.append(
+            _first(identify(posterior).summary()) + ". A number marked prior-driven was not learned."
+        )
+    return section
+
+
+def _posterior(posterior: Posterior, name: str, labels: Mapping[str, str]) -> Listing:
+    rows = tuple(
+        (
+            labels.get(str(key), str(key)),
+            f"{row['mean']:.3g} ± {row['mcse']:.2g}",
+            f"{row['q05']:.3g} to {row['q95']:.3g}",
+            f"{row['prior_q05']:.3g} to {row['prior_q95']:.3g}",
+            f"{row['contraction']:.0%} ± {row['contraction_mcse']:.0%}",
+            str(row["says"]),
+        )
+        for key, row in posterior.summary().iterrows()
+    )
+    headings = ("number", "mean ± Monte-Carlo error", "90% after", "90% before", "variance taken away", "says")
+    return Listing(f"The numbers before and after ({_where(name)})", headings, rows)
+
+
+def _forecast(found: Findings) -> Section:
+    section = Section("forecast", "What comes next")
+    for path, table in found.tables_called("forecast"):
+        if not {"question", "probability", "error"} <= set(table.columns):
+            continue
+        rows = tuple(
+            (
+                str(row["question"]),
+                _share(row["probability"], row["error"]),
+                *(_date(row.get(f"date_{share}")) for share in (10, 50, 90)),
+            )
+            for _, row in table.head(MOST_ROWS).iterrows()
+        )
+        caption = f"Probability by the last day that was drawn, and when it comes if it comes ({_where(path)})"
+        section.listings.append(Listing(caption, ("event", "probability", "10%", "50%", "90%"), rows))
+    section.pictures += _found_pictures(found, "forecast")
+    if section.listings:
+        section.paragraphs.append(
+            "Futures that begin where the chronology ends, each with its own draw of the numbers and of what the "
+            "chronology leaves open. They hold three uncertainties: of the numbers, of the open dates, of what happens."
+        )
+    return section
+
+
+def _theories(found: Findings) -> Section:
+    names = ("comparison", "theories", "compare", "evidence")
+    return _plain(found, Section("theories", "Which theories the events speak for"), names)
+
+
+def _counterfactuals(found: Findings) -> Section:
+    section = Section("counterfactuals", "What would have been otherwise")
+    answers = [path for path in found.texts if Path(path).name == "answer.txt"]
+    section.lines = "\n\n".join(found.texts[path].strip() for path in answers)
+    for path in answers:
+        folder = Path(path).parent
+        inside = {name: table for name, table in found.tables.items() if Path(name).parent == folder}
+        section.listings += [_table(name, table) for name, table in inside.items() if len(table)]
+        section.pictures += _pictures_in(found, folder)
+    return section
+
+
+def _sweeps(found: Findings) -> Section:
+    names = ("sensitivity", "indices", "sweep", "points", "importance")
+    return _plain(found, Section("sweeps", "What the answers depend on"), names)
+
+
+def _plain(found: Findings, section: Section, names: Sequence[str]) -> Section:
+    """A section of tables and pictures by the names of their files."""
+    section.listings += [_table(path, table) for path, table in found.tables_called(*names) if len(table)]
+    section.pictures += _found_pictures(found, *names)
+    return section
+
+
+def _other(found: Findings) -> Section:
+    section = Section("other", "Other pictures in the folder")
+    drawn = ("timeline", "histories", "ledger", "parameters")
+    used = ("explanation", "article", "forecast", "comparison", "theories", "compare", "evidence", *drawn)
+    answered = {Path(path).parent for path in found.texts}
+    for path, file in found.pictures.items():
+        if Path(path).parent not in answered and not file.stem.startswith(used):
+            section.pictures.append(Picture(_embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}.")))
+    return section
+
+
+def _limits(found: Findings) -> Section:
+    section = Section("limits", "Identifiability and limits")
+    for name, posterior in found.posteriors.items():
+        section.paragraphs.append(f"({_where(name)})")
+        section.lines += ("\n\n" if section.lines else "") + identify(posterior).summary()
+    section.paragraphs = [] if len(found.posteriors) == 1 else section.paragraphs
+    section.paragraphs += LIMITS
+    if (scenario := found.scenario) is not None:
+        weak = [words for words in scenario.sources.values() if "general knowledge" in words]
+        if weak:
+            section.paragraphs.append(
+                f"{len(weak)} of the {len(scenario.sources)} sources of the case rest, wholly or for a date, on "
+                "general knowledge and not on a source that was looked up."
+            )
+    for ensemble in found.ensembles.values():
+        if stopped := len(ensemble.stopped[0]):
+            section.paragraphs.append(
+                f"{stopped:,} of {ensemble.runs:,} histories exploded and were stopped: terms fed on themselves there."
+            )
+    section.paragraphs += [f"Not read: {reason}" for reason in found.unread]
+    return section
+
+
+def _description(found: Findings) -> Section:
+    section = Section("odd", "The model, by the ODD protocol")
+    section.parts = describe_model(found.scenario)
+    return section
+
+
+# -- pictures and cells -----------------------------------------------------------------------------------------------
+
+SENTENCES: Final = {
+    "state": "How resentment, trust and need moved: the middle of the histories and the band that holds 80 per cent.",
+    "explanation": "How probable each reported event was near its date, and when the fitted model would have had it.",
+    "forecast": "How probable each event becomes as time goes on; where both lines agree nothing was learned about it.",
+}
+
+
+def draw(figure: Figure, sentence: str) -> Picture:
+    """Turn a figure into text that a page can hold."""
+    held = io.BytesIO()
+    figure.savefig(held, format="png", dpi=100)
+    return Picture(_embed(held.getvalue()), sentence)
+
+
+def _embed(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def _found_pictures(found: Findings, *names: str) -> list[Picture]:
+    return [
+        Picture(_embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}."))
+        for path, file in found.pictures.items()
+        if file.stem.startswith(names)
+    ]
+
+
+def _pictures_in(found: Findings, folder: Path) -> list[Picture]:
+    return [
+        Picture(_embed(file.read_bytes()), f"From {path}.")
+        for path, file in found.pictures.items()
+        if Path(path).parent == folder
+    ]
+
+
+def _table(path: str, table: pandas.DataFrame) -> Listing:
+    cut = table.head(MOST_ROWS)
+    rows = tuple(tuple(_cell(value) for value in row) for row in cut.itertuples(index=False))
+    more = f", the first {len(cut)} of {len(table)} rows" if len(cut) < len(table) else ""
+    return Listing(f"From {path}{more}", tuple(str(name).replace("_", " ") for name in table.columns), rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.3g}"
+    return "" if value is None else str(value)
+
+
+def _share(value: Any, error: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if error is None or error != error:
+        return f"{100 * float(value):.1f}% (no error given)"
+    if float(error) == 0.0:  # all or none of them: a count says no more than that
+        return "in all of them" if float(value) > 0 else "in none of them"
+    return f"{100 * float(value):.1f}%\u00a0±\u00a0{100 * float(error):.1f}"
+
+
+def _date(value: Any) -> str:
+    text = "" if value is None else str(value)[:10]
+    return "" if text in ("", "NaT", "nan", "None") else text
+
+
+def _span(start: Any, end: Any) -> str:
+    first, last = _date(start), _date(end)
+    return first if first == last else f"{first} to {last}"
+
+
+def _where(path: str) -> str:
+    return "this folder" if path == "." else path
+
+
+def _first(text: str) -> str:
+    line = text.partition("\n")[0]
+    return line[:1].upper() + line[1:]
+
+
+def _is_forecast(found: Findings, name: str) -> bool:
+    """Whether the histories of a folder begin in the middle: futures, which have their own section."""
+    return any(Path(path).parent.as_posix() == name for path, _ in found.tables_called("forecast")) and name != "."

@@ -1,0 +1,187 @@
+"""Is the report whole by itself, true to the folder, and safe? And does the ODD leave nothing of the code out?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import negsim
+from negsim.calibration.posterior import Posterior
+from negsim.calibration.priors import JointPrior, Prior1D
+from negsim.cli import main
+from negsim.odd import describe_model, write_markdown
+from negsim.report import NothingFound, write_report
+from negsim.state import State
+from negsim.terms import QUANTITIES, SHELF
+from negsim.vocabulary import MOVE_KINDS
+
+
+class Reader(HTMLParser):
+    """Gathers what a browser would fetch, the headings, the text, and whether every tag is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "action", "data")]
+        if tag == "img":
+            self.pictures.append(told)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def read_page(file: Path) -> Reader:
+    reader = Reader()
+    reader.feed(file.read_text(encoding="utf-8"))
+    return reader
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("results")
+    scenario = negsim.load_scenario("template")
+    written = scenario.model_copy(update={"title": "<script>alert('x')</script> & sons"})
+    negsim.simulate(written, runs=40, seed=1).save(place)
+    (place / "forecast").mkdir()
+    (place / "forecast" / "forecast.csv").write_text(
+        "question,probability,error,date_10,date_50,date_90,count\nA raid,0.25,0.05,2010-01-01,2010-06-01,,0.3\n"
+    )
+    (place / "answer.txt").write_text("Without the raid: fewer talks, -0.12 ± 0.03")
+    make_posterior().save(place / "fit")
+    return place
+
+
+def make_posterior() -> Posterior:
+    rng = np.random.default_rng(5)
+    prior = JointPrior(("raids",), (Prior1D("lognormal", 0.15, 0.7),))
+    draws = np.exp(rng.normal(-1.9, 0.2, size=(400, 1)))
+    return Posterior(
+        prior=prior,
+        draws=draws,
+        latent=np.empty((400, 0)),
+        log_likelihood=rng.normal(size=400),
+        log_weights=np.full(400, -np.log(400)),
+        log_evidence=-10.0,
+        log_evidence_se=0.1,
+        method="importance",
+        evaluations=400,
+        seed=1,
+        diagnostics={"ess": 400.0},
+        provenance={"scenario": "template", "chronology": "events", "until": "2009-12-31"},
+    )
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    return read_page(write_report(folder, tmp_path_factory.mktemp("page") / "page.html"))
+
+
+def test_a_report_fetches_nothing(page: Reader):
+    assert page.addresses
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in page.addresses)
+    assert not {"script", "link", "iframe", "object", "form"} & set(page.tags)
+
+
+def test_what_people_wrote_is_text_and_not_code(page: Reader):
+    assert "script" not in page.tags
+    assert any("<script>alert('x')</script> & sons" in text for text in page.text)
+
+
+def test_each_picture_has_a_sentence(page: Reader):
+    assert len(page.pictures) >= 4
+    assert all((picture["alt"] or "").endswith(".") and len(picture["alt"] or "") > 30 for picture in page.pictures)
+
+
+def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page: Reader):
+    targets = [address for address in page.addresses if address.startswith("#")]
+    assert targets == [
+        "#question", "#scenario", "#model", "#parameters", "#forecast", "#counterfactuals", "#limits", "#odd",
+    ]  # fmt: skip
+    text = " ".join(page.text)
+    assert "negsim compare" in text
+    assert "negsim sweep" in text
+    assert "25.0%\u00a0±\u00a05.0" in text
+    assert "fewer talks" in text
+
+
+def test_an_empty_folder_is_refused_with_what_was_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(NothingFound, match=r"events\.parquet"):
+        write_report(tmp_path)
+    assert main(["report", str(tmp_path)]) == 2
+    assert main(["report", str(tmp_path / "nowhere")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_damaged_result_is_named_and_the_rest_is_reported(folder: Path, tmp_path: Path):
+    for part in ("fit", "forecast"):
+        shutil.copytree(folder / part, tmp_path / part)
+    (tmp_path / "fit" / "posterior.json").write_text("{")
+    text = " ".join(read_page(write_report(tmp_path)).text)
+    assert "Not read: fit" in text
+    assert "What comes next" in text
+
+
+def test_the_command_writes_into_the_folder_and_says_where(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(folder / "forecast", tmp_path, dirs_exist_ok=True)
+    assert main(["report", str(tmp_path), "--runs", "0"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+    assert (tmp_path / "report.html").is_file()
+
+
+# -- the description of the model -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def odd() -> str:
+    return write_markdown(describe_model())
+
+
+def test_the_description_has_the_seven_elements_in_order(odd: str):
+    assert re.findall(r"^## (\d)\.", odd, re.MULTILINE) == list("1234567")
+
+
+def test_the_description_holds_every_term_with_every_parameter(odd: str):
+    paths = [f"term.{term.name}.{number.name}" for term in SHELF.values() for number in term.parameters]
+    assert [path for path in paths if f"| {path} |" not in odd] == []
+    assert [term.name for term in SHELF.values() if term.source.replace("|", "\\|") not in odd] == []
+
+
+def test_the_description_holds_every_move_quantity_and_state_variable(odd: str):
+    rated = set(MOVE_KINDS) - {"approve", "reject"}  # their rate is an actor's
+    assert [move for move in rated if f"| {move} |" not in odd] == []
+    assert [name for name in QUANTITIES if f"| {name} |" not in odd] == []
+    assert [name for name in State.__dataclass_fields__ if name not in odd] == []
+
+
+def test_the_description_of_a_case_has_its_own_terms_and_drivers():
+    case = negsim.load_scenario("good-friday-1998")
+    few = write_markdown(describe_model(case.model_copy(update={"terms": ("ripeness",)})))
+    assert "term.ripeness.theta" in few
+    assert "term.resentment" not in few
+    assert "1997-05-01" in few
+
+
+def test_every_attribute_that_decides_something_has_a_meaning():
+    silent = {
+        (part[0], part[1])
+        for part in describe_model()[1].listings[0].rows
+        if not part[2] and part[1] not in ("unit", "kind", "venue", "agenda", "consent", "answered_by")
+    }
+    assert silent <= {
+        ("Concession", "good"), ("Coercion", "actor"), ("Demand", "owner"), ("Demand", "target"), ("Regard", "holder"),
+        ("Regard", "toward"), ("Driver", "values"),
+    }  # fmt: skip
