@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "negsim"
 HEAVY = ("matplotlib", "mesa", "numba", "pandas", "pyarrow", "solara", "xarray")
 VIEWS = ("matplotlib", "mesa", "solara")
-ROOMS_THAT_LOOK = {"__main__.py", "app", "cli", "mesa_front.py", "plots", "report.py"}
+ROOMS_THAT_LOOK = {"__main__.py", "app", "cli", "mesa_front.py", "plots", "report"}
 DRAWERS = {"utils", "util", "helpers", "common", "misc"}
 
 
