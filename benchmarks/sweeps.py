@@ -2,7 +2,7 @@
 
     python benchmarks/sweeps.py scaling        # time and memory by points, runs, workers, actors, concessions
     python benchmarks/sweeps.py efficiency     # two workers next to two processes that share nothing
-    python benchmarks/sweeps.py kill           # thirty kills at random moments, serial, with workers, with Dask
+    python benchmarks/sweeps.py kill           # thirty kills at random moments: serial, two workers, Dask
     python benchmarks/sweeps.py standing       # the standing large job: 1,024 points x 256 runs of the case
     python benchmarks/sweeps.py million        # 1,000 points x 1,000 runs of the case, streamed to disk
 
@@ -16,6 +16,7 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import random
@@ -207,69 +208,68 @@ def compare_workers(rounds: int, points: int = 32) -> dict[str, Any]:
 
 # -- kills ------------------------------------------------------------------------------------------------------------
 
-KILLED: Final = {"runs": 512, "points_per_block": 1}
-SWEPT: Final = """
-import sys, negsim
-def go(executor=None):
-    points = {"channel.river_talks.rates.open": [0.5 + 0.25 * step for step in range(16)]}
-    negsim.sweep("template", points, runs=512, store=sys.argv[1], points_per_block=1,
-                 workers=int(sys.argv[2]), executor=executor, until=__import__("datetime").date(2001, 12, 31))
-if __name__ == "__main__":
-    if sys.argv[3] == "dask":
-        from distributed import Client, LocalCluster
-        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-            go(Client(cluster).get_executor())
-    else:
-        go()
-"""
+FORK: Final = multiprocessing.get_context("fork")
+POINTS: Final = {"channel.talks.rates.meet": [1.0 + 0.5 * step for step in range(16)]}
+SWEPT: Final[dict[str, Any]] = {
+    "case": "two-state-channel",
+    "design": POINTS,
+    "runs": 512,
+    "points_per_block": 1,
+    "until": dt.date(2001, 6, 30),
+}
+"""Thirty-two blocks."""
 
 
-def kill_often(kills: int, workers: int, how: str) -> dict[str, Any]:
-    """Kill a sweep, with all its processes, at random moments; go on each time; compare the end with a quiet run."""
-    stream = random.Random(SEED + workers)
+def kill_often(kills: int, how: str) -> dict[str, Any]:
+    """Kill a sweep, with all its processes, at random moments; go on each time; compare the end with a quiet run.
+
+    Moments are drawn evenly over the time that the sweep takes from its beginning. When it comes to its end before,
+    what is there is compared as well, and it begins anew.
+    """
+    stream = random.Random(f"{SEED} {how}")
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "swept.py"
-        script.write_text(SWEPT)
-        quiet = _finish(script, Path(folder) / "quiet", 1, "plain")
-        store = Path(folder) / "killed"
-        done, restarts, seen = 0, 0, []
+        negsim.sweep(**SWEPT, store=Path(folder) / "quiet")
+        quiet, store = digest_blocks(Path(folder) / "quiet"), Path(folder) / "killed"
         begun = time.perf_counter()
-        _finish(script, Path(folder) / "timed", workers, how)
+        start_sweep(Path(folder) / "timed", how).join()
         length = time.perf_counter() - begun
-        while done < kills:
-            process = _start(script, store, workers, how)
-            try:
-                process.wait(timeout=stream.uniform(0.3, 1.0) * length)
-                shutil.rmtree(store)  # it came to its end before the kill: begin anew
-                restarts += 1
-            except subprocess.TimeoutExpired:
+        same, ends, seen = True, 0, []
+        while len(seen) < kills:
+            process = start_sweep(store, how)
+            process.join(timeout=stream.uniform(0.0, 1.0) * length)
+            if process.exitcode is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                done += 1
-                seen.append(len(list(store.glob("blocks/[!.]*"))))
-        _finish(script, store, workers, how)
-        same = digest_blocks(store) == digest_blocks(quiet)
+                process.join()
+                seen.append(len(digest_blocks(store)))
+            else:
+                same, ends = same and digest_blocks(store) == quiet, ends + 1
+                shutil.rmtree(store)
+        start_sweep(store, how).join()
+        same = same and digest_blocks(store) == quiet
     verdict = "identical" if same else "DIFFERENT"
-    print(f"{how}, {workers} workers: {kills} kills, blocks finished at each {seen}: {verdict}", flush=True)
-    return {
-        "kills": kills,
-        "workers": workers,
-        "how": how,
-        "restarts": restarts,
-        "blocks_at_kill": seen,
-        "identical": same,
-    }
+    print(f"{how}: {kills} kills, {len(quiet)} blocks, finished at each kill {seen}: {verdict}", flush=True)
+    return {"how": how, "kills": kills, "ends": ends + 1, "blocks_at_kill": seen, "identical": same}
 
 
-def _start(script: Path, store: Path, workers: int, how: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(script), str(store), str(workers), how]
-    return subprocess.Popen(command, env=environment(), start_new_session=True, stderr=subprocess.DEVNULL)
+def start_sweep(store: Path, how: str) -> Any:
+    """Begin a sweep, or go on with it, in a group of processes of its own."""
+    process = FORK.Process(target=sweep_in_a_group, args=(store, how))
+    process.start()
+    return process
 
 
-def _finish(script: Path, store: Path, workers: int, how: str) -> Path:
-    if _start(script, store, workers, how).wait():
-        raise RuntimeError("the sweep failed")
-    return store
+def sweep_in_a_group(store: Path, how: str) -> None:
+    os.setpgid(0, 0)
+    if how == "dask":
+        from distributed import Client, LocalCluster
+
+        with (
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            negsim.sweep(**SWEPT, store=store, executor=client.get_executor())
+    else:
+        negsim.sweep(**SWEPT, store=store, workers=2 if how == "workers" else 1)
 
 
 def digest_blocks(store: Path) -> dict[str, str]:
@@ -321,8 +321,10 @@ def main() -> None:
     elif options.part == "efficiency":
         note("efficiency", compare_workers(options.rounds))
     elif options.part == "kill":
-        ways = ((1, "plain"), (2, "plain"), (2, "dask"))
-        note("kill", [kill_often(options.kills if how == "plain" else options.kills // 3, w, how) for w, how in ways])
+        few = max(options.kills // 6, 1)  # a cluster takes long to start
+        note(
+            "kill", [kill_often(few if how == "dask" else options.kills, how) for how in ("serial", "workers", "dask")]
+        )
     elif options.part == "standing":
         note("standing", run_large(1024, 256, options.workers))
     else:

@@ -23,6 +23,7 @@ STYLES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
 ACROSS: Final = 2
 PANEL: Final = 2.3
 MOST_LEVELS: Final = 24
+MOST_LABELS: Final = 10
 BINS: Final = 8
 """Slices of a number's range where it has no levels."""
 WIDE: Final = 8.0
@@ -92,8 +93,10 @@ def _draw_key(page: Page, top: float, words: str, place: int) -> None:
 def _draw_panel(axes: Axes, done: Sweep, name: str, outcomes: Sequence[Floats]) -> None:
     values = done.design.values[:, done.design.names.index(name)]
     group = _group(values)
+    drawn = values
     for place, outcome in enumerate(outcomes):
         at, middle, error = _average(values, group, outcome)
+        drawn = at
         style: dict[str, Any] = {"color": COLOURS[place], "linestyle": STYLES[place]}
         axes.fill_between(at, middle - 2 * error, middle + 2 * error, color=COLOURS[place], alpha=0.2, linewidth=0)
         axes.plot(at, middle, linewidth=1.8, marker="o", markersize=3, **style)
@@ -101,7 +104,7 @@ def _draw_panel(axes: Axes, done: Sweep, name: str, outcomes: Sequence[Floats]) 
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25%", "50%", "75%", "100%"])
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.set_xlabel(fit_line(say_number(done, name), 8.5, 4.0), fontsize=8.5, color=INK)
-    _set_scale(axes, "x", values)
+    _set_scale(axes, drawn)
 
 
 def _group(values: Floats) -> Array:
@@ -129,15 +132,22 @@ def _average(values: Floats, group: Array, outcome: Floats) -> tuple[Floats, Flo
     return at, middle, error_of
 
 
-def _set_scale(axes: Axes, which: str, values: Floats) -> None:
-    """Draw wide ranges of positive numbers on a logarithmic axis, with plain numbers at its levels."""
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    if values.min() > 0 and values.max() / values.min() >= WIDE:
-        (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-        levels = np.unique(values)
-        if len(levels) <= MOST_LEVELS:
-            axis.set_ticks(levels, [f"{level:g}" for level in levels])
-            axis.set_ticks([], minor=True)
+def _set_scale(axes: Axes, drawn: Floats) -> None:
+    """Draw wide ranges of positive numbers on a logarithmic axis, with plain numbers on it."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    if drawn.min() <= 0 or drawn.max() / drawn.min() < WIDE:
+        return
+    axes.set_xscale("log")
+    few = len(drawn) <= MOST_LABELS and _are_plain(drawn)
+    axes.xaxis.set_major_locator(FixedLocator(drawn.tolist()) if few else LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _are_plain(levels: Floats) -> bool:
+    """Whether these are levels that a person wrote, not means of slices."""
+    return all(len(f"{level:.10g}") <= 5 for level in levels)
 
 
 # -- two numbers ------------------------------------------------------------------------------------------------------

@@ -159,7 +159,8 @@ def draw_indices(
     for row, number in enumerate(table.itertuples()):
         _draw_share(axes, row - 0.17, (number.first, number.first_low, number.first_high, number.first_mcse), BLUE)
         _draw_share(axes, row + 0.17, (number.total, number.total_low, number.total_high, number.total_mcse), SKY)
-    axes.set_xlim(min(-0.02, float(table["first_low"].min())), max(1.0, 1.15 * float(table["total_high"].max())))
+    most = float(table[["first_high", "total_high"]].to_numpy().max())
+    axes.set_xlim(min(-0.02, 1.1 * float(table["first_low"].min())), max(1.0, 1.25 * most))
     axes.axvline(0, color=INK, linewidth=1.0, zorder=3)
     axes.set_xlabel("share of variance (dark: the number alone, light: with all others)", fontsize=8, color=INK)
     return page.figure
