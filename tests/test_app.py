@@ -222,7 +222,7 @@ def test_each_shipped_case_has_questions_and_opens(server: Any):
 def test_a_comparison_is_run_by_run_on_the_same_clocks(server: Any):
     same = ask(server, "/comparison", runs=40, change={})[1]["html"]["comparison"]
     assert set(re.findall(r"<td>([+-]\d+\.\d) ±", same)) == {"+0.0"}
-    changed = ask(server, "/comparison", runs=40, change={"raids": 3.0})[1]["html"]["comparison"]
+    changed = ask(server, "/comparison", runs=40, change={"numbers": {"raids": 3.0}})[1]["html"]["comparison"]
     arms = [negsim.simulate(short(), runs=40, seed=1, params=p) for p in ({}, {"raids": 3.0})]
     compiled = short()
     asked = [question.addresses[0] for question in list_questions(compiled)]
@@ -230,6 +230,24 @@ def test_a_comparison_is_run_by_run_on_the_same_clocks(server: Any):
     difference, error = difference_with_error(*(ask_questions(compiled, arm).first[:, raids] for arm in arms))
     assert difference > 0
     assert f"{100 * difference:+.1f} ± {100 * error:.1f}" in changed
+
+
+def test_a_banned_move_never_happens_in_the_other_arm(server: Any):
+    shown = ask(server, "/comparison", runs=20, change={"ban": "act:Upland::raid"})[1]["html"]["comparison"]
+    (row,) = re.findall(r"<tr><td>A raid across the river.*?</tr>", shown)
+    without, with_it = re.findall(r"<td>(\d+) ±", row)
+    assert int(without) > 0
+    assert int(with_it) == 0
+    assert "with: never act:Upland::raid" in shown
+
+
+def test_the_questions_that_ship_with_a_case_can_be_chosen(server: Any):
+    case = {"case": {"name": "beijing-1999"}}
+    offered = json.loads(call(server, "/case", case)[2])["questions"]
+    assert {"no-red-cross", "no-rocket"} <= set(offered)
+    request = read_request({**case, "change": {"question": "no-rocket"}})
+    assert request.intervention is not None
+    assert request.intervention.question == offered["no-rocket"]
 
 
 def test_errors_are_never_nothing():
@@ -268,7 +286,12 @@ def test_errors_are_never_nothing():
         ({**GIVEN, "settings": {"raids": None}}, "a finite number"),
         ({**GIVEN, "settings": {"raids": "<script>"}}, "a finite number"),
         ({**GIVEN, "settings": [1]}, "numbers by name"),
-        ({**GIVEN, "change": {"actor.Upland.power": 0}}, "actor.Upland.power"),
+        ({**GIVEN, "change": {"numbers": {"rads": 1}}}, "Did you mean raids"),
+        ({**GIVEN, "change": {"question": "../../etc/passwd"}}, "change.question"),
+        ({**GIVEN, "change": {"ban": "act:Uplnd::raid"}}, "act:Upland::raid"),
+        ({**GIVEN, "change": {"ban": 3}}, "kind:actor:channel:subject"),
+        ({**GIVEN, "change": {"everything": 1}}, "a question or a banned move"),
+        ({**GIVEN, "change": {"numbers": {"actor.Upland.power": 0}}}, "actor.Upland.power"),
     ],
 )
 def test_what_cannot_be_is_told_and_the_server_goes_on(server: Any, words: object, complaint: str):

@@ -10,7 +10,10 @@ from typing import Any, Final
 from negsim.app.cases import open_case, read_case
 from negsim.app.ensembles import MOST_RUNS
 from negsim.compiler import Compiled
-from negsim.problems import NOTHING, Problem, ScenarioError, describe_value
+from negsim.intervention_files import load_intervention, what_ifs
+from negsim.interventions import Intervention
+from negsim.plots.page import describe_events
+from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario_files import require_settings
 
 FILE: Final = "<page>"
@@ -29,8 +32,10 @@ class Request:
     settings : mapping of str to float
         Numbers at other values than the case's.
     seed, run, runs, step : int
-    change : mapping
-        What is different in the other arm of a comparison: ``name`` and ``value`` of a number.
+    change : mapping of str to float
+        Numbers that are different in the other arm of a comparison.
+    intervention : Intervention or None
+        What else is different in it: a what-if question that ships with the case, or a move that is banned.
     window, number
         Which window of the browser asks, and the number of its question.
     """
@@ -42,6 +47,7 @@ class Request:
     runs: int
     step: int
     change: Mapping[str, float]
+    intervention: Intervention | None
     window: str
     number: int
 
@@ -76,12 +82,12 @@ def read_request(words: Any, extra: str | None = None) -> Request:
         }.items()
     }
     settings = _settings(compiled, words.get("settings"), "settings", problems)
-    change = _settings(compiled, words.get("change"), "change", problems)
+    change, intervention = _change(compiled, words.get("change"), problems)
     if problems:
         raise ScenarioError(problems)
-    number = numbers.pop("number")
+    window, number = str(words.get("window", ""))[:64], numbers.pop("number")
     return Request(
-        compiled, settings, **numbers, change=change, window=str(words.get("window", ""))[:64], number=number
+        compiled, settings, **numbers, change=change, intervention=intervention, window=window, number=number
     )
 
 
@@ -127,6 +133,36 @@ def _settings(compiled: Compiled, given: Any, name: str, problems: list[Problem]
     return sound
 
 
+def _change(compiled: Compiled, given: Any, problems: list[Problem]) -> tuple[dict[str, float], Intervention | None]:
+    """What is different in the other arm: ``{"numbers": ...}``, ``{"question": name}`` or ``{"ban": move}``."""
+    if not given:
+        return {}, None
+    if not isinstance(given, Mapping) or len(given) != 1 or not {*given} <= {"numbers", "question", "ban"}:
+        problems.append(Problem(FILE, "change", _describe(given), "numbers, a question or a banned move"))
+        return {}, None
+    kind, what = next(iter(given.items()))
+    if kind == "numbers":
+        return _settings(compiled, what, "change", problems), None
+    try:
+        return {}, _intervention(compiled, kind, what)
+    except ScenarioError as error:
+        problems += error.problems
+        return {}, None
+
+
+def _intervention(compiled: Compiled, kind: str, what: Any) -> Intervention:
+    """A question that ships with the case (no other file is looked for), or the ban of a move."""
+    shipped = what_ifs(compiled.scenario)
+    if kind == "question":
+        if what not in shipped:
+            nearest = find_nearest(str(what), shipped)
+            raise ScenarioError([Problem(FILE, "change.question", _describe(what), list_names(shipped), nearest)])
+        return load_intervention(compiled.scenario, what)
+    if not isinstance(what, str):
+        raise ScenarioError([Problem(FILE, "change.ban", _describe(what), "a move, kind:actor:channel:subject")])
+    return load_intervention(compiled.scenario, {"name": "ban", "ban": [{"move": what}]})
+
+
 def _describe(given: Any) -> str:
     return NOTHING if given is None else describe_value(given)
 
@@ -134,3 +170,9 @@ def _describe(given: Any) -> str:
 def list_changeable(compiled: Compiled) -> list[str]:
     """Names of all numbers that can be changed: the case's named parameters first, then key paths."""
     return [spec.name for spec in compiled.scenario.parameter] + sorted(compiled.numbers)
+
+
+def list_moves(compiled: Compiled) -> dict[str, str]:
+    """Moves that can be banned, by address, in words; accords not one by one."""
+    moves = compiled.labels.events[: compiled.world.dense]
+    return {move.name: ": ".join(describe_events(compiled.scenario, [move])) for move in moves}

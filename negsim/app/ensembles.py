@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from time import monotonic
 
 import numpy as np
 
 from negsim.compiler import Compiled
+from negsim.counterfactuals import counterfactual
 from negsim.ensemble import ExplosiveWarning, simulate
+from negsim.interventions import Intervention
 from negsim.moves import Event
 from negsim.plots.page import describe_events
 from negsim.questions import Answers, Question, answer, case_questions, require_known
@@ -35,6 +37,10 @@ class TooSlow(Exception):
     """The answer takes longer than anyone would wait."""
 
 
+GiveUp = Callable[[int, int], None]
+"""Told how far a piece of work has come; raises what ends it when nobody waits for it any more."""
+
+
 class Ensembles:
     """Simulates and keeps ensembles; of each window only the latest question is worked on.
 
@@ -42,7 +48,7 @@ class Ensembles:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[object, ...], Ensemble] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Compiled, tuple[Ensemble, ...]]] = OrderedDict()
         self._latest: OrderedDict[str, int] = OrderedDict()
         self._working = threading.Lock()
         self._guard = threading.Lock()
@@ -61,21 +67,62 @@ class Ensembles:
         ------
         Superseded, TooSlow
         """
-        key = (id(compiled), runs, seed, tuple(sorted(settings.items())))
+
+        def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
+            return (simulate(compiled, runs=runs, seed=seed, params=dict(settings), progress=give_up),)
+
+        key = (id(compiled), runs, seed, tuple(sorted(settings.items())), "")
+        return self._work(key, compiled, make, window, number)[0]
+
+    def compare(
+        self,
+        compiled: Compiled,
+        runs: int,
+        seed: int,
+        settings: Mapping[str, float],
+        intervention: Intervention,
+        window: str = "",
+        number: int = 0,
+    ) -> tuple[Ensemble, ...]:
+        """Simulate without and with an intervention on the same clocks (see :meth:`ask`)."""
+
+        def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
+            found = counterfactual(
+                compiled.scenario,
+                dict(settings),
+                intervention,
+                seed=seed,
+                runs=max(runs, 2),
+                products=("interventional",),
+                told=lambda _, done, runs: give_up(done, runs),
+            ).interventional
+            assert found is not None, "it was asked for"
+            return (found.without.ensemble, found.changed.ensemble)
+
+        key = (id(compiled), runs, seed, tuple(sorted(settings.items())), intervention.model_dump_json())
+        return self._work(key, compiled, make, window, number)
+
+    def _work(
+        self,
+        key: Hashable,
+        compiled: Compiled,
+        make: Callable[[GiveUp], tuple[Ensemble, ...]],
+        window: str,
+        number: int,
+    ) -> tuple[Ensemble, ...]:
+        """Do a piece of work unless its outcome is kept; the case is kept with it, so that its key stays its own."""
         self._note(window, number)
         with self._working:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            give_up = self._watch(window, number)
-            give_up(0, runs)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExplosiveWarning)  # the page says so itself
-                ensemble = simulate(compiled, runs=runs, seed=seed, params=dict(settings), progress=give_up)
-            self._kept[key] = ensemble
+            if key not in self._kept:
+                give_up = self._watch(window, number)
+                give_up(0, 1)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ExplosiveWarning)  # the page says so itself
+                    self._kept[key] = (compiled, make(give_up))
+            self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return ensemble
+            return self._kept[key][1]
 
     def _note(self, window: str, number: int) -> None:
         with self._guard:
@@ -83,7 +130,7 @@ class Ensembles:
             while len(self._latest) > 1000:
                 self._latest.popitem(last=False)
 
-    def _watch(self, window: str, number: int):  # type: ignore[no-untyped-def]
+    def _watch(self, window: str, number: int) -> GiveUp:
         """Make what stops a simulation nobody waits for."""
         until = monotonic() + MOST_SECONDS
 

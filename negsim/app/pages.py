@@ -186,9 +186,7 @@ def _origin(request: Request, ensemble: Ensemble) -> str:
 
 def show_comparison(request: Request, ensembles: Sequence[Ensemble], arms: Sequence[Answers]) -> str:
     """Without and with a change: fans beside each other, and paired differences."""
-    change = ", ".join(f"{escape(name)} = {value:.4g}" for name, value in request.change.items())
-    if not request.change:
-        change = "nothing changed"
+    change = _describe_change(request)
     rows = [
         (
             escape(question.label),
@@ -206,6 +204,13 @@ def show_comparison(request: Request, ensembles: Sequence[Ensemble], arms: Seque
         '<p class="note">Both arms run on the same clocks: run 7 with the change is run 7 without it, as far as the '
         "change does not reach. So a difference is far surer than two separate shares.</p>"
     )
+
+
+def _describe_change(request: Request) -> str:
+    if request.intervention is not None:
+        banned = ", ".join(ban.move for ban in request.intervention.ban)
+        return escape(request.intervention.question or f"never {banned}")
+    return ", ".join(f"{escape(name)} = {value:.4g}" for name, value in request.change.items()) or "nothing changed"
 
 
 def _difference(arms: Sequence[Answers], row: int) -> str:

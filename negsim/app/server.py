@@ -8,17 +8,21 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
+from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from negsim.app.asking import Request, list_changeable, read_request
+from negsim.app.asking import Request, list_changeable, list_moves, read_request
 from negsim.app.cases import MOST_CHARACTERS, case_names
 from negsim.app.ensembles import Ensembles, Superseded, TooSlow, ask_questions
 from negsim.app.pages import show_case, show_comparison, show_ensemble, show_frame, show_moment, show_problems
 from negsim.app.sliders import draw_sliders, list_sliders
 from negsim.app.stepping import TooLong, walk
+from negsim.interference import Impossible
+from negsim.intervention_files import what_ifs
 from negsim.problems import ScenarioError
+from negsim.results import Ensemble
 from negsim.scenario_files import dump_scenario, write_numbers
 
 MOST_BYTES: Final = 4 * MOST_CHARACTERS + 100_000
@@ -56,6 +60,8 @@ class Desk:
             "html": {"about": show_case(request.compiled), "sliders": draw_sliders(sliders, request.settings)},
             "sliders": [{"name": slider.name, "label": slider.label} for slider in sliders],
             "numbers": list_changeable(request.compiled),
+            "questions": what_ifs(request.compiled.scenario),
+            "moves": list_moves(request.compiled),
             "name": request.compiled.scenario.name,
         }
 
@@ -73,13 +79,16 @@ class Desk:
 
     def comparison(self, request: Request) -> Answer:
         """Many histories without and with a change."""
-        arms = [
-            self._simulate(request, settings) for settings in (request.settings, {**request.settings, **request.change})
-        ]
+        if request.intervention is not None:
+            asked = (request.compiled, request.runs, request.seed, request.settings, request.intervention)
+            arms = self._ensembles.compare(*asked, window=request.window, number=request.number)
+        else:
+            without = self._simulate(request, request.settings)
+            arms = (without, self._simulate(request, {**request.settings, **request.change}))
         answers = [ask_questions(request.compiled, arm) for arm in arms]
         return {"html": {"comparison": show_comparison(request, arms, answers)}}
 
-    def _simulate(self, request: Request, settings: Mapping[str, float]) -> Any:
+    def _simulate(self, request: Request, settings: Mapping[str, float]) -> Ensemble:
         asked = (request.compiled, request.runs, request.seed, settings)
         return self._ensembles.ask(*asked, window=request.window, number=request.number)
 
@@ -185,6 +194,8 @@ def _answer(desk: Desk, answer: Callable[[Request], Any], send: Callable[[Any], 
         return _send({"superseded": True})
     except TooSlow:
         return _send({"problems": "<p>This takes too long. Fewer runs, or calmer numbers?</p>"}, 503)
+    except Impossible as error:
+        return _send({"problems": f"<p>{escape(str(error))}</p>"}, 422)
     except TooLong as error:
         return _send({"problems": f"<p>{error}</p>"}, 422)
 

@@ -142,14 +142,25 @@ async function openCase(chosen) {
 }
 
 function fillChanges(answer) {
-  const named = sliders.map((slider) => new Option(slider.label, slider.name));
-  const paths = answer.numbers.filter((name) => !sliders.some((slider) => slider.name === name)).map((name) => new Option(name));
-  at("change").replaceChildren(...named, ...paths);
+  const named = sliders.map((slider) => [slider.name, slider.label]);
+  const paths = answer.numbers.filter((name) => !sliders.some((slider) => slider.name === name)).map((name) => [name, name]);
+  const groups = [["What if …", "question", Object.entries(answer.questions)], ["A number is another", "numbers", named],
+                  ["Never happens", "ban", Object.entries(answer.moves)], ["Any number, by its key path", "numbers", paths]];
+  at("change").replaceChildren(...groups.filter(([, , entries]) => entries.length).map(([label, kind, entries]) => {
+    const group = document.createElement("optgroup");
+    group.label = label;
+    for (const [value, text] of entries) { const option = new Option(text || value, value); option.dataset.kind = kind; group.append(option); }
+    return group;
+  }));
   chooseChange();
 }
 
 // A change begins as twice the number, or as 1 where it is nothing.
 function chooseChange() {
+  const option = at("change").selectedOptions[0];
+  at("to").hidden = !option || option.dataset.kind !== "numbers";
+  at("range").textContent = "";
+  if (at("to").hidden) return;
   const field = document.querySelector(`#sliders input[type=number][data-name="${CSS.escape(at("change").value)}"]`);
   const from = field ? Number(field.dataset.default) : 0;
   at("becomes").value = from ? 2 * from : 1;
@@ -157,8 +168,10 @@ function chooseChange() {
 }
 
 function readChange() {
-  const value = at("becomes").value;
-  state.change = at("change").value && value !== "" ? {[at("change").value]: Number(value)} : {};
+  const option = at("change").selectedOptions[0], value = at("becomes").value;
+  const isNumber = option && option.dataset.kind === "numbers";
+  if (!option || (isNumber && value === "")) state.change = {};
+  else state.change = {[option.dataset.kind]: isNumber ? {[option.value]: Number(value)} : option.value};
 }
 
 // -- numbers -------------------------------------------------------------------------------------------------------
