@@ -15,9 +15,11 @@ from negsim.moves import Event
 from negsim.plots.page import name_of, shorten
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES, IN_SESSION, NONE, OPEN, PLANNED
 
-WIDTH, HEIGHT, RADIUS = 720.0, 500.0, (250.0, 180.0)
+WIDTH, HEIGHT, RADIUS = 780.0, 520.0, (330.0, 205.0)
 BUBBLE: Final = 34.0
 """Radius of an actor."""
+ALONG: Final = (0.5, 0.34, 0.66, 0.24, 0.76, 0.42, 0.58)
+"""Where along its way the name of an arrow stands, by its place among those between the same two actors."""
 BEND: Final = 26.0
 """How far arrows between the same two actors are bent apart."""
 LONGEST: Final = 24
@@ -149,12 +151,14 @@ def _draw_arrows(compiled: Compiled, arrows: list[Arrow], places: dict[str, tupl
         pair = frozenset((arrow.giver, arrow.recipient))
         lanes[pair] += 1
         drawn.append(_draw_arrow(compiled, arrow, places, lanes[pair], arrow.concession in fresh))
-    return "".join(drawn)
+    ways, names = zip(*drawn, strict=True) if drawn else ((), ())
+    return "".join((*ways, *names))  # all names above all arrows
 
 
 def _draw_arrow(
     compiled: Compiled, arrow: Arrow, places: dict[str, tuple[float, float]], lane: int, fresh: bool
-) -> str:
+) -> tuple[str, str]:
+    """The arrow, and its name."""
     start, end = np.array(places[arrow.giver]), np.array(places[arrow.recipient])
     along = (end - start) / np.linalg.norm(end - start)
     # The side is that of the pair, not of the arrow, so that two arrows of opposite direction do not meet.
@@ -164,13 +168,17 @@ def _draw_arrow(
     bend = across * BEND * ((lane + 1) // 2) * (1 if lane % 2 else -1)
     start, end = start + along * (BUBBLE + 2) + bend * 0.35, end - along * (BUBBLE + 6) + bend * 0.35
     control = (start + end) / 2 + bend * 1.3
-    middle = (start + 2 * control + end) / 4
+    # Names of neighbouring arrows stand at different places along the way, counted from the same actor.
+    share = ALONG[(lane - 1) % len(ALONG)]
+    share = share if arrow.giver == first else 1 - share
+    middle = (1 - share) ** 2 * start + 2 * share * (1 - share) * control + share**2 * end
     full = name_of(compiled.scenario.concession, arrow.concession)
     label = escape(full if len(full) <= LONGEST else f"{full[: LONGEST - 1].rstrip()}…")
     word = WORDS[arrow.standing]
-    return (
-        f'<g class="arrow {arrow.standing}{" fresh" if fresh else ""}">'
-        f'<path d="M{start[0]:.1f},{start[1]:.1f} Q{control[0]:.1f},{control[1]:.1f} {end[0]:.1f},{end[1]:.1f}" '
-        f'marker-end="url(#head-{arrow.standing})"/>'
-        f'<text x="{middle[0]:.1f}" y="{middle[1] - 3:.1f}">{label}</text><title>{escape(full)}: {word}</title></g>'
+    kind = f"{arrow.standing}{' fresh' if fresh else ''}"
+    way = (
+        f'<g class="arrow {kind}"><path d="M{start[0]:.1f},{start[1]:.1f} Q{control[0]:.1f},{control[1]:.1f} '
+        f'{end[0]:.1f},{end[1]:.1f}" marker-end="url(#head-{arrow.standing})"/>'
+        f"<title>{escape(full)}: {word}</title></g>"
     )
+    return way, f'<text class="name {kind}" x="{middle[0]:.1f}" y="{middle[1] - 3:.1f}">{label}</text>'
