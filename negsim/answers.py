@@ -52,6 +52,29 @@ def write_answer(
     return "\n".join([*lines, "", MARGIN.format(worth=worth)])
 
 
+def write_headline(question: Intervention, products: Mapping[str, Comparison]) -> str:
+    """The answer in one sentence: the last watched outcome, or the number of moves where nothing is watched."""
+    told = []
+    for name, product in products.items():
+        if not question.watch:
+            every = product.kinds.iloc[0]
+            told.append(f"{HEADS[name]} {every['count_difference']:+.2f} ± {every['count_difference_se']:.2f} moves")
+            continue
+        row = product.outcomes.iloc[-1]
+        if name == "interventional":
+            told.append(f"in the model {_points(row, product)} from {_share(row['without'], product)}")
+        else:
+            told.append(
+                f"looking back {_share(row['changed'], product)} ({_certain(row['without'], product)} as it happened; "
+                f"{_share(row['other'], product)} with fresh clocks)"
+            )
+    label = question.watch[-1].label if question.watch else "moves in all"
+    return f"{question.question or question.name} {label[:1].upper()}{label[1:]}: {'; '.join(told)}."
+
+
+HEADS: Final = {"interventional": "in the model", "retrospective": "looking back"}
+
+
 # -- what was meant ---------------------------------------------------------------------------------------------------
 
 
@@ -223,7 +246,8 @@ def _dates(row: Mapping[str, float]) -> str:
     if not (row["both"] > 0 and np.isfinite(error)) or (later == 0.0 and error == 0.0):
         return ""
     word = "later" if later > 0 else "earlier"
-    return f"; where it happens in both, {abs(later):.0f} ± {error:.0f} days {word}"
+    margin = f"± {error:.0f}" if error >= 0.5 else "± less than 1"
+    return f"; where it happens in both, {abs(later):.0f} {margin} days {word}"
 
 
 def _ratio(ratio: float, error: float) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.answers import save_answer, write_answer
+from negsim.answers import save_answer, write_answer, write_headline
 from negsim.arms import Arm, list_dates, resolve_known, run_arm
 from negsim.calibration.fitting import bring_together
 from negsim.calibration.posterior import Posterior
@@ -99,6 +99,10 @@ class Counterfactual:
     def text(self) -> str:
         """The answer in sentences, each number with its uncertainty, and what it assumes."""
         return write_answer(self.intervention, self.products, self.gone, self.returned)
+
+    def headline(self) -> str:
+        """The answer in one sentence: the last of the watched outcomes, with its uncertainty."""
+        return write_headline(self.intervention, self.products)
 
     def save(self, directory: str | Path) -> Path:
         """Write the answer: sentences, tables, the question, and where it comes from."""

@@ -93,7 +93,8 @@ def compare(without: Measured, changed: Measured, other: Measured | None, effect
         ``count_without``, ``count_changed``, ``count_difference``, ``count_difference_se``; ``days_later``, the mean
         change of the first date where it happens in both, with ``days_later_se`` and the share of such runs ``both``;
         ``variance_ratio`` (of the single outcome) and ``count_variance_ratio``, with ``..._se``: variance of the
-        difference on independent clocks over that on common ones (infinite where common clocks leave none).
+        difference on independent clocks over that on common ones (infinite where common clocks leave none);
+        ``independent_se``, what the error of the difference would be on independent clocks.
     """
     both = (without.count > 0) & (changed.count > 0)
     later = changed.first[both] - without.first[both]
@@ -109,6 +110,7 @@ def compare(without: Measured, changed: Measured, other: Measured | None, effect
         **_mean(later, share, "days_later"),
     }
     if other is not None:
+        row |= {"independent_se": _mean(other.happened - without.happened, effective, "x")["x_se"]}
         row |= variance_ratio(other.happened - without.happened, changed.happened - without.happened, "variance_ratio")
         row |= variance_ratio(other.count - without.count, changed.count - without.count, "count_variance_ratio")
     return row

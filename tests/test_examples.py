@@ -22,7 +22,12 @@ from negsim.chronology_checks import find_starts
 POINTS = 40
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = ("human_agent", "own_agent", "own_scenario", "replay_history", "save_and_load")
-SMALL = {"beijing": ["--runs", "40", "--futures", "40", "--workers", "1"], "sweep": ["16"], "what_if": ["40"]}
+SMALL = {
+    "beijing": ["--runs", "40", "--futures", "40", "--workers", "1"],
+    "sweep": ["16"],
+    "what_if": ["40"],
+    "what_ifs": ["4", "no-freeze"],
+}
 ROOT_ONLY = re.compile(r"^(?:from|import) negsim(\S*)", re.MULTILINE)
 
 
@@ -107,6 +112,15 @@ def test_a_sweep_says_what_changes_along_its_numbers(tmp_path: Path):
     assert all(re.fullmatch(r"raids 0\.\d\d a year, accord: [01]\.\d\d ± 0\.\d\d", line) for line in points)
     assert means.startswith("{0.05: ")
     assert len(list((tmp_path / "raids" / "blocks").iterdir())) > 1
+
+
+def test_the_shipped_questions_are_answered_in_a_sentence_and_a_picture(tmp_path: Path):
+    answer, *rest = run_example("what_ifs", tmp_path, *SMALL["what_ifs"]).splitlines()
+    assert answer.startswith("What if food aid had gone on without the freeze?")
+    assert "in the model" in answer
+    assert "looking back" in answer
+    assert "4 pairs" in " ".join(rest)
+    assert (tmp_path / "out" / "what-ifs" / "no-freeze.png").stat().st_size > 10_000
 
 
 # -- the main job -------------------------------------------------------------------------------------------------

@@ -17,16 +17,20 @@ from negsim.plots.responses import draw_phase_map, draw_responses
 from negsim.plots.sensitivity import draw_indices, draw_tornado
 from negsim.plots.state import QUANTITIES, draw_state
 from negsim.plots.timeline import draw_timeline
+from negsim.plots.whatifs import draw_answer, draw_outcomes, draw_partings
 from negsim.results import Ensemble
 
 __all__ = [
     "draw_all",
+    "draw_answer",
     "draw_explanation",
     "draw_forecast",
     "draw_histories",
     "draw_indices",
     "draw_ledger",
+    "draw_outcomes",
     "draw_parameters",
+    "draw_partings",
     "draw_phase_map",
     "draw_responses",
     "draw_state",
