@@ -91,7 +91,7 @@ def read_clocks(compiled: Compiled, parameters: Parameters, histories: Stacked, 
     for _ in moments(compiled.world, parameters, state, reading, until):
         pass
     if reading.problems:
-        raise ValueError("a history cannot have been: " + "; ".join(reading.problems[:3]))
+        raise ValueError("a history cannot have been: " + "; ".join(list(dict.fromkeys(reading.problems))[:3]))
     return Recollection(compiled, histories, reading.waits, reading.gathered)
 
 

@@ -94,6 +94,9 @@ def draw_outcomes(answer: Counterfactual, figure: Figure | None = None) -> Figur
     caption = (OUTCOMES if model else "Bars are ± two standard errors. ") + (BACK if past else "")
     height = ROW * max(len(watched), 1)
     page = _open_page(answer, caption, height + 0.75, figure)
+    if not watched:
+        say_nothing(page.add_panel(LABELS, 0.3, 3.0, ROW), "The question watches nothing")
+        return page.figure
     panels = [*([_draw_shares, _draw_difference] if model else []), *([_draw_recalled] if past else [])]
     width = (WIDTH - LABELS - MARGIN - 0.15 - GAP * (len(panels) - 1)) / len(panels)
     for place, draw in enumerate(panels):
@@ -111,8 +114,6 @@ def draw_outcomes(answer: Counterfactual, figure: Figure | None = None) -> Figur
         for number, line in enumerate(lines):
             page.write(MARGIN, top + 0.14 * number, line, fontsize=8.5, color=INK)
         page.write(MARGIN, top + 0.14 * len(lines) + 0.01, when, fontsize=7, color=GREY)
-    if not watched:
-        say_nothing(page.add_panel(LABELS, 0.3, 3.0, ROW), "The question watches nothing")
     return page.figure
 
 
