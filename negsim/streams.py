@@ -112,3 +112,51 @@ class Clocks:
         self.rings = np.take(self.rings, columns, axis=1)
         self._block_of = self._block_of[columns]
         self._slot = self._slot[columns]
+
+
+class Rows:
+    """The clocks of one block of runs as rows of waits, drawn as far as somebody has asked for.
+
+    The numbers are those of :class:`Clocks`; here they are looked up by whoever runs one history after the other.
+
+    Parameters
+    ----------
+    entropy : int
+        The seed.
+    words : sequence of tuple of int
+        Addresses of the clocks (:func:`address_words`), one for each move.
+    block : int
+        Number of the block of runs.
+    purpose : int
+        Part of the address.
+
+    Attributes
+    ----------
+    pool : array, shape (chunks, ROWS_AT_ONCE, BLOCK_WIDTH)
+        What has been drawn, in the order in which it was asked for.
+    chunk_of : array of int, shape (moves, most chunks of a move)
+        Which chunk of the pool holds a move's first rows, its next ones, ...; -1 where nothing has been drawn.
+    """
+
+    def __init__(
+        self, entropy: int, words: Sequence[tuple[int, ...]], block: int, purpose: int = PURPOSE_CLOCKS
+    ) -> None:
+        self._streams = [open_stream(entropy, purpose, block, found) for found in words]
+        self._drawn = len(words)
+        self.pool = np.empty((2 * max(len(words), 1), ROWS_AT_ONCE, BLOCK_WIDTH))
+        self.chunk_of = np.full((len(words), 8), -1, dtype=np.int64)
+        self.chunk_of[:, 0] = np.arange(len(words))
+        for move, stream in enumerate(self._streams):
+            stream.standard_exponential(out=self.pool[move])
+
+    def draw(self, move: int) -> None:
+        """Draw the next rows of a move's clock."""
+        count = int(np.count_nonzero(self.chunk_of[move] >= 0))
+        if count == self.chunk_of.shape[1]:
+            more = np.full_like(self.chunk_of, -1)
+            self.chunk_of = np.concatenate((self.chunk_of, more), axis=1)
+        if self._drawn == len(self.pool):
+            self.pool = np.concatenate((self.pool, np.empty_like(self.pool)))
+        self._streams[move].standard_exponential(out=self.pool[self._drawn])
+        self.chunk_of[move, count] = self._drawn
+        self._drawn += 1

@@ -1,0 +1,174 @@
+"""How is the scalar code compiled with the formulas of a scenario's terms, and where is the result kept?
+
+The scalar modules are plain Python. Here their functions are given a common home, in which ``evaluate_rows`` is a
+switch over the formulas at hand, written to a file of a cache directory; numba compiles both loops from there and keeps
+what it made beside that file. The directory is named by a digest of all that went in, so a change of a formula, of the
+scalar code or of numba makes another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from inspect import getfile, signature
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+import negsim.scalar.effects as effects
+import negsim.scalar.hazards as hazards
+import negsim.scalar.loops as loops
+import negsim.scalar.passage as passage
+import negsim.scalar.possibilities as possibilities
+from negsim.scalar.tables import Formula
+
+MODULES: Final = (possibilities, hazards, passage, effects, loops)
+ENTRIES: Final = ("draw", "score")
+CACHE_VARIABLE: Final = "NEGSIM_CACHE"
+
+
+class CannotCompile(Exception):
+    """The compiled engine cannot take a scenario; the message says why."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The two loops, compiled (at their first call, or loaded from the cache)."""
+
+    draw: Callable[..., int]
+    score: Callable[..., None]
+
+
+_BUILT: dict[tuple[Formula, ...], Machine] = {}
+
+
+def build_machine(formulas: Sequence[Formula]) -> Machine:
+    """Make the compiled loops for some formulas; those made before are kept.
+
+    Raises
+    ------
+    CannotCompile
+        When a formula cannot be compiled; the message names it and says why.
+    """
+    key = tuple(formulas)
+    if key not in _BUILT:
+        _BUILT[key] = _build(key)
+    return _BUILT[key]
+
+
+def _build(formulas: tuple[Formula, ...]) -> Machine:
+    from numba import njit
+
+    compiled = [njit(error_model="numpy")(formula) for formula in formulas]
+    home: dict[str, Any] = {f"formula_{number}": formula for number, formula in enumerate(compiled)}
+    for module in MODULES:
+        home |= _constants(module)
+    inner = njit(error_model="numpy", forceinline=True)
+    for module in MODULES:
+        for name, function in _functions(module):
+            assert name not in home, f"two scalar functions are called {name}"
+            home[name] = inner(FunctionType(function.__code__, home, name))
+    text = write_source(formulas)
+    file = _place(text, formulas)
+    exec(compile(text, str(file), "exec"), home)
+    home["evaluate_rows"] = inner(home["evaluate_rows"])
+    outer = njit(error_model="numpy", nogil=True, cache=file.exists())
+    return Machine(*(outer(home[f"{name}_columns"]) for name in ENTRIES))
+
+
+def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    for name, value in vars(module).items():
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__ and name != "evaluate_rows":
+            yield name, value
+
+
+def _constants(module: ModuleType) -> dict[str, Any]:
+    """Numbers that the scalar code names, and numpy."""
+    numbers = {
+        name: value for name, value in vars(module).items() if isinstance(value, int | float) and name.isupper()
+    }
+    return {**numbers, "np": np}
+
+
+# -- the source -------------------------------------------------------------------------------------------------------
+
+
+def write_source(formulas: Sequence[Formula]) -> str:
+    """Write the switch over formulas, and the functions that are called from outside."""
+    lines = [
+        '"""Which formula is which? Written by negsim.scalar.building; not to be edited."""',
+        "",
+        "def evaluate_rows(formula, T, S, V, arguments, width, rows, count, out):",
+    ]
+    for number, formula in enumerate(formulas):
+        values = ", ".join(f"V[T[at + {place}]]" for place in range(len(signature(formula).parameters)))
+        lines += [
+            f"    {'el' if number else ''}if formula == {number}:  # {_name(formula)}",
+            "        for place in range(count):",
+            "            at = arguments + width * (S[rows + place] if rows >= 0 else place)",
+            f"            V[out + place] = formula_{number}({values})",
+        ]
+    for name in ENTRIES:
+        given = ", ".join(signature(getattr(loops, name)).parameters)
+        lines += ["", "", f"def {name}_columns({given}):", f"    return {name}({given})"]
+    return "\n".join(lines) + "\n"
+
+
+def _name(formula: Formula) -> str:
+    return f"{getattr(formula, '__module__', '')}.{getattr(formula, '__qualname__', formula)}"
+
+
+# -- where it is kept -------------------------------------------------------------------------------------------------
+
+
+def cache_directory() -> Path:
+    """Where compiled engines are kept: ``NEGSIM_CACHE``, or ``negsim`` in the user's cache directory."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE])
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "negsim"
+
+
+def _place(text: str, formulas: Sequence[Formula]) -> Path:
+    """Write the source where numba can keep what it compiles beside it, unless that is there already."""
+    digest = _digest(text, formulas)
+    for root in (cache_directory(), Path(tempfile.gettempdir()) / f"negsim-{os.getuid() if hasattr(os, 'getuid') else ''}"):
+        file = root / digest / "engine.py"
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                print("negsim: compiling the fast engine, once (about half a minute) ...", file=sys.stderr, flush=True)
+                draft = file.with_suffix(f".{os.getpid()}")
+                draft.write_text(text, encoding="utf-8")
+                draft.replace(file)
+            return file
+    return Path("<engine>")
+
+
+def _digest(text: str, formulas: Sequence[Formula]) -> str:
+    """Digest of all that a compiled engine is made of."""
+    import numba
+
+    state = hashlib.sha256(text.encode())
+    state.update(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    for module in MODULES:
+        state.update(Path(getfile(module)).read_bytes())
+        state.update(repr(sorted((name, value) for name, value in _constants(module).items() if name != "np")).encode())
+    for formula in formulas:
+        with contextlib.suppress(OSError, TypeError):
+            state.update(Path(getfile(formula)).read_bytes())
+        if isinstance(formula, FunctionType):
+            state.update(_describe_code(formula.__code__).encode())
+    return state.hexdigest()[:16]
+
+
+def _describe_code(code: CodeType) -> str:
+    constants = [_describe_code(entry) if isinstance(entry, CodeType) else repr(entry) for entry in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {constants}"

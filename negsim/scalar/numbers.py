@@ -1,0 +1,211 @@
+"""Where does each number stand in the one row of floating-point numbers (V) that a run has?
+
+First the slots of the parameters, in their order, then the quantities that formulas may ask for, then what only the
+scalar code needs. A formula's argument is thus one index, whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from negsim.state import Floats, Ints, Parameters, Source, World
+
+
+class Values(NamedTuple):
+    """First index in V of everything that stands there; the shapes are those of the kernel's arrays."""
+
+    # -- slots of the parameters
+    lead: int
+    grace: int
+    quantity: int
+    duration: int
+    decay: int
+    overdue: int
+    doubt: int
+    worth: int
+    cost: int
+    care: int
+    return_worth: int
+    nash_weight: int
+    eta: int
+    agree_rate: int
+    rate: int
+    values: int
+    demand_weight: int
+    patience: int
+    season: int
+    scale: int
+    share: int
+    ally_weight: int
+    memory_start: int
+    # -- numbers that drivers move, as they are and as they stand at this tick
+    shortfall: int
+    supply: int
+    reservation: int
+    threshold: int
+    now_shortfall: int
+    now_supply: int
+    now_reservation: int
+    now_threshold: int
+    # -- quantities of the state
+    memory: int
+    need: int
+    credibility: int
+    engagement: int
+    share_in_force: int
+    restraint: int
+    pain: int
+    surplus: int
+    gate_met: int
+    pressure: int
+    ally: int
+    # -- what a run carries along
+    time: int
+    last_deal: int
+    changed: int
+    shipped: int
+    remaining: int
+    # -- what one re-evaluation leaves
+    ripe_need: int
+    """Need before stocks: season times shortfall, by need."""
+    seat: int
+    """Reservations by seat."""
+    shrink: int
+    """Decay since the last re-evaluation, by rate of decay."""
+    engaged: int
+    price: int
+    own: int
+    utility: int
+    odds: int
+    """Odds of acceptance of the packages listed: of side 1, then of side 2."""
+    product: int
+    factor: int
+    hazard: int
+    exposure: int
+    """Days of reporting up to now, and since the last re-evaluation, by profile."""
+    # -- rows to compute side by side
+    first: int
+    second: int
+    size: int
+
+
+SLOTS = (
+    "lead", "grace", "quantity", "duration", "decay", "overdue", "doubt", "worth", "cost", "care", "return_worth",
+    "nash_weight", "eta", "agree_rate", "rate", "values", "demand_weight", "patience", "season", "scale", "share",
+    "ally_weight", "memory_start", "shortfall", "supply", "reservation", "threshold",
+)  # fmt: skip
+"""Slots that the scalar code reads itself; the others are arguments of formulas."""
+DRIVEN = ("shortfall", "supply", "reservation", "threshold")
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Where slots and quantities stand in V."""
+
+    values: Values
+    slots: Mapping[str, int]
+    """First index of every slot."""
+
+    def find(self, source: Source, rows: int) -> Ints:
+        """Index of a formula's argument for each of some rows."""
+        if source.rows is None:
+            return self.slots[source.name] + np.arange(rows)
+        first: int = getattr(self.values, source.name)
+        return first + np.arange(2**20)[source.rows] if isinstance(source.rows, slice) else first + source.rows
+
+
+def number_values(world: World, parameters: Parameters, sizes: Mapping[str, int]) -> Numbering:
+    """Give every number its index.
+
+    Parameters
+    ----------
+    world : World
+    parameters : Parameters
+        Any parameters of this world: their slots are counted.
+    sizes : mapping of str to int
+        Sizes of what depends on the tables, by the name in :class:`Values`.
+    """
+    slots: dict[str, int] = {}
+    end = 0
+    for name, array in parameters.slots.items():
+        slots[name] = end
+        end += array.size // array.shape[-1]
+    first = {name: slots[name] for name in SLOTS}
+    for name, size in {**_quantity_sizes(world, parameters), **sizes}.items():
+        first[name] = end
+        end += size
+    return Numbering(Values(**first, size=end), slots)
+
+
+def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
+    """Sizes of what the world alone determines."""
+    moved = {f"now_{name}": len(parameters[name]) for name in DRIVEN}
+    needs = world.stocks.stop - world.stocks.start
+    return moved | {
+        "memory": len(world.decay_of),
+        "need": needs + 1,
+        "engagement": world.engaged_states.members.shape[1],
+        "share_in_force": world.shares.members.shape[1],
+        "restraint": world.restraints.members.shape[1],
+        "pain": world.channels,
+        "surplus": world.channels,
+        "gate_met": world.channels,
+        "pressure": 2 * world.channels,
+        "ally": max(world.allies.members.shape[1], 1),
+        "time": 1,
+        "last_deal": world.channels,
+        "changed": world.concessions,
+        "shipped": len(world.flow_concession),
+        "remaining": world.moves,
+        "ripe_need": needs,
+        "seat": world.reservation_means.members.shape[1],
+        "shrink": len(parameters["decay"]),
+        "engaged": world.engaged.members.shape[1],
+        "price": world.exponent_rows,
+        "own": world.concessions,
+        "utility": world.utility_rows,
+        "odds": 2 * len(world.package_channel),
+        "product": len(world.package_channel),
+        "factor": world.factor_rows,
+        "hazard": world.moves,
+    }
+
+
+def flatten_parameters(parameters: Parameters) -> tuple[Floats, Ints, Floats]:
+    """Lay parameters out as rows of V.
+
+    Returns
+    -------
+    shared : array
+        All slots one after the other (those that vary by their first column).
+    varying : array of int
+        Indices of the rows that vary by column.
+    columns : array, shape (columns, rows that vary)
+    """
+    shared: list[Any] = []
+    varying: list[Ints] = []
+    rows: list[Floats] = []
+    end = 0
+    for array in parameters.slots.values():
+        flat = array.reshape(-1, array.shape[-1])
+        shared.append(flat[:, 0])
+        if flat.shape[1] > 1:
+            varying.append(np.arange(end, end + len(flat)))
+            rows.append(flat)
+        end += len(flat)
+    columns = np.concatenate(rows).T.copy() if rows else np.zeros((parameters.width, 0))
+    places = np.concatenate(varying) if varying else np.zeros(0, dtype=np.int64)
+    return np.concatenate(shared), places, columns
+
+
+def count_rows(sources: Sequence[Source], parameters: Parameters, otherwise: int) -> int:
+    """Number of rows of a program: that of any argument."""
+    for source in sources:
+        if source.rows is None:
+            return len(parameters[source.name])
+        return (source.rows.stop - source.rows.start) if isinstance(source.rows, slice) else len(source.rows)
+    return otherwise

@@ -1,0 +1,50 @@
+"""What happens while time passes? Decays, stocks, shipping, in one run (model, section 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from negsim.kernel.arithmetic import SMALLEST
+from negsim.scalar.numbers import Values
+from negsim.scalar.tables import Stand, Tables
+from negsim.state import Floats, Ints
+from negsim.vocabulary import IN_FORCE
+
+
+def advance(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
+    """Let some days pass."""
+    for decay in range(t.decays):
+        V[v.shrink + decay] = np.exp(-V[v.decay + decay] * elapsed)
+    for row in range(t.memories):
+        V[v.memory + row] *= V[v.shrink + T[t.decay_of + row]]
+    for place in range(t.overdues):
+        fed = 0.0
+        for entry in range(T[t.overdue_first + place], T[t.overdue_first + place + 1]):
+            promise = T[t.overdue_entry + entry]
+            if S[s.overdue + T[t.overdue_concession + promise]]:
+                fed += V[v.overdue + promise]
+        if fed != 0.0:
+            _feed(T, V, t, v, T[t.overdue_memory + place], fed)
+    _ship(T, S, V, t, s, v, elapsed)
+    V[v.time] += elapsed
+
+
+def _feed(T: Ints, V: Floats, t: Tables, v: Values, row: int, inflow: float) -> None:
+    """Add what an inflow per day, itself decaying, has left in a row of memory."""
+    decay = T[t.decay_of + row]
+    V[v.memory + row] += inflow / V[v.decay + decay] * (1.0 - V[v.shrink + decay])
+
+
+def _ship(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
+    """Move what is under way: shares shipped and stocks."""
+    for need in range(t.needs):
+        V[v.first + need] = V[v.now_supply + need]
+    for flow in range(t.flows):
+        if S[s.stage + T[t.flow_concession + flow]] == IN_FORCE:
+            share = min(elapsed / V[v.duration + flow], 1.0 - V[v.shipped + flow])
+            V[v.shipped + flow] += share
+            if T[t.flow_stock + flow] >= 0:
+                V[v.first + T[t.flow_stock + flow]] += V[v.quantity + flow] * (share / max(elapsed, SMALLEST))
+    stocks = t.memories - 1 - t.needs
+    for need in range(t.needs):
+        _feed(T, V, t, v, stocks + need, V[v.first + need])
