@@ -63,6 +63,8 @@ class Compiled:
     slots: dict[str, Slot]
     _unmoved: dict[str, Floats] = field(default_factory=dict)
     """Slots at the scenario's own numbers, made when first asked for."""
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What an engine makes of the world once, by the engine's name."""
 
     def resolve(self, params: Mapping[str, Any] | None) -> dict[str, Floats]:
         """Turn names of parameters and key paths into values of key paths.

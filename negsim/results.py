@@ -101,7 +101,7 @@ class Recorder:
         self._keep_events = "events" in wanted
         self._parts: list[tuple[Ints, Ints, Floats]] = []
         self._stopped: dict[int, float] = {}
-        ticks = int(np.searchsorted(compiled.world.tick_times[:-1], until, side="left"))
+        ticks = count_ticks(compiled, until)
         self._paths = {
             name: np.zeros((ticks, len(watch(compiled, parameters, name, state)), len(runs)), dtype=np.float32)
             for name in wanted
@@ -154,6 +154,11 @@ class Recorder:
             # Close the gaps: a tally knows how many runs there are, not which.
             run = run - np.searchsorted(stopped, run)
         return _count(self._compiled, run - self._first, event, day, len(self._runs) - len(stopped), self._until)
+
+
+def count_ticks(compiled: Compiled, until: float) -> int:
+    """Count the ticks before a day."""
+    return int(np.searchsorted(compiled.world.tick_times[:-1], until, side="left"))
 
 
 def watch(compiled: Compiled, parameters: Parameters, name: str, state: State) -> Array:

@@ -67,9 +67,13 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
     from numba import njit
 
     compiled = [njit(error_model="numpy")(formula) for formula in formulas]
-    home: dict[str, Any] = {f"formula_{number}": formula for number, formula in enumerate(compiled)}
+    # Numba looks the home up by this name when it loads what it kept.
+    home: dict[str, Any] = {"__name__": __name__}
+    home |= {f"formula_{number}": formula for number, formula in enumerate(compiled)}
     for module in MODULES:
-        home |= _constants(module)
+        constants = _constants(module)
+        assert all(home.get(name, value) is value for name, value in constants.items()), f"{module}: names collide"
+        home |= constants
     inner = njit(error_model="numpy", forceinline=True)
     for module in MODULES:
         for name, function in _functions(module):

@@ -25,7 +25,7 @@ from negsim.scalar.passage import advance
 from negsim.scalar.tables import MOVES, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
-DONE, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
+ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
 RUN, PENDING, KEPT, GOING, TICKED = range(5)
 """What is noted of how far a loop has come: the column, the move whose clock is to be renewed, events kept, whether
@@ -123,12 +123,12 @@ def draw(
                 V[v.remaining + move] = d.pool[d.chunk_of[move, 0], 0, d.lanes[noted[RUN]]]
             noted[GOING] = noted[TICKED] = 1
         status = _draw_one(T, S, V, t, s, v, c, d, r, noted, most_events, everything)
-        if status != DONE:
+        if status != ENDED:
             return status
         _close_counts(S, t, s, r)
         noted[GOING] = 0
         noted[RUN] += 1
-    return DONE
+    return ENDED
 
 
 def _draw_one(
@@ -148,20 +148,20 @@ def _draw_one(
         horizon = c.ticks[S[s.tick] + 1] - V[v.time]
         move, elapsed = _choose(T, S, V, t, s, v, horizon)
         if not V[v.time] + elapsed < c.until:
-            return DONE
+            return ENDED
         _run_clocks(S, V, t, s, v, elapsed)
         advance(T, S, V, t, s, v, elapsed)
         if move >= 0:
             moved = True
             noted[TICKED], noted[PENDING] = 0, move
             S[s.made] += 1
+            _make(T, S, V, t, s, v, r, noted, move)
             if S[s.made] > most_events:
                 return EXPLODES
-            _make(T, S, V, t, s, v, r, noted, move)
         else:
             moved = _tick(T, S, V, t, s, v, c, r, noted)
             noted[TICKED] = 1
-    return DONE
+    return ENDED
 
 
 def _renew(S: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -286,6 +287,16 @@ class Layout:
     def values(self) -> Values:
         """Where floating-point numbers stand."""
         return self.numbering.values
+
+    @cached_property
+    def records(self) -> tuple[Any, ...]:
+        """Tables, stand and values as records, which compiled functions hand on as pointers."""
+        return tuple(as_record(named) for named in (self.tables, self.stand, self.values))
+
+
+def as_record(named: Any) -> Any:
+    """Turn a named tuple of whole numbers into a record of the same names."""
+    return np.array([tuple(named)], dtype=[(name, np.int64) for name in named._fields])[0]
 
 
 def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:

@@ -1,0 +1,210 @@
+"""How are histories drawn by the compiled loop? Block by block of runs that share their clocks' rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from negsim.compiler import Compiled
+from negsim.results import Block, Tally, count_ticks, group_events, watch
+from negsim.scalar.building import Machine, build_machine
+from negsim.scalar.loops import (
+    ENDED,
+    EXPLODES,
+    GOING,
+    KEPT,
+    LACKS_CLOCK,
+    LACKS_ROOM,
+    PENDING,
+    RUN,
+    Columns,
+    Draws,
+    Record,
+)
+from negsim.scalar.numbers import flatten_parameters
+from negsim.scalar.tables import Layout, lay_out, start_stand
+from negsim.state import Array, Floats, Ints, Parameters, State
+from negsim.streams import BLOCK_WIDTH, Rows, address_words
+
+ROOM = 64
+"""Events for which a column is given room at first."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A compiled scenario laid out flat, and the loops compiled for it."""
+
+    layout: Layout
+    machine: Machine
+
+
+def prepare(compiled: Compiled) -> Engine:
+    """Lay a scenario out flat and compile the loops for its formulas, once.
+
+    Raises
+    ------
+    CannotCompile
+        When a formula of a term cannot be compiled; the message says why.
+    """
+    if "compiled" not in compiled.kept:
+        layout = lay_out(compiled.world, compiled.bind(), group_events(compiled)[0])
+        compiled.kept["compiled"] = Engine(layout, build_machine(layout.formulas))
+    engine: Engine = compiled.kept["compiled"]
+    return engine
+
+
+def lay_columns(compiled: Compiled, layout: Layout, parameters: Parameters, until: float) -> Columns:
+    """Lay out the parameters of some columns and where they start."""
+    shared, varying, rows = flatten_parameters(parameters)
+    whole = np.zeros(layout.values.size)
+    whole[: len(shared)] = shared
+    fresh = start_stand(layout, compiled.start(compiled.bind(), 1))
+    return Columns(whole, varying, rows, fresh, np.array(layout.ticks), float(until))
+
+
+# -- blocks -----------------------------------------------------------------------------------------------------------
+
+
+def draw_block(
+    compiled: Compiled,
+    values: Mapping[str, Floats],
+    names: Sequence[str],
+    seed: int,
+    runs: Ints,
+    until: float,
+    wanted: Sequence[str],
+    most_events: int,
+) -> Block:
+    """Draw some runs and hand back what was recorded.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    values : mapping of key path to array
+        Numbers at other values, each of shape (1,) or (runs,).
+    names : sequence of str
+        Addresses of the clocks.
+    seed : int
+    runs : array of int
+        Run numbers, ascending.
+    until : float
+        Days to draw.
+    wanted : sequence of str
+        What to record (see :func:`negsim.simulate`).
+    most_events : int
+        Moves after which a run is stopped.
+    """
+    engine = prepare(compiled)
+    columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
+    words = [address_words(name) for name in names]
+    keeper = _Keeper(compiled, engine.layout, columns, runs, until, wanted)
+    for block in np.unique(runs // BLOCK_WIDTH).tolist():
+        here = np.flatnonzero(runs // BLOCK_WIDTH == block)
+        rows = columns.rows[here] if columns.varying.size else columns.rows
+        part = columns._replace(rows=np.ascontiguousarray(rows))
+        _draw_lanes(engine, part, Rows(seed, words, block), runs[here] % BLOCK_WIDTH, keeper, here[0], most_events)
+    return keeper.finish()
+
+
+def _draw_lanes(
+    engine: Engine, columns: Columns, rows: Rows, lanes: Ints, keeper: _Keeper, first: int, most_events: int
+) -> None:
+    """Draw the runs of one block, going on whenever the loop has what it lacked."""
+    layout = engine.layout
+    whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
+    noted = np.array([0, -1, 0, 0, 0], dtype=np.int64)
+    keeper.make_room(first, len(lanes))
+    status = LACKS_ROOM
+    while status != ENDED:
+        status = engine.machine.draw(
+            layout.fixed, whole, numbers, *layout.records,
+            columns, Draws(rows.pool, rows.chunk_of, lanes), keeper.record, noted, most_events,
+        )  # fmt: skip
+        if status == LACKS_CLOCK:
+            rows.draw(int(noted[PENDING]))
+        elif status == LACKS_ROOM:
+            keeper.clear(first, noted)
+        elif status == EXPLODES:
+            keeper.stop(first, int(noted[RUN]), float(numbers[layout.values.time]))
+            noted[[PENDING, GOING]] = -1, 0
+            noted[RUN] += 1
+    keeper.clear(first, noted)
+
+
+class _Keeper:
+    """Keeps what is recorded of some runs: counts, events, the state at ticks."""
+
+    def __init__(
+        self, compiled: Compiled, layout: Layout, columns: Columns, runs: Ints, until: float, wanted: Sequence[str]
+    ) -> None:
+        self._compiled, self._runs, self._until = compiled, runs, until
+        self._keep = "events" in wanted
+        self._parts: list[tuple[Ints, Ints, Floats]] = []
+        self._stopped: dict[int, float] = {}
+        groups, days = layout.tables.groups, int(np.ceil(until))
+        self._tally = Tally(np.zeros((groups, days + 1), dtype=np.int64), np.zeros(groups), np.zeros(groups))
+        self._names = [name for name in wanted if name != "events"]
+        places = [_find_places(compiled, layout, name) for name in self._names]
+        self._edges = np.cumsum([0, *map(len, places)])
+        self._path_of = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
+        ticks = count_ticks(compiled, until) if places else 0
+        self._paths = np.zeros((ticks, len(self._path_of), len(runs)), dtype=np.float32)
+        self.record: Record
+
+    def make_room(self, first: int, count: int) -> None:
+        """Make room for the events of some runs, and let the record speak of these."""
+        room = ROOM * count + 1000 if self._keep else 0
+        paths = np.zeros((len(self._paths), len(self._path_of), count), dtype=np.float32)
+        self.record = Record(
+            np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), self._keep, self._tally.first,
+            self._tally.total, self._tally.squares, self._path_of, paths,
+        )  # fmt: skip
+
+    def clear(self, first: int, noted: Ints) -> None:
+        """Take what has been recorded so far."""
+        kept = int(noted[KEPT])
+        if kept:
+            runs = self._runs[first + self.record.column[:kept]].astype(np.int32)
+            self._parts.append((runs, self.record.event[:kept].copy(), self.record.day[:kept].copy()))
+            noted[KEPT] = 0
+        count = self.record.paths.shape[2]
+        self._paths[:, :, first : first + count] = self.record.paths
+
+    def stop(self, first: int, column: int, day: float) -> None:
+        """Note a run that explodes; what would have been recorded of it at later ticks is unknown."""
+        self._stopped[int(self._runs[first + column])] = day
+        later = np.searchsorted(self._compiled.world.tick_times[:-1], day, side="right")
+        self.record.paths[later:, :, column] = np.nan
+
+    def finish(self) -> Block:
+        """Hand over what was recorded."""
+        stopped = np.array(sorted(self._stopped), dtype=np.int64)
+        days = np.array([self._stopped[run] for run in stopped.tolist()])
+        first = self._tally.first
+        first[:, -1] = len(self._runs) - len(stopped) - first[:, :-1].sum(axis=1)
+        events = None
+        if self._keep:
+            empty = (np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0))
+            parts = self._parts or [empty]
+            events = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        paths = {
+            name: self._paths[:, low:high]
+            for name, low, high in zip(self._names, self._edges[:-1], self._edges[1:], strict=True)
+        }
+        return Block(len(self._runs), self._tally, events, paths, (stopped, days))
+
+
+def _find_places(compiled: Compiled, layout: Layout, name: str) -> Ints:
+    """Where what is recorded under a name stands: in V, or, less one and negative, in S."""
+    state = compiled.start(compiled.bind(), 1)
+    rows = len(watch(compiled, compiled.bind(), name, state))
+    whole = {"channel": layout.stand.channel, "concession": layout.stand.stage, "frozen": layout.stand.frozen}
+    if name in whole:
+        return -1 - (whole[name] + np.arange(rows))
+    if name in compiled.world.memories:
+        return layout.values.memory + np.arange(layout.tables.memories)[compiled.world.memories[name]]
+    place: int = getattr(layout.values, name)
+    return place + np.arange(rows)
