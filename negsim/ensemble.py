@@ -10,7 +10,7 @@ import datetime as dt
 import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import current_process
 from typing import Any, Protocol
@@ -20,8 +20,10 @@ import numpy as np
 
 from negsim.calendar import day_number
 from negsim.compiler import Compiled, compile_scenario
+from negsim.engines import choose_engine
 from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, pass_tick, run_clocks
 from negsim.results import Block, Ensemble, Recorder, gather
+from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
@@ -206,6 +208,7 @@ class Work:
     record: tuple[str, ...]
     clock_names: tuple[str, ...] | None = None
     strict: bool = False
+    engine: str = "numpy"
     key: str = field(default_factory=lambda: uuid4().hex)
     """Tells one piece of work from another without comparing what it holds."""
 
@@ -222,6 +225,7 @@ def simulate(
     executor: Executor | None = None,
     width: int = COMPUTE_WIDTH,
     strict: bool = False,
+    engine: str = "numpy",
 ) -> Ensemble:
     """Simulate many histories of a scenario.
 
@@ -239,7 +243,7 @@ def simulate(
     until : date, optional
         Last day to simulate (default: the scenario's end).
     workers : int
-        Processes.
+        Processes; threads with the compiled engine.
     record : iterable of str
         What to keep besides the summary: ``"events"``, or any of :data:`negsim.results.PATHS` at every tick.
     progress : callable, optional
@@ -251,6 +255,9 @@ def simulate(
     strict : bool
         Whether a run that explodes (makes more than 20,000 moves) is an error. Otherwise it is stopped there, marked
         in ``Ensemble.stopped``, left out of the summary and warned of (:class:`ExplosiveWarning`); the others go on.
+    engine : str
+        ``numpy``; ``compiled`` (many times faster after half a minute of compiling, once on a machine; needs the extra
+        ``fast``); or ``auto``: compiled where that is installed. The histories are the same.
 
     Returns
     -------
@@ -269,10 +276,11 @@ def simulate(
     values = compiled.resolve(params)
     _check_counts(runs, workers, width, values)
     wanted = tuple(dict.fromkeys(record))
-    work = Work(compiled.scenario, seed, end_of(compiled, until), values, wanted, strict=strict)
+    engine = choose_engine(engine, compiled)
+    work = Work(compiled.scenario, seed, end_of(compiled, until), values, wanted, strict=strict, engine=engine)
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
     parts = _tell(_run_blocks(work, compiled, bounds, workers, executor, progress), bounds, progress)
-    return warn_of_explosions(gather(compiled, parts, runs, seed, work.until, params or {}, wanted))
+    return warn_of_explosions(gather(compiled, parts, runs, seed, work.until, params or {}, wanted, engine))
 
 
 def _compile(case: Scenario | str) -> Compiled:
@@ -329,6 +337,9 @@ def _run_blocks(
     elif workers == 1 or len(bounds) == 1:
         for start, stop in bounds:
             yield run_block(work, compiled, np.arange(start, stop), _within(progress, start, stop, bounds[-1][1]))
+    elif work.engine == "compiled":
+        with ThreadPoolExecutor(min(workers, len(bounds))) as threads:
+            yield from threads.map(lambda bound: run_block(work, compiled, np.arange(*bound)), bounds)
     else:
         pool = ProcessPoolExecutor(min(workers, len(bounds)), initializer=_prepare, initargs=(work,))
         try:
@@ -389,9 +400,11 @@ def run_block(
     """
     world = compiled.world
     values = {path: value if len(value) == 1 else value[runs] for path, value in work.params.items()}
+    names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
+    if work.engine == "compiled":
+        return _draw_compiled(work, compiled, values, names, runs, clock_runs)
     parameters = compiled.bind(values)
     state = compiled.start(parameters, len(runs))
-    names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
     recorder = Recorder(compiled, runs, work.record, state, work.until, parameters)
     chooser = Drawn(Clocks(work.seed, names, runs if clock_runs is None else clock_runs))
     stop = None if work.strict else recorder.stop
@@ -400,3 +413,21 @@ def run_block(
         if told is not None and number % TOLD_EVERY == 0:
             told(float(moment.state.time.min()) / work.until)
     return recorder.finish()
+
+
+def _draw_compiled(
+    work: Work,
+    compiled: Compiled,
+    values: Mapping[str, Floats],
+    names: Sequence[str],
+    runs: Ints,
+    clock_runs: Ints | None,
+) -> Block:
+    """Do the same with the compiled engine."""
+    block = draw_block(
+        compiled, values, names, work.seed, runs, work.until, work.record, MOST_EVENTS, clock_runs=clock_runs
+    )
+    stopped, days = block.stopped
+    if len(stopped) and work.strict:
+        raise Explosive(_explain_explosion(f"run {stopped[0]}", float(days[0])))
+    return block

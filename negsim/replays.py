@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from negsim.compiler import Compiled, compile_scenario
+from negsim.engines import choose_engine
 from negsim.ensemble import NOTHING, TICK, end_of, moments
 from negsim.history import Coverage, History, Stacked, read_history, stack_histories
 from negsim.kernel import Outlook, add_halves, hazards_of, total_hazard
 from negsim.reasons import explain_impossible
 from negsim.results import Ensemble
+from negsim.scalar.scoring import score_histories
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.state import Floats, Ints, State
@@ -38,14 +41,19 @@ class Replay:
         Log of the hazard of each move just before it; NaN beyond the end of a shorter history.
     intervals : array, shape (moves + 1, width)
         Integrated hazard of all moves up to the first move, between moves, and from the last one to the end.
-    problems : tuple of str
-        For each impossible move, which one and why (the first few).
+    explain : callable
+        Finds out what made moves impossible.
     """
 
     total: Floats
     events: Floats
     intervals: Floats
-    problems: tuple[str, ...]
+    explain: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """For each impossible move, which one and why (the first few)."""
+        return self.explain()
 
 
 def replay(
@@ -54,6 +62,7 @@ def replay(
     params: Mapping[str, Any] | None = None,
     until: dt.date | None = None,
     coverage: Coverage | None = None,
+    engine: str = "numpy",
 ) -> Replay:
     """Score given histories: the exact log-likelihood of dated moves.
 
@@ -72,6 +81,9 @@ def replay(
         With what probability each move would have been reported: then a reported move counts ``d * h`` and silence
         counts only where it would have been broken. Moves nobody reported are taken not to have happened. Without it
         everything is reported.
+    engine : str
+        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`; compiled, each column goes through its
+        history by itself.
 
     Returns
     -------
@@ -90,6 +102,20 @@ def replay(
     if widths - {1, width}:
         raise ValueError(f"histories and params disagree about the width: {sorted(widths)}")
     end = end_of(compiled, until)
+    if choose_engine(engine, compiled) == "compiled":
+        return _replay_compiled(compiled, histories, values, width, end, coverage)
+    return _replay(compiled, histories, values, width, end, coverage)
+
+
+def _replay(
+    compiled: Compiled,
+    histories: Stacked,
+    values: Mapping[str, Floats],
+    width: int,
+    end: float,
+    coverage: Coverage | None,
+) -> Replay:
+    """Score by the kernel, so many columns side by side."""
     shared = histories.columns == 1 and not any(_moves_discrete(path) for path in values if len(values[path]) > 1)
     if not shared and histories.columns == 1:
         histories = histories.select(np.zeros(width, dtype=np.int64))
@@ -102,8 +128,36 @@ def replay(
     logs = np.concatenate([part.logs for part in parts], axis=1)
     integrals = np.concatenate([part.integrals for part in parts], axis=1)
     problems = tuple(dict.fromkeys(text for part in parts for text in part.problems))[:MOST_PROBLEMS]
-    total = add_halves(np.nan_to_num(logs, nan=0.0, neginf=-np.inf)) - add_halves(integrals)
-    return Replay(total, logs, integrals, problems)
+    return Replay(_add_up(logs, integrals), logs, integrals, lambda: problems)
+
+
+def _add_up(logs: Floats, integrals: Floats) -> Floats:
+    total: Floats = add_halves(np.nan_to_num(logs, nan=0.0, neginf=-np.inf)) - add_halves(integrals)
+    return total
+
+
+def _replay_compiled(
+    compiled: Compiled,
+    histories: Stacked,
+    values: Mapping[str, Floats],
+    width: int,
+    end: float,
+    coverage: Coverage | None,
+) -> Replay:
+    """Score by the compiled loop, one column after the other."""
+    if histories.columns == 1:
+        histories = histories.select(np.zeros(width, dtype=np.int64))
+    logs, integrals = score_histories(compiled, histories, values, end, coverage)
+
+    def explain() -> tuple[str, ...]:
+        # The kernel knows what stands in the way of a move; it goes over the first histories that have one.
+        columns = np.flatnonzero(np.isneginf(logs).any(axis=0))[:MOST_PROBLEMS]
+        if not len(columns):
+            return ()
+        chosen = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
+        return _replay(compiled, histories.select(columns), chosen, len(columns), end, coverage).problems
+
+    return Replay(_add_up(logs, integrals), logs, integrals, explain)
 
 
 def _compile(case: Scenario | str) -> Compiled:

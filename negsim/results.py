@@ -307,6 +307,7 @@ def gather(
     until: float,
     params: Mapping[str, Any],
     record: Iterable[str],
+    engine: str = "numpy",
 ) -> Ensemble:
     """Put blocks together as they come; of a block nothing is kept but what was asked for."""
     tally: Tally | None = None
@@ -325,7 +326,7 @@ def gather(
         columns = (run, event, day)
     paths = {name: np.concatenate([piece[name] for piece in pieces], axis=2) for name in (pieces[0] if pieces else ())}
     ended = tuple(np.concatenate(column) for column in zip(*stopped, strict=True))
-    provenance = describe_origin(compiled.scenario, seed, params, record)
+    provenance = describe_origin(compiled.scenario, seed, params, record) | {"engine": engine}
     provenance |= {"runs": runs, "runs_stopped": len(ended[0]), "until_days": until}
     return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance, (ended[0], ended[1]))
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from getpass import getuser
 from inspect import getfile, signature
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -95,9 +96,7 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
 
 def _constants(module: ModuleType) -> dict[str, Any]:
     """Numbers that the scalar code names, and numpy."""
-    numbers = {
-        name: value for name, value in vars(module).items() if isinstance(value, int | float) and name.isupper()
-    }
+    numbers = {name: value for name, value in vars(module).items() if isinstance(value, int | float) and name.isupper()}
     return {**numbers, "np": np}
 
 
@@ -143,12 +142,12 @@ def cache_directory() -> Path:
 def _place(text: str, formulas: Sequence[Formula]) -> Path:
     """Write the source where numba can keep what it compiles beside it, unless that is there already."""
     digest = _digest(text, formulas)
-    for root in (cache_directory(), Path(tempfile.gettempdir()) / f"negsim-{os.getuid() if hasattr(os, 'getuid') else ''}"):
+    for root in (cache_directory(), Path(tempfile.gettempdir()) / f"negsim-{getuser()}"):
         file = root / digest / "engine.py"
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             if not file.exists():
-                print("negsim: compiling the fast engine, once (about half a minute) ...", file=sys.stderr, flush=True)
+                sys.stderr.write("negsim: compiling the fast engine, once (about half a minute) ...\n")
                 draft = file.with_suffix(f".{os.getpid()}")
                 draft.write_text(text, encoding="utf-8")
                 draft.replace(file)

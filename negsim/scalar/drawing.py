@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from negsim.scalar.loops import (
 )
 from negsim.scalar.numbers import flatten_parameters
 from negsim.scalar.tables import Layout, lay_out, start_stand
-from negsim.state import Array, Floats, Ints, Parameters, State
+from negsim.state import Array, Floats, Ints, Parameters
 from negsim.streams import BLOCK_WIDTH, Rows, address_words
 
 ROOM = 64
@@ -77,6 +76,7 @@ def draw_block(
     until: float,
     wanted: Sequence[str],
     most_events: int,
+    clock_runs: Ints | None = None,
 ) -> Block:
     """Draw some runs and hand back what was recorded.
 
@@ -96,42 +96,42 @@ def draw_block(
         What to record (see :func:`negsim.simulate`).
     most_events : int
         Moves after which a run is stopped.
+    clock_runs : array of int, optional
+        Whose clocks each of the runs takes (default: its own).
     """
     engine = prepare(compiled)
     columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
     words = [address_words(name) for name in names]
     keeper = _Keeper(compiled, engine.layout, columns, runs, until, wanted)
-    for block in np.unique(runs // BLOCK_WIDTH).tolist():
-        here = np.flatnonzero(runs // BLOCK_WIDTH == block)
-        rows = columns.rows[here] if columns.varying.size else columns.rows
-        part = columns._replace(rows=np.ascontiguousarray(rows))
-        _draw_lanes(engine, part, Rows(seed, words, block), runs[here] % BLOCK_WIDTH, keeper, here[0], most_events)
+    blocks, lanes = np.divmod(runs if clock_runs is None else clock_runs, BLOCK_WIDTH)
+    for block in np.unique(blocks).tolist():
+        here = np.flatnonzero(blocks == block)
+        varied = np.ascontiguousarray(columns.rows[here]) if columns.varying.size else columns.rows
+        keeper.make_room(here)
+        _draw_lanes(engine, columns._replace(rows=varied), Rows(seed, words, block), lanes[here], keeper, most_events)
     return keeper.finish()
 
 
-def _draw_lanes(
-    engine: Engine, columns: Columns, rows: Rows, lanes: Ints, keeper: _Keeper, first: int, most_events: int
-) -> None:
-    """Draw the runs of one block, going on whenever the loop has what it lacked."""
+def _draw_lanes(engine: Engine, columns: Columns, rows: Rows, lanes: Ints, keeper: _Keeper, most_events: int) -> None:
+    """Draw runs whose clocks stand in the same rows, going on whenever the loop has what it lacked."""
     layout = engine.layout
     whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
     noted = np.array([0, -1, 0, 0, 0], dtype=np.int64)
-    keeper.make_room(first, len(lanes))
     status = LACKS_ROOM
     while status != ENDED:
         status = engine.machine.draw(
-            layout.fixed, whole, numbers, *layout.records,
-            columns, Draws(rows.pool, rows.chunk_of, lanes), keeper.record, noted, most_events,
+            layout.fixed, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, lanes),
+            keeper.record, noted, most_events,
         )  # fmt: skip
         if status == LACKS_CLOCK:
             rows.draw(int(noted[PENDING]))
         elif status == LACKS_ROOM:
-            keeper.clear(first, noted)
+            keeper.clear(noted)
         elif status == EXPLODES:
-            keeper.stop(first, int(noted[RUN]), float(numbers[layout.values.time]))
+            keeper.stop(int(noted[RUN]), float(numbers[layout.values.time]))
             noted[[PENDING, GOING]] = -1, 0
             noted[RUN] += 1
-    keeper.clear(first, noted)
+    keeper.clear(noted)
 
 
 class _Keeper:
@@ -142,7 +142,7 @@ class _Keeper:
     ) -> None:
         self._compiled, self._runs, self._until = compiled, runs, until
         self._keep = "events" in wanted
-        self._parts: list[tuple[Ints, Ints, Floats]] = []
+        self._parts: list[tuple[Array, Array, Floats]] = []
         self._stopped: dict[int, float] = {}
         groups, days = layout.tables.groups, int(np.ceil(until))
         self._tally = Tally(np.zeros((groups, days + 1), dtype=np.int64), np.zeros(groups), np.zeros(groups))
@@ -152,30 +152,31 @@ class _Keeper:
         self._path_of = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
         ticks = count_ticks(compiled, until) if places else 0
         self._paths = np.zeros((ticks, len(self._path_of), len(runs)), dtype=np.float32)
+        self._here = np.zeros(0, dtype=np.int64)
         self.record: Record
 
-    def make_room(self, first: int, count: int) -> None:
-        """Make room for the events of some runs, and let the record speak of these."""
-        room = ROOM * count + 1000 if self._keep else 0
-        paths = np.zeros((len(self._paths), len(self._path_of), count), dtype=np.float32)
+    def make_room(self, here: Ints) -> None:
+        """Make room for what is recorded of some of the runs, given by their places."""
+        self._here = here
+        room = ROOM * len(here) + 1000 if self._keep else 0
+        paths = np.zeros((len(self._paths), len(self._path_of), len(here)), dtype=np.float32)
         self.record = Record(
             np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), self._keep, self._tally.first,
             self._tally.total, self._tally.squares, self._path_of, paths,
         )  # fmt: skip
 
-    def clear(self, first: int, noted: Ints) -> None:
+    def clear(self, noted: Ints) -> None:
         """Take what has been recorded so far."""
         kept = int(noted[KEPT])
         if kept:
-            runs = self._runs[first + self.record.column[:kept]].astype(np.int32)
+            runs = self._runs[self._here[self.record.column[:kept]]].astype(np.int32)
             self._parts.append((runs, self.record.event[:kept].copy(), self.record.day[:kept].copy()))
             noted[KEPT] = 0
-        count = self.record.paths.shape[2]
-        self._paths[:, :, first : first + count] = self.record.paths
+        self._paths[:, :, self._here] = self.record.paths
 
-    def stop(self, first: int, column: int, day: float) -> None:
+    def stop(self, column: int, day: float) -> None:
         """Note a run that explodes; what would have been recorded of it at later ticks is unknown."""
-        self._stopped[int(self._runs[first + column])] = day
+        self._stopped[int(self._runs[self._here[column]])] = day
         later = np.searchsorted(self._compiled.world.tick_times[:-1], day, side="right")
         self.record.paths[later:, :, column] = np.nan
 
@@ -185,16 +186,21 @@ class _Keeper:
         days = np.array([self._stopped[run] for run in stopped.tolist()])
         first = self._tally.first
         first[:, -1] = len(self._runs) - len(stopped) - first[:, :-1].sum(axis=1)
-        events = None
-        if self._keep:
-            empty = (np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0))
-            parts = self._parts or [empty]
-            events = tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+        events = self._gather_events() if self._keep else None
         paths = {
             name: self._paths[:, low:high]
             for name, low, high in zip(self._names, self._edges[:-1], self._edges[1:], strict=True)
         }
         return Block(len(self._runs), self._tally, events, paths, (stopped, days))
+
+    def _gather_events(self) -> tuple[Ints, Ints, Floats]:
+        """All events in the order of runs and time."""
+        empty: tuple[Array, Array, Floats] = (np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0))
+        run, event, day = (np.concatenate(column) for column in zip(*(self._parts or [empty]), strict=True))
+        if (np.diff(run) < 0).any():
+            order = np.argsort(run, kind="stable")
+            run, event, day = run[order], event[order], day[order]
+        return run, event, day
 
 
 def _find_places(compiled: Compiled, layout: Layout, name: str) -> Ints:

@@ -138,7 +138,7 @@ def _reject(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel
         if (bits >> position) & 1:
             item = _item(T, t, channel, position)
             stage = S[s.stage + item]
-            if stage == SIGNED or stage == PROMISED:
+            if stage in (SIGNED, PROMISED):
                 _send_back(S, V, s, v, item)
     S[s.awaiting + row] = 0
     S[s.awaiting + (row ^ 1)] &= ~bits

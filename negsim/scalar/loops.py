@@ -161,7 +161,6 @@ def _draw_one(
         else:
             moved = _tick(T, S, V, t, s, v, c, r, noted)
             noted[TICKED] = 1
-    return ENDED
 
 
 def _renew(S: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bool:
@@ -177,9 +176,7 @@ def _renew(S: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bo
     return True
 
 
-def _choose(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, horizon: float
-) -> tuple[int, float]:
+def _choose(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, horizon: float) -> tuple[int, float]:
     """Choose the nearest ring, if it comes before the horizon; else -1."""
     chosen, nearest = -1, horizon
     for place in range(S[s.lengths + MOVES]):
@@ -209,9 +206,7 @@ def _run_clocks(S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: flo
                 V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
 
 
-def _make(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, move: int
-) -> None:
+def _make(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, move: int) -> None:
     """Make a move, with its consequences."""
     change_stages(T, S, V, t, s, v, move)
     change_channels(T, S, V, t, s, v, move)
@@ -224,12 +219,10 @@ def _make(
         number = find_broken(T, S, t, s, move, number)
 
 
-def _tick(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints
-) -> bool:
+def _tick(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints) -> bool:
     """Pass a tick; whether the discrete state or a gate has changed."""
     pass_tick(T, S, V, t, s, v, c.ticks)
-    changed = T[t.gate_changes + S[s.tick]] != 0
+    changed = bool(T[t.gate_changes + S[s.tick]])
     for flow in range(t.flows):
         event = find_delivered(T, S, V, t, s, v, flow)
         if event >= 0:
@@ -242,9 +235,7 @@ def _tick(
 # -- what is kept -----------------------------------------------------------------------------------------------------
 
 
-def _note(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, event: int
-) -> None:
+def _note(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, event: int) -> None:
     """Count an event, and keep it if events are kept."""
     group = T[t.group + event]
     if S[s.counts + group] == 0:
@@ -373,7 +364,7 @@ def _make_given(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, mov
 
 def _tick_given(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns) -> bool:
     pass_tick(T, S, V, t, s, v, c.ticks)
-    changed = T[t.gate_changes + S[s.tick]] != 0
+    changed = bool(T[t.gate_changes + S[s.tick]])
     for flow in range(t.flows):
         event = find_delivered(T, S, V, t, s, v, flow)
         if event >= 0:

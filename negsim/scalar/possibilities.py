@@ -131,7 +131,7 @@ def _read_relations(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values)
         for place in range(T[t.share_first + state], T[t.share_first + state + 1]):
             entry = T[t.share_entry + place]
             stage = S[s.stage + T[t.share_concession + entry]]
-            if stage == IN_FORCE or stage == DONE:
+            if stage in (IN_FORCE, DONE):
                 total += V[v.share + entry]
         V[v.share_in_force + state] = total
     for act in range(t.acts):
@@ -150,7 +150,7 @@ def _is_answered(T: Ints, S: Ints, t: Tables, s: Stand, demand: int) -> bool:
     for concession in range(t.concessions):
         if T[t.answers + demand * t.concessions + concession]:
             stage = S[s.stage + concession]
-            if stage == PROMISED or stage == IN_FORCE:
+            if stage in (PROMISED, IN_FORCE):
                 return True
     return False
 
@@ -173,9 +173,7 @@ def _append(S: Ints, s: Stand, rows: int, length: int, row: int) -> None:
     S[s.lengths + length] += 1
 
 
-def _list_moves(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int
-) -> None:
+def _list_moves(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int) -> None:
     """List the dense moves that are possible, with their factors."""
     for move in range(t.moves):
         V[v.hazard + move] = 0.0
@@ -198,9 +196,7 @@ def _list_moves(
             _want_signature(T, S, t, s, base - 1)
 
 
-def _list_packages(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int
-) -> None:
+def _list_packages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int) -> None:
     """List the enabled packages of channels that may agree, or whose surplus is asked for."""
     listed = 0
     for channel in range(t.channels):

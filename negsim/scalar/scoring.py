@@ -10,7 +10,7 @@ from negsim.compiler import Compiled
 from negsim.history import Coverage, Stacked
 from negsim.scalar.drawing import lay_columns, prepare
 from negsim.scalar.loops import Account
-from negsim.state import Floats
+from negsim.state import Array, Floats, Ints
 
 NO_EDGES = np.array([0.0, 1.0])
 
@@ -41,9 +41,10 @@ def score_histories(
     engine = prepare(compiled)
     layout = engine.layout
     columns = lay_columns(compiled, layout, compiled.bind(values), until)
-    days, moves = (np.ascontiguousarray(array.T) for array in (histories.days, histories.moves))
+    days: Floats = np.ascontiguousarray(histories.days.T, dtype=float)
+    moves: Ints = np.ascontiguousarray(histories.moves.T, dtype=np.int64)
     logs, integrals = np.full((len(days), days.shape[1] - 1), np.nan), np.zeros(days.shape)
-    account = Account(days, moves.astype(np.int64), logs, integrals, *_lay_coverage(layout.tables.moves, coverage))
+    account = Account(days, moves, logs, integrals, *_lay_coverage(layout.tables.moves, coverage))
     whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
     engine.machine.score(layout.fixed, whole, numbers, *layout.records, columns, account, 0, len(days))
     logs = logs.T
@@ -53,11 +54,10 @@ def score_histories(
     return logs, integrals.T
 
 
-def _lay_coverage(moves: int, coverage: Coverage | None) -> tuple[Floats, ...]:
+def _lay_coverage(moves: int, coverage: Coverage | None) -> tuple[Array, Ints, Floats, Floats, bool]:
     """Which moves count at all, and how coverage grows with time."""
     if coverage is None:
-        nothing = np.zeros(moves, dtype=np.int64)
-        return np.ones(moves, np.int8), nothing, NO_EDGES.copy(), np.zeros((0, 2)), False
-    watched = (coverage.shares > 0).any(axis=1)[coverage.profile]
-    profile = np.array(coverage.profile, dtype=np.int64)
-    return watched.astype(np.int8), profile, np.array(coverage.edges, dtype=float), np.array(coverage.sums), True
+        return np.ones(moves, np.int8), np.zeros(moves, np.int64), NO_EDGES.copy(), np.zeros((0, 2)), False
+    profile: Ints = np.array(coverage.profile, dtype=np.int64)
+    watched: Array = np.asarray((coverage.shares > 0).any(axis=1))[profile].astype(np.int8)
+    return watched, profile, np.array(coverage.edges, dtype=float), np.array(coverage.sums), True

@@ -333,7 +333,12 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
         fixed.append(flat)
         end += len(flat)
     return Layout(
-        numbering, Tables(**sizes, **counts, **first), _lay_stand(sizes), np.concatenate(fixed), world.tick_times, formulas
+        numbering,
+        Tables(**sizes, **counts, **first),
+        _lay_stand(sizes),
+        np.concatenate(fixed),
+        world.tick_times,
+        formulas,
     )
 
 
@@ -603,9 +608,7 @@ def _lay_programs(
             end += count
         counts[f"{place}_count"] = len(programs)
     tables["argument"] = np.concatenate(arguments) if arguments else []
-    tables |= {
-        f"rate_{name}": _asked_of(world, name, sizes["log_rates"]) for name in ("pain", "surplus")
-    }
+    tables |= {f"rate_{name}": _asked_of(world, name, sizes["log_rates"]) for name in ("pain", "surplus")}
     return tables, counts
 
 
