@@ -19,6 +19,7 @@ from negsim.calibration.sampling import sample_posterior
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
+from negsim.engines import choose_engine
 from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid, scenario_digest
 from negsim.terms import SHELF
@@ -41,6 +42,7 @@ def fit(
     even_if_too_much: bool = False,
     even_if_explosive: bool = False,
     progress: Callable[..., None] | None = None,
+    engine: str = "numpy",
     **settings: Any,
 ) -> Posterior:
     """Fit a case to a chronology.
@@ -63,6 +65,8 @@ def fit(
         Fit although histories run away under the prior (:mod:`negsim.calibration.outlook`).
     progress : callable, optional
         Told how the sampler fares.
+    engine : str
+        Who replays: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     **settings
         Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
 
@@ -87,11 +91,12 @@ def fit(
     outlook = foresee(likelihood.compiled, prior, likelihood.chronology, seed=seed)
     if not even_if_explosive:
         outlook.require_calm()
-    target = ChronologyLikelihood(likelihood.compiled, likelihood.chronology, prior.names)
+    engine = choose_engine(engine, likelihood.compiled)
+    target = ChronologyLikelihood(likelihood.compiled, likelihood.chronology, prior.names, engine)
     posterior = sample_posterior(
         target, prior, seed=seed, method=method, latent=target.open_dates, progress=progress, **settings
     )
-    return _note_origin(posterior, likelihood, learned, outlook)
+    return _note_origin(posterior, likelihood, learned, outlook, engine)
 
 
 def bring_together(
@@ -157,7 +162,11 @@ def chronology_digest(chronology: Chronology) -> str:
 
 
 def _note_origin(
-    posterior: Posterior, likelihood: ChronologyLikelihood, learned: Sequence[str], outlook: PriorOutlook
+    posterior: Posterior,
+    likelihood: ChronologyLikelihood,
+    learned: Sequence[str],
+    outlook: PriorOutlook,
+    engine: str,
 ) -> Posterior:
     """Say what was fitted to what."""
     chronology = likelihood.chronology
@@ -171,6 +180,7 @@ def _note_origin(
         "marginalised": [name for name in posterior.names if name not in learned],
         "kept": [spec.name for spec in likelihood.compiled.scenario.parameter if spec.name not in posterior.names],
         "prior_moves": dict(zip(("q05", "q50", "q75", "q95"), outlook.quantiles().tolist(), strict=True)),
+        "engine": engine,
         "version": VERSION,
     }
     return replace(posterior, provenance={**posterior.provenance, **origin})

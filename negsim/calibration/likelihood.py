@@ -31,11 +31,14 @@ class ChronologyLikelihood:
         What happened.
     names : tuple of str
         Parameters of the points: names of the scenario's parameters, or key paths.
+    engine : str
+        Who replays (see :func:`negsim.simulate`).
     """
 
     compiled: Compiled
     chronology: Chronology
     names: tuple[str, ...]
+    engine: str = "numpy"
 
     @property
     def open_dates(self) -> int:
@@ -69,7 +72,7 @@ class ChronologyLikelihood:
     def score(self, theta: Floats, histories: Stacked) -> Replay:
         """Replay histories under parameters, a column each."""
         params = {name: theta[:, column] for column, name in enumerate(self.names)}
-        return replay(self.compiled, histories, params, self.chronology.until, self.coverage)
+        return replay(self.compiled, histories, params, self.chronology.until, self.coverage, self.engine)
 
     def histories(self, unit: Floats) -> Stacked:
         """Turn coordinates into histories, a column each."""
