@@ -1,6 +1,13 @@
 """How are the pages made? Sphinx with MyST pages and numpydoc docstrings; no network, warnings are errors."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from made import write_pages
 
 project = "negsim"
 author = "The negsim contributors"
@@ -15,7 +22,7 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "made.py"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc says types with their units and shapes
@@ -23,3 +30,8 @@ numpydoc_show_class_members = False
 
 html_theme = "furo"
 html_title = f"negsim {release}"
+
+
+def setup(app: Any) -> None:
+    """Write what is read off the code (theory, description, commands) before the pages are read."""
+    app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "made"))

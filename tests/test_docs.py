@@ -1,0 +1,190 @@
+"""Do the pages hold what they promise? Links, code, commands, public names, and the tutorial as it is typed."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import negsim
+from negsim.cli import main, make_parser
+from negsim.plots.theories import draw_term, list_curves
+from negsim.terms import SHELF
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+TUTORIAL = ROOT / "examples" / "tutorial"
+PAGES = sorted(DOCS.glob("*.md"))
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def blocks(text: str) -> Iterator[tuple[str, str]]:
+    """The fenced blocks of a page: what they are said to be, and what they hold."""
+    yield from BLOCK.findall(text)
+
+
+def anchors(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    """Links to files or headings that are not there; pages made when the documentation is built count as there."""
+    broken = []
+    for link in LINK.findall(BLOCK.sub("", text)):
+        path, _, anchor = link.partition("#")
+        if "://" in link or link.startswith("mailto:") or path.startswith("made/"):
+            continue
+        target = page if not path else page.parent / path
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target.read_text())):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+def test_every_link_within_the_project_leads_somewhere(page: Path):
+    assert broken_links(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path):
+    (tmp_path / "there.md").write_text("# A heading\n")
+    text = "[a](there.md) [b](there.md#a-heading) [c](gone.md) [d](there.md#no-heading) [e](https://example.org)"
+    assert broken_links(tmp_path / "page.md", text) == ["gone.md", "there.md#no-heading"]
+
+
+def test_every_page_is_in_the_contents_once():
+    listed = [
+        line.strip()
+        for page in PAGES
+        for kind, inside in blocks(page.read_text(encoding="utf-8"))
+        if kind == "{toctree}"
+        for line in inside.splitlines()
+        if line.strip() and not line.startswith(":")
+    ]
+    assert len(listed) == len(set(listed))
+    assert {page.stem for page in PAGES} - {"index"} == {name for name in listed if not name.startswith("made/")}
+
+
+# -- code --------------------------------------------------------------------------------------------------------------
+
+
+def block_problems(page: Path, text: str) -> list[str]:
+    """Blocks that nobody runs, or that could not be: each Python block a doctest, each TOML valid, each command known."""
+    problems = []
+    for kind, inside in blocks(text):
+        first = inside.strip().partition("\n")[0]
+        if kind == "python" and page.name != "README.md" and not inside.startswith(">>> "):
+            problems.append(f"a Python block that is no doctest: {first}")
+        if kind == "toml":
+            try:
+                tomllib.loads(inside)
+            except tomllib.TOMLDecodeError as error:
+                problems.append(f"{error}: {first}")
+        problems += [f"no such command: {line}" for line in commands(inside) if not is_command(line)]
+    return problems
+
+
+def commands(text: str) -> list[str]:
+    return [line.partition("#")[0].strip() for line in text.splitlines() if re.match(r"negsim \w", line)]
+
+
+def is_command(line: str) -> bool:
+    words = shlex.split(line.partition("&&")[0])[1:]
+    try:
+        make_parser().parse_args(words)
+    except SystemExit:
+        return False
+    except argparse.ArgumentError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+def test_every_block_is_run_or_can_be(page: Path, capsys: pytest.CaptureFixture[str]):
+    assert block_problems(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_a_block_that_cannot_be_run_is_found(capsys: pytest.CaptureFixture[str]):
+    text = "```python\nx = 1\n```\n\n```toml\na = \n```\n\n```\nnegsim rnu template\n```\n"
+    assert len(block_problems(Path("page.md"), text)) == 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_included_is_there_with_its_marks(page: Path):
+    for kind, inside in blocks(page.read_text(encoding="utf-8")):
+        if not kind.startswith("{literalinclude}"):
+            continue
+        text = (page.parent / kind.split()[1]).read_text(encoding="utf-8")
+        marks = re.findall(r':(?:start-after|end-before): "?(.+?)"?$', inside, re.MULTILINE)
+        assert [mark for mark in marks if mark not in text] == []
+
+
+# -- the reference -----------------------------------------------------------------------------------------------------
+
+PUBLIC = [name for name in negsim.__all__ if name != "__version__"]
+
+
+def test_every_public_name_is_in_the_reference():
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    assert set(PUBLIC) == set(re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_says_what_it_is_and_what_it_takes(name: str):
+    thing = getattr(negsim, name)
+    told = inspect.getdoc(thing) or ""
+    assert len(told.partition("\n")[0]) > 10
+    if inspect.isfunction(thing):
+        taken = [key for key in inspect.signature(thing).parameters if key not in ("settings", "options")]
+        assert [key for key in taken if not re.search(rf"^[\w*, ]*\b{key}\b", told, re.MULTILINE)] == []
+
+
+# -- the theories ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHELF)
+def test_every_theory_has_a_picture_with_a_panel_for_each_formula(name: str):
+    curves = list_curves(SHELF[name])
+    figure = draw_term(SHELF[name])
+    drawn = [axes for axes in figure.axes if axes.lines]
+    assert curves
+    assert len(drawn) == len(curves) + bool(SHELF[name].memories)
+    assert all(len({tuple(line.get_ydata()) for line in axes.lines}) >= 1 for axes in drawn)
+
+
+# -- the tutorial ------------------------------------------------------------------------------------------------------
+
+FEWER = {
+    "--runs 500": "--runs 40",
+    "--particles 60": "--particles 50",
+    "--runs 400": "--runs 40",
+    "--runs 200": "--runs 0",
+}
+
+
+def test_the_tutorial_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    for file in ("harbour.toml", "events.csv", "tutorial.py"):
+        shutil.copy(TUTORIAL / file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    typed = commands((TUTORIAL / "commands.sh").read_text(encoding="utf-8"))
+    assert len(typed) == 7
+    for line in typed:
+        for many, few in FEWER.items():
+            line = line.replace(many, few)
+        assert main(shlex.split(line)[1:]) == 0, line
+    assert "prior-driven" in capsys.readouterr().out
+    assert (tmp_path / "out" / "report.html").is_file()
+    script = (tmp_path / "tutorial.py").read_text().replace("runs=200", "runs=20")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "boats seized" in done.stdout
