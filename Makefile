@@ -37,7 +37,7 @@ baseline: $(READY) ## write the golden numbers of the shipped cases anew (the di
 	$(BIN)/python -m pytest -q tests/test_baselines.py --refresh-baselines
 
 clean: ## remove the environment, out/ and everything else that can be made again
-	rm -rf $(VENV) out dist docs/_build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) out dist docs/_build docs/made .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is touched last, so an interrupted installation is taken up again.

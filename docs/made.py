@@ -1,4 +1,4 @@
-"""Which pages are made and not written? The theories, the model by the ODD protocol, the commands: read off the code."""
+"""Which pages are made and not written? Theories, the model by the ODD protocol, commands: read off the code."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def tell_theories() -> Iterator[str]:
     """The page of the theories: claim, equation, source, parameters, picture."""
     yield "# The theories"
     yield (
-        "Each term is one theory in one file of `negsim/terms/`. This page is made from their declarations, the pictures "
-        "from their formulas: what a formula adds or multiplies, as one quantity changes and the others stand still, with "
-        "the strength halved and doubled. [The model](../model.md) has how they enter together; [adding a "
-        "term](../terms.md) how to write one."
+        "Each term is one theory in one file of `negsim/terms/`. This page is made from their declarations, the "
+        "pictures from their formulas: what a formula adds or multiplies, as one quantity changes and the others stand "
+        "still, with the strength halved and doubled. [The model](../model.md) has how they enter together; "
+        "[adding a term](../terms.md) how to write one."
     )
     for term in SHELF.values():
         yield from tell_theory(term)

@@ -472,6 +472,11 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
 def load_results(directory: str | Path) -> Ensemble:
     """Load what :meth:`Ensemble.save` wrote.
 
+    Parameters
+    ----------
+    directory : str or Path
+        Where it was written.
+
     Raises
     ------
     ResultError

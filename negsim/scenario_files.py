@@ -162,6 +162,17 @@ def save_scenario(scenario: Scenario, path: str | Path) -> Path:
     """Write a scenario as a TOML file that loads as an equal one; defaults are left out.
 
     The file appears whole or not at all.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    path : str or Path
+        The file; its folder is there already.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     return _write(Path(path), dump_scenario(scenario))
 

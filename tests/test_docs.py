@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import re
 import shlex
@@ -79,12 +80,16 @@ def test_every_page_is_in_the_contents_once():
 
 
 def block_problems(page: Path, text: str) -> list[str]:
-    """Blocks that nobody runs, or that could not be: each Python block a doctest, each TOML valid, each command known."""
+    """Blocks that could not be run.
+
+    Python is a doctest, which `make check` runs, or at least compiles and names what negsim has; TOML is valid;
+    commands are commands. (The tutorial's commands are run below, included files by test_examples.py.)
+    """
     problems = []
     for kind, inside in blocks(text):
         first = inside.strip().partition("\n")[0]
-        if kind == "python" and page.name != "README.md" and not inside.startswith(">>> "):
-            problems.append(f"a Python block that is no doctest: {first}")
+        if kind == "python" and not inside.startswith(">>> "):
+            problems += [f"{why}: {first}" for why in python_problems(inside)]
         if kind == "toml":
             try:
                 tomllib.loads(inside)
@@ -92,6 +97,19 @@ def block_problems(page: Path, text: str) -> list[str]:
                 problems.append(f"{error}: {first}")
         problems += [f"no such command: {line}" for line in commands(inside) if not is_command(line)]
     return problems
+
+
+def python_problems(text: str) -> list[str]:
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        return [str(error)]
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "negsim"
+    }
+    return [f"negsim has no {name}" for name in sorted(used - set(negsim.__all__))]
 
 
 def commands(text: str) -> list[str]:
@@ -115,8 +133,9 @@ def test_every_block_is_run_or_can_be(page: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_block_that_cannot_be_run_is_found(capsys: pytest.CaptureFixture[str]):
-    text = "```python\nx = 1\n```\n\n```toml\na = \n```\n\n```\nnegsim rnu template\n```\n"
-    assert len(block_problems(Path("page.md"), text)) == 3
+    python = "```python\nnegsim.simulat(1)\n```\n\n```python\nx =\n```\n\n"
+    text = python + "```toml\na = \n```\n\n```\nnegsim rnu template\n```\n"
+    assert len(block_problems(Path("page.md"), text)) == 4
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -136,7 +155,7 @@ PUBLIC = [name for name in negsim.__all__ if name != "__version__"]
 
 def test_every_public_name_is_in_the_reference():
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
-    assert set(PUBLIC) == set(re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", text, re.MULTILINE))
+    assert set(PUBLIC) <= set(re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -146,7 +165,7 @@ def test_every_public_name_says_what_it_is_and_what_it_takes(name: str):
     assert len(told.partition("\n")[0]) > 10
     if inspect.isfunction(thing):
         taken = [key for key in inspect.signature(thing).parameters if key not in ("settings", "options")]
-        assert [key for key in taken if not re.search(rf"^[\w*, ]*\b{key}\b", told, re.MULTILINE)] == []
+        assert [key for key in taken if not re.search(rf"\b{key}\b", told)] == []
 
 
 # -- the theories ------------------------------------------------------------------------------------------------------

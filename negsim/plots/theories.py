@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RANGES: Final = {"pain": (0.0, 3.0), "surplus": (0.0, 5.0), "magnitude": (0.0, 3.0), "season": (0.5, 2.0),
-                 "audience": (0.0, 1.5), "bias": (-2.0, 2.0), "shift": (0.0, 3.0), "pressure": (0.0, 3.0),
-                 "resentment": (0.0, 3.0), "value to the groups at home": (-3.0, 3.0), "fear": (0.0, 1.0), "kept": (0.0, 6.0), "broken": (0.0, 6.0)}  # fmt: skip
+RANGES: Final = {
+    "pain": (0.0, 3.0), "surplus": (0.0, 5.0), "magnitude": (0.0, 3.0), "season": (0.5, 2.0), "audience": (0.0, 1.5),
+    "bias": (-2.0, 2.0), "shift": (0.0, 3.0), "pressure": (0.0, 3.0), "resentment": (0.0, 3.0), "fear": (0.0, 1.0),
+    "kept": (0.0, 6.0), "broken": (0.0, 6.0), "value to the groups at home": (-3.0, 3.0),
+}  # fmt: skip
 """From where to where a quantity is drawn (others: 0 to 1)."""
 HELD: Final = {"pain": 1.0, "surplus": 1.0, "audience": 0.5, "exposure": 1.0, "resentment": 1.0, "resentment_back": 1.0,
                "irreversibility": 1.0, "shift": 1.0, "prior": 0.5, "season": 1.0, "reliability": 0.5, "bias": 1.0,

@@ -287,6 +287,11 @@ class Sweep:
 def open_sweep(folder: str | Path) -> Sweep:
     """Open a sweep in its store, finished or not.
 
+    Parameters
+    ----------
+    folder : str or Path
+        The store.
+
     Raises
     ------
     SweepError

@@ -146,6 +146,14 @@ def pawn_indices(
     Works with any design that fills a region: a Latin hypercube, a Sobol sequence, draws. A number without any
     influence, drawn for the purpose, is put beside the others (``(none)``): what is not clearly above it is noise.
 
+    Parameters
+    ----------
+    done : Sweep
+    event, what, until
+        The outcome, as in :meth:`Sweep.outcome`.
+    seed : int
+        Seed of the resampling and of the number without influence.
+
     Returns
     -------
     DataFrame
