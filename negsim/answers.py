@@ -62,11 +62,12 @@ def write_headline(question: Intervention, products: Mapping[str, Comparison]) -
             continue
         row = product.outcomes.iloc[-1]
         if name == "interventional":
-            told.append(f"in the model {_points(row, product)} from {_share(row['without'], product)}")
+            changed, before = (_share(row[arm], product) for arm in ("changed", "without"))
+            told.append(f"in the model {changed} instead of {before} ({_points(row, product)})")
         else:
             told.append(
-                f"looking back {_share(row['changed'], product)} ({_certain(row['without'], product)} as it happened; "
-                f"{_share(row['other'], product)} with fresh clocks)"
+                f"looking back {_share(row['changed'], product)}, with fresh clocks {_share(row['other'], product)} "
+                f"(as it happened: {_certain(row['without'], product)})"
             )
     label = question.watch[-1].label if question.watch else "moves in all"
     return f"{question.question or question.name} {label[:1].upper()}{label[1:]}: {'; '.join(told)}."
@@ -129,6 +130,13 @@ def _paths(tables: Mapping[str, Any], depth: int = 2) -> list[str]:
     ]
 
 
+def _tell_exploded(comparison: Comparison) -> Iterator[str]:
+    """Say how many pairs are left out."""
+    gone = int((~comparison.kept).sum())
+    if gone:
+        yield f"{gone:,} of {comparison.runs:,} pairs are left out: one of their histories exploded."
+
+
 def _tell_log(log: Log, runs: int) -> Iterator[str]:
     """Say in how many runs the intervention found something to do."""
     words = {
@@ -151,6 +159,7 @@ def _tell_model(model: Comparison) -> Iterator[str]:
     ensemble = model.without.ensemble
     start, end = ensemble.scenario.start, ensemble.scenario.end
     yield MODEL.format(runs=model.runs, start=start, end=end, numbers=model.numbers)
+    yield from _tell_exploded(model)
     yield from _tell_log(model.changed.log, model.runs)
     for row in model.outcomes.to_dict("records"):
         yield (
@@ -190,6 +199,7 @@ def _tell_history(past: Comparison, returned: bool) -> Iterator[str]:
     yield HISTORY.format(given=past.given, runs=past.runs, numbers=past.numbers)
     back = "comes back exactly" if returned else "does NOT come back exactly: do not believe what follows"
     yield f"Without the change the history {back}."
+    yield from _tell_exploded(past)
     yield from _tell_log(past.changed.log, past.runs)
     for row in past.outcomes.to_dict("records"):
         yield (
@@ -213,7 +223,7 @@ def _certain(share: float, comparison: Comparison) -> str:
 
 
 def _share(share: float, comparison: Comparison) -> str:
-    return _percent(share, comparison.effective)
+    return _percent(share, comparison.worth)
 
 
 def _percent(share: float, effective: float) -> str:
@@ -228,7 +238,7 @@ def _points(row: Mapping[str, float], comparison: Comparison) -> str:
     """A difference in points; where all pairs agree, what the runs can rule out."""
     difference, error = row["difference"], row["difference_se"]
     if error == 0.0:
-        bound = 300.0 / comparison.effective
+        bound = 300.0 / comparison.worth
         return f"no pair differs (so at most {bound:.1f} points)" if difference == 0.0 else "every pair differs"
     return f"a difference of {100 * difference:+.1f} ± {100 * error:.1f} points"
 

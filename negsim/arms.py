@@ -97,14 +97,19 @@ def _run_block(
     if now is not values:
         chooser.depart()
     recorder = Recorder(compiled, runs, ("events",), state, until, parameters)
+    live, exploded = np.arange(len(runs)), _Exploded(recorder)
     for start, stop in zip([0.0, *edges], [*(edge + MOMENT for edge in edges), until], strict=True):
         if start > 0:
             parameters = compiled.bind(step_numbers(compiled, plan, values, start))
-            chooser.resume()
+            chooser.resume(live)
             chooser.depart()
-        rest = _Rest(state, int(runs[0]))
-        for moment in moments(compiled.world, parameters, state, chooser, stop, leave=rest.keep, runs=runs):
+        rest, mine = _Rest(state, int(runs[0])), runs[live]
+        loop = moments(
+            compiled.world, parameters.select(live), state.select(live), chooser, stop, rest.keep, mine, exploded.note
+        )
+        for moment in loop:
             recorder.note(moment)
+        live = np.flatnonzero(~np.isin(runs, exploded.runs))
         state = rest.state
     return recorder.finish()
 
@@ -119,6 +124,19 @@ def step_numbers(compiled: Compiled, plan: Plan, values: Mapping[str, Floats], d
         for path in step.paths:
             now[path] = np.atleast_1d(step.change.apply(now.get(path, np.array([compiled.numbers[path]]))))
     return now
+
+
+class _Exploded:
+    """Runs that were stopped because they exploded: they go no further where numbers change."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.runs: list[int] = []
+        self._recorder = recorder
+
+    def note(self, runs: Ints, days: Floats) -> None:
+        """Take note of some more."""
+        self.runs += runs.tolist()
+        self._recorder.stop(runs, days)
 
 
 class _Rest:

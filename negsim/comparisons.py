@@ -13,6 +13,7 @@ from negsim.arms import Arm
 from negsim.calendar import day_number
 from negsim.interventions import Intervention, Watch, match_kind
 from negsim.pairs import Measured, Outcome, Partings, compare, compare_kinds, find_partings, measure, tabulate_partings
+from negsim.results import ResultError
 from negsim.state import Flags
 
 if TYPE_CHECKING:
@@ -56,10 +57,25 @@ class Comparison:
         return self.without.ensemble.runs
 
     @cached_property
+    def kept(self) -> Flags:
+        """Pairs that are compared: those of which no arm exploded."""
+        kept = np.ones(self.runs, dtype=bool)
+        for arm in (self.without, self.changed, self.other):
+            kept[arm.ensemble.stopped[0]] = False
+        if not kept.any():
+            raise ResultError("every pair of histories exploded: the parameters are explosive")
+        return kept
+
+    @property
+    def worth(self) -> float:
+        """How many independent pairs those that are kept are worth."""
+        return self.effective * float(self.kept.mean())
+
+    @cached_property
     def partings(self) -> Partings:
-        """Where each pair parts."""
+        """Where each pair that is kept parts."""
         removed, forced = self.changed.log.table("removed"), self.changed.log.table("forced")
-        return find_partings(self.without.ensemble, self.changed.ensemble, removed, forced)
+        return find_partings(self.without.ensemble, self.changed.ensemble, removed, forced).select(self.kept)
 
     def through(self) -> pandas.DataFrame:
         """Through which moves the pairs part (see :func:`negsim.pairs.tabulate_partings`)."""
@@ -76,7 +92,7 @@ class Comparison:
     def kinds(self) -> pandas.DataFrame:
         """Every kind of event, with and without the change; the number of all moves first."""
         yardstick = None if self.given else self.other.ensemble
-        return compare_kinds(self.without.ensemble, self.changed.ensemble, yardstick, self.effective)
+        return compare_kinds(self.without.ensemble, self.changed.ensemble, yardstick, self.worth, self.kept)
 
     def summary(self) -> pandas.DataFrame:
         """Outcomes and kinds in one table."""
@@ -95,17 +111,17 @@ class Comparison:
     def _compare(self, watch: Watch) -> dict[str, Any]:
         outcome = self.watched(watch)
         arms = (self.without, self.changed, self.other)
-        first, second, third = (measure(arm.ensemble, outcome) for arm in arms)
+        first, second, third = (measure(arm.ensemble, outcome).select(self.kept) for arm in arms)
         if self.given is None:
-            return compare(first, second, third, self.effective) | self._compare_concerned(first, second)
-        beside = compare(first, third, None, self.effective)
+            return compare(first, second, third, self.worth) | self._compare_concerned(first, second)
+        beside = compare(first, third, None, self.worth)
         named = {"other": beside["changed"], "other_difference": beside["difference"]}
-        return compare(first, second, None, self.effective) | named | {"other_difference_se": beside["difference_se"]}
+        return compare(first, second, None, self.worth) | named | {"other_difference_se": beside["difference_se"]}
 
     def _compare_concerned(self, without: Measured, changed: Measured) -> dict[str, float]:
         """The difference among the pairs in which the intervention found something to do."""
-        here = self.concerned
-        few = compare(without.select(here), changed.select(here), None, self.effective * here.mean())
+        here = self.concerned[self.kept]
+        few = compare(without.select(here), changed.select(here), None, self.worth * here.mean())
         return {
             "concerned": float(here.mean()),
             "difference_concerned": few["difference"],

@@ -226,9 +226,9 @@ class Interfering:
         """Keep some columns in the loop."""
         self._here = self._here[columns]
 
-    def resume(self) -> None:
-        """Take all runs up again, where the loop goes on with other numbers."""
-        self._here = np.arange(len(self._runs))
+    def resume(self, columns: Ints) -> None:
+        """Take runs up again, where the loop goes on with other numbers."""
+        self._here = columns
 
     def depart(self) -> None:
         """Take note that numbers have changed in every run."""

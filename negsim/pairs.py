@@ -143,8 +143,10 @@ def _spread(values: Array) -> float:
     return (float(np.mean(centred**4)) / second**2 - 1.0) / len(values) if second > 0 else 0.0
 
 
-def compare_kinds(without: Ensemble, changed: Ensemble, other: Ensemble | None, effective: float) -> pandas.DataFrame:
-    """Compare every kind of event that either world has, and the number of all moves (first row)."""
+def compare_kinds(
+    without: Ensemble, changed: Ensemble, other: Ensemble | None, effective: float, kept: Flags
+) -> pandas.DataFrame:
+    """Compare every kind of event that either world has, and the number of all moves (first row), in the runs kept."""
     import pandas as pd
 
     arms = [arm for arm in (without, changed, other) if arm is not None]
@@ -154,7 +156,7 @@ def compare_kinds(without: Ensemble, changed: Ensemble, other: Ensemble | None, 
     rows = []
     for kind in [None, *kinds]:
         outcome = Outcome(ALL_MOVES, _same_kind(kind))
-        first, second, *third = (measure(arm, outcome) for arm in arms)
+        first, second, *third = (measure(arm, outcome).select(kept) for arm in arms)
         if kind is not None and not any(m.count.any() for m in (first, second)):
             continue
         named = dict(zip(GROUP_COLUMNS, kind or (ALL_MOVES, "", "", "", ""), strict=True))
@@ -200,6 +202,11 @@ class Partings:
     kind: list[Key | None]
     only_changed: Flags
     shifted: Flags
+
+    def select(self, runs: Flags) -> Partings:
+        """Take some of the runs."""
+        kind = [kind for kind, taken in zip(self.kind, runs, strict=True) if taken]
+        return Partings(self.day[runs], kind, self.only_changed[runs], self.shifted[runs])
 
 
 def find_partings(without: Ensemble, changed: Ensemble, removed: Marks, forced: Marks) -> Partings:

@@ -384,6 +384,20 @@ def test_a_variance_ratio_is_what_it_says():
     assert np.isnan(variance_ratio(np.zeros(10), np.zeros(10), "r")["r"])
 
 
+def test_pairs_of_which_a_history_explodes_are_left_out_and_counted(talks, monkeypatch):
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 12)
+    often = {"number": [{"path": "channel.talks.rates.plan", "multiply": 3.0, "from": dt.date(1999, 1, 1)}]}
+    model = ask(talks, {**often, "watch": [{"event": "plan", "label": "talks are planned"}]}).interventional
+    exploded = np.unique(
+        np.concatenate([arm.ensemble.stopped[0] for arm in (model.without, model.changed, model.other)])
+    )
+    assert 0 < len(exploded) < 64
+    np.testing.assert_array_equal(np.flatnonzero(~model.kept), exploded)
+    assert len(model.partings.day) == 64 - len(exploded)
+    counts = model.without.ensemble.events.groupby("run").size().reindex(range(64), fill_value=0)
+    assert model.kinds.iloc[0]["count_without"] == pytest.approx(counts[model.kept].mean())
+
+
 # -- parts that are not there -----------------------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ def draw_outcomes(answer: Counterfactual, figure: Figure | None = None) -> Figur
 def _open_page(answer: Counterfactual, caption: str, inches: float, figure: Figure | None) -> Page:
     question = answer.intervention.question or f"What if: {answer.intervention.name}?"
     some = next(iter(answer.products.values()))
-    note = f"record {some.given}" if some.given else ""
+    note = f"record: {answer.retrospective.given}" if answer.retrospective else ""
     return Page(fit_line(question, 15.5, WIDTH - 2 * MARGIN), some.without.ensemble, caption, inches, figure, note)
 
 
@@ -149,7 +149,7 @@ def _mark(axes: Axes, at: float, row: float, error: float, shape: str, colour: s
 
 
 def _error(share: float, comparison: Comparison) -> float:
-    return float(100 * np.sqrt(share * (1 - share) / comparison.effective))
+    return float(100 * np.sqrt(share * (1 - share) / comparison.worth))
 
 
 def _draw_shares(axes: Axes, model: Comparison) -> None:
@@ -261,7 +261,7 @@ def _draw_curves(axes: Axes, answer: Counterfactual) -> None:
         ensemble = part.without.ensemble
         days = np.sort(part.partings.day[np.isfinite(part.partings.day)])
         at = to_axis(ensemble, np.array([0.0, *days, ensemble.until]))
-        share = 100 * np.array([*range(len(days) + 1), len(days)]) / part.runs
+        share = 100 * np.array([*range(len(days) + 1), len(days)]) / part.kept.sum()
         axes.step(at, share, where="post", color=COLOURS[name], linewidth=1.6, label=NAMES[name])
     ends = [part.without.ensemble.until for part in answer.products.values()]
     set_dates(axes, next(iter(answer.products.values())).without.ensemble, max(ends), few=True)
