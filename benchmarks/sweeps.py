@@ -92,9 +92,8 @@ def measure(asked: Mapping[str, Any]) -> dict[str, float]:
         design = negsim.Design(design.names, design.values[asked["part"] :: asked["parts"]])
     with tempfile.TemporaryDirectory(dir=asked.get("folder")) as folder:
         begun = time.perf_counter()
-        done = negsim.sweep(
-            case, design, runs=asked["runs"], seed=SEED, store=Path(folder) / "store", workers=asked.get("workers", 1)
-        )
+        more = {"workers": asked.get("workers", 1), "engine": asked.get("engine", "numpy")}
+        done = negsim.sweep(case, design, runs=asked["runs"], seed=SEED, store=Path(folder) / "store", **more)
         wall = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in (done.folder / "blocks").iterdir())
         assert done.share_done == 1.0
@@ -233,7 +232,7 @@ def kill_often(kills: int, how: str) -> dict[str, Any]:
         begun = time.perf_counter()
         start_sweep(Path(folder) / "timed", how).join()
         length = time.perf_counter() - begun
-        same, ends, seen = True, 0, []
+        same, ends, errors, seen = True, 0, 0, []
         while len(seen) < kills:
             process = start_sweep(store, how)
             process.join(timeout=stream.uniform(0.0, 1.0) * length)
@@ -241,14 +240,20 @@ def kill_often(kills: int, how: str) -> dict[str, Any]:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.join()
                 seen.append(len(digest_blocks(store)))
+            elif process.exitcode:
+                errors += 1
             else:
                 same, ends = same and digest_blocks(store) == quiet, ends + 1
                 shutil.rmtree(store)
-        start_sweep(store, how).join()
+        while (process := start_sweep(store, how)).join() or process.exitcode:
+            errors += 1
         same = same and digest_blocks(store) == quiet
     verdict = "identical" if same else "DIFFERENT"
-    print(f"{how}: {kills} kills, {len(quiet)} blocks, finished at each kill {seen}: {verdict}", flush=True)
-    return {"how": how, "kills": kills, "ends": ends + 1, "blocks_at_kill": seen, "identical": same}
+    print(
+        f"{how}: {kills} kills, {len(quiet)} blocks, finished at each kill {seen}, {errors} errors: {verdict}",
+        flush=True,
+    )
+    return {"how": how, "kills": kills, "ends": ends + 1, "errors": errors, "blocks_at_kill": seen, "identical": same}
 
 
 def start_sweep(store: Path, how: str) -> Any:
@@ -279,15 +284,15 @@ def digest_blocks(store: Path) -> dict[str, str]:
 # -- large ones -------------------------------------------------------------------------------------------------------
 
 
-def run_large(points: int, runs: int, workers: int) -> dict[str, float]:
+def run_large(points: int, runs: int, workers: int, engine: str) -> dict[str, Any]:
     """One large sweep: how long, how much memory in the writing process and in the largest worker, how much disk."""
-    found = measure_apart(points=points, runs=runs, workers=workers, folder=tempfile.gettempdir())
+    found = measure_apart(points=points, runs=runs, workers=workers, engine=engine, folder=tempfile.gettempdir())
     print(
-        f"{points:,} points x {runs:,} runs, {workers} workers: {found['wall_s']:,.0f} s, "
+        f"{points:,} points x {runs:,} runs, {workers} workers, {engine}: {found['wall_s']:,.0f} s, "
         f"{found['run_points'] / found['wall_s']:,.0f} runs/s; peak {found['peak_mb']:,.0f} MB, largest worker "
         f"{found['worker_peak_mb']:,.0f} MB; {found['disk_mb']:,.0f} MB on disk"
     )
-    return found
+    return {"points": points, "runs": runs, "workers": workers, "engine": engine, **found}
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -309,8 +314,9 @@ def note(part: str, found: Any) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("scaling", "efficiency", "kill", "standing", "million", "measure"))
-    parser.add_argument("asked", nargs="?", help="what is measured (for measure), or one series (for scaling)")
+    parser.add_argument("asked", nargs="?", help="one series of scaling, one way to kill, or what is measured")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--engine", default="auto", help="of the large jobs (default: auto)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=KILLS)
     options = parser.parse_args()
@@ -321,14 +327,13 @@ def main() -> None:
     elif options.part == "efficiency":
         note("efficiency", compare_workers(options.rounds))
     elif options.part == "kill":
-        few = max(options.kills // 6, 1)  # a cluster takes long to start
-        note(
-            "kill", [kill_often(few if how == "dask" else options.kills, how) for how in ("serial", "workers", "dask")]
-        )
+        for how in [options.asked] if options.asked else ("serial", "workers", "dask"):
+            few = max(options.kills // 6, 1)  # a cluster takes long to start
+            note(f"kill {how}", kill_often(few if how == "dask" else options.kills, how))
     elif options.part == "standing":
-        note("standing", run_large(1024, 256, options.workers))
+        note("standing", run_large(1024, 256, options.workers, options.engine))
     else:
-        note("million", run_large(1000, 1000, options.workers))
+        note("million", run_large(1000, 1000, options.workers, options.engine))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +354,27 @@ def test_a_folder_without_a_sweep_is_told_as_such_and_left_as_it_was(tmp_path):
         with pytest.raises(SweepError, match=r"no sweep is here"):
             act(tmp_path / "nothing")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_of_another_version_computes_nothing(small, tmp_path):
+    class Elsewhere(ThreadPoolExecutor):
+        def submit(self, fn, job, *more):
+            return super().submit(fn, replace(job, versions={"negsim": "0.0.1"}), *more)
+
+    with Elsewhere(1) as executor, pytest.raises(SweepError, match=r"lost 12 blocks.*OtherVersions.*0\.0\.1"):
+        sweep(small, PLANS, store=tmp_path / "store", executor=executor, **ASKED)
+    assert list((tmp_path / "store").glob("blocks/*")) == []
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="needs numba")
+def test_an_engine_is_part_of_what_is_asked(small, tmp_path):
+    asked = {"runs": 20, "points_per_block": 3, "store": tmp_path / "store"}
+    plain = sweep(small, PLANS, **asked)
+    with pytest.raises(SweepError, match='engine: "numpy" is stored, "compiled" is asked for'):
+        sweep(small, PLANS, engine="compiled", **asked)
+    fast = sweep(small, PLANS, engine="compiled", runs=20)
+    for what in ("count", "day"):
+        assert np.array_equal(fast.outcome("plan.talks", what), plain.outcome("plan.talks", what))
 
 
 def test_expanding_to_less_is_refused(small, tmp_path):

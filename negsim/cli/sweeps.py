@@ -51,6 +51,7 @@ def sweep(options: argparse.Namespace) -> None:
                 events=options.keep or None,
                 common=not options.independent,
                 precision=dict(options.precision) or None,
+                engine=options.engine,
                 progress=progress,
                 any_version=options.any_version,
             )
@@ -348,6 +349,9 @@ def add_sweep(commands: Any) -> None:
         "--precision", metavar="EVENT=ERROR", type=event_error, action="append", default=[],
         help="stop a point early when the error of this event's probability is small enough (repeatable)",
     )  # fmt: skip
+    parser.add_argument(
+        "--engine", choices=("numpy", "compiled", "auto"), default="numpy", help="who runs (default: numpy)"
+    )
     parser.add_argument("--independent", action="store_true", help="let every point have noise of its own")
     parser.add_argument(
         "--keep", metavar="EVENT", action="append", default=[],

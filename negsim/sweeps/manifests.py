@@ -23,16 +23,14 @@ from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design
 from negsim.sweeps.plans import Extent
 from negsim.sweeps.stores import DESIGN, SCENARIO, TERMS, RefusedSweep, Store, SweepError
-from negsim.sweeps.work import Job
+from negsim.sweeps.work import Job, built_with
 
 FORMAT: Final = 1
 ASKED: Final = (
-    "format", "scenario", "scenario_digest", "terms_digest", "tick", "until_days", "seed", "common_noise", "params",
-    "names", "events", "precision", "random_block", "points_per_block", "points", "design_digest", "runs",
+    "format", "scenario", "scenario_digest", "terms_digest", "tick", "until_days", "engine", "seed", "common_noise",
+    "params", "names", "events", "precision", "random_block", "points_per_block", "points", "design_digest", "runs",
 )  # fmt: skip
 """Fields that must be the same before anything is added, in the order in which a difference is told."""
-BUILT_WITH: Final = ("negsim", "numpy")
-"""Versions that must be the same, unless one says that they need not."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,7 @@ class Options:
     runs: int
     seed: int
     until: float
+    engine: str
     params: Mapping[str, float]
     events: tuple[str, ...] | None
     common: bool
@@ -59,6 +58,7 @@ def describe_sweep(compiled: Compiled, design: Design, options: Options, outcome
         "terms_digest": digest_terms(scenario),
         "tick": scenario.tick,
         "until_days": options.until,
+        "engine": options.engine,
         "seed": options.seed,
         "common_noise": options.common,
         "params": dict(options.params),
@@ -74,17 +74,10 @@ def describe_sweep(compiled: Compiled, design: Design, options: Options, outcome
         "design": {"kind": design.kind, "details": design.details},
         "outcomes": dict(outcomes),
         "term_files": {name: scenario.term[name].file for name in own_term_files(scenario)},
-        "versions": built_with(),
+        "versions": {**built_with(), "python": platform.python_version()},
         "made": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "machine": platform.machine(),
     }
-
-
-def built_with() -> dict[str, str]:
-    """Versions that results may depend on."""
-    import negsim.version as version
-
-    return {"negsim": version.VERSION, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def compare_manifests(stored: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> None:
@@ -118,7 +111,7 @@ def require_versions(stored: Mapping[str, Any], folder: Path, any_version: bool)
         raise RefusedSweep(f"{folder}: format: {stored.get('format')!r} is stored, {FORMAT} is what this version reads")
     here, then = built_with(), stored.get("versions", {})
     differ = [
-        f"{name}: {then.get(name)} made it, {here[name]} is here" for name in BUILT_WITH if then.get(name) != here[name]
+        f"{name}: {then.get(name)} made it, {here[name]} is here" for name in here if then.get(name) != here[name]
     ]
     if differ and not any_version:
         told = "\n  ".join(differ)
@@ -222,10 +215,12 @@ def make_job(scenario: Scenario, manifest: Mapping[str, Any]) -> Job:
         scenario=scenario,
         seed=manifest["seed"],
         until=manifest["until_days"],
+        engine=manifest["engine"],
         params=manifest["params"],
         names=tuple(manifest["names"]),
         outcomes=None if events is None else tuple(events),
         common=manifest["common_noise"],
+        versions=built_with(),
         key=key,
     )
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from negsim.compiler import Compiled, compile_scenario
+from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, end_of
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_settings, require_valid
@@ -60,6 +61,7 @@ def sweep(
     common: bool = True,
     precision: Mapping[str, float] | None = None,
     points_per_block: int | None = None,
+    engine: str = "numpy",
     progress: Progress | None = None,
     any_version: bool = False,
 ) -> Sweep:
@@ -98,6 +100,8 @@ def sweep(
         gets no more runs.
     points_per_block : int, optional
         Points in one block of the store. No result depends on it.
+    engine : str
+        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`.
     progress : callable, optional
         Told (runs done, runs) over all points.
     any_version : bool
@@ -124,6 +128,7 @@ def sweep(
         runs=runs,
         seed=seed,
         until=end_of(compiled, until),
+        engine=choose_engine(engine, compiled),
         params={name: float(value) for name, value in (params or {}).items()},
         events=None if events is None else tuple(events),
         common=common,
@@ -278,6 +283,7 @@ def _complete(
     manifest = store.read_manifest()
     scenario, design = read_sources(store, manifest)
     job = make_job(scenario, manifest)
+    _require_engine(job)
     missing = Missing(store, design, manifest, job, retry_failed)
     lost: Lost = []
     tell = progress or (lambda done, total: None)
@@ -295,6 +301,12 @@ def _complete(
             f"the executor lost {len(lost)} blocks, the first of them {task.name} ({type(error).__name__}: {error}); "
             "all others are finished: resume"
         )
+
+
+def _require_engine(job: Job) -> None:
+    """Make sure that the engine that began a sweep can go on with it here."""
+    if job.engine != "numpy":
+        choose_engine(job.engine, compile_scenario(job.scenario, load_terms(job.scenario)))
 
 
 def _compute(

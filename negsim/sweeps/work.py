@@ -26,6 +26,7 @@ from negsim.scenario_files import load_terms
 from negsim.state import Array, Floats, Ints
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.outcomes import Outcomes, choose_outcomes, tabulate
+from negsim.version import VERSION
 
 APART: Final = BLOCK_WIDTH << 20
 """How far apart the runs of two points lie where points have noise of their own."""
@@ -42,6 +43,8 @@ class Job:
     seed : int
     until : float
         Days simulated.
+    engine : str
+        Who runs: ``numpy`` or ``compiled``.
     params : mapping
         Numbers at other values in all points.
     names : tuple of str
@@ -50,6 +53,8 @@ class Job:
         Kinds of event that are kept (default: all).
     common : bool
         Whether run r has the same clocks in all points.
+    versions : mapping
+        What it must be computed with (see :func:`built_with`).
     key : str
         Digest of all this; tells one sweep from another.
     """
@@ -57,10 +62,12 @@ class Job:
     scenario: Scenario
     seed: int
     until: float
+    engine: str
     params: Mapping[str, float]
     names: tuple[str, ...]
     outcomes: tuple[str, ...] | None
     common: bool
+    versions: Mapping[str, str]
     key: str
 
 
@@ -98,8 +105,21 @@ class Done:
     failures: tuple[Failure, ...]
 
 
+def built_with() -> dict[str, str]:
+    """Versions on which results may depend to the bit."""
+    return {"negsim": VERSION, "numpy": np.__version__}
+
+
 def compute(job: Job, task: Task) -> Done:
-    """Run a block. What goes wrong at a point is a record of that point; the others are not touched by it."""
+    """Run a block. What goes wrong at a point is a record of that point; the others are not touched by it.
+
+    Raises
+    ------
+    OtherVersions
+        When this process has other versions than the one that asks.
+    """
+    if built_with() != job.versions:
+        raise OtherVersions(f"the worker has {built_with()}, the sweep {dict(job.versions)}")
     compiled, outcomes = _prepare(job)
     rows: list[Rows] = []
     failures: list[Failure] = []
@@ -155,6 +175,10 @@ class Rows:
     """Shape (kinds of event, columns)."""
 
 
+class OtherVersions(Exception):
+    """A worker that would compute with other versions than the sweep."""
+
+
 class Stage:
     """How far a computation has come, for the record of its failure."""
 
@@ -187,7 +211,8 @@ def _run(job: Job, compiled: Compiled, outcomes: Outcomes, task: Task, places: I
     run = np.tile(runs, len(places))
     varied = {name: np.repeat(task.values[places, d], len(runs)) for d, name in enumerate(job.names)}
     stage.name = "build"
-    work = Work(job.scenario, job.seed, job.until, compiled.resolve({**job.params, **varied}), ("events",))
+    values = compiled.resolve({**job.params, **varied})
+    work = Work(job.scenario, job.seed, job.until, values, ("events",), engine=job.engine)
     stage.name = "run"
     clock_runs = run if job.common else point * APART + run
     block = run_block(work, compiled, np.arange(len(run)), clock_runs=clock_runs)
