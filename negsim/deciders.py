@@ -156,13 +156,13 @@ class Deciders:
 
     def _willingness(self, outlook: Outlook) -> Callable[[Event, int], float]:
         """For a joint move and a side, the probability that the side is willing."""
-        world, odds = self._compiled.world, outlook.quantities["odds"][:, 0]
 
         def look_up(move: Event, side: int) -> float:
-            if move.kind != "agree":
-                return 1.0
-            at = float(odds[self._rows[move] - world.dense + side * len(world.package_channel)])
-            return at / (1.0 + at)
+            row = self._rows[move]
+            for packages in outlook.packages:
+                if packages.rows.start <= row < packages.rows.stop:
+                    return float(packages.willing[side][row - packages.rows.start, 0])
+            return 1.0
 
         return look_up
 

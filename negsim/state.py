@@ -171,6 +171,8 @@ class World:
     multiplies); within a layer an event changes no row twice."""
     # -- concessions
     flow_concession: Ints
+    flow_of: Ints
+    """For each concession, its row among the flows."""
     flow_stock: Ints
     while_rows: Ints
     while_channel: Ints
@@ -205,6 +207,8 @@ class World:
     package_members: Ints
     channel_packages: tuple[slice, ...]
     channel_sums: Sums
+    surplus_stages: Array
+    """For each channel, the stages in which some formula asks for its surplus, as bits; shape (channels, 1)."""
     agree_signature: Ints
     log_rates: tuple[Program, ...]
     log_rate_rows: int

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from negsim.state import Array, Floats, Ints
+from negsim.state import Ints
 
 BLOCK_WIDTH = 256
 """Runs that share a stream: a constant of the scheme, recorded with every result, never tuned."""
@@ -58,30 +58,35 @@ class Clocks:
         self._purpose = purpose
         self._words = [address_words(name) for name in names]
         self._blocks, self._block_of = np.unique(runs // BLOCK_WIDTH, return_inverse=True)
-        self._slot = self._block_of * BLOCK_WIDTH + runs % BLOCK_WIDTH
+        self._place = runs % BLOCK_WIDTH
         self._streams: dict[tuple[int, int], np.random.Generator] = {}
-        self._chunks: list[Floats] = []
         self._drawn = np.zeros((len(names), len(self._blocks)), dtype=np.int64)
+        # Waits are drawn in pieces of four rows, kept one after the other in the order in which they were needed.
+        self._pieces = 0
+        self._pool = np.empty((len(names) * len(self._blocks), ROWS_AT_ONCE * BLOCK_WIDTH))
+        self._piece_of = np.zeros((1, len(names), len(self._blocks)), dtype=np.int64)
         self.rings = np.zeros((len(names), len(runs)), dtype=np.int32)
         for move in range(len(names)):
             for block in range(len(self._blocks)):
                 self._draw(move, block)
-        self.remaining = np.zeros((len(names), len(runs)))
-        if len(names):
-            np.take(self._chunks[0][:, 0, :], self._slot, axis=1, out=self.remaining)
+        first = self._pool.reshape(len(names), len(self._blocks), ROWS_AT_ONCE * BLOCK_WIDTH)
+        self.remaining = np.ascontiguousarray(first[:, self._block_of, self._place])
 
     def _draw(self, move: int, block: int) -> None:
         """Draw the next rows of a stream (always for all 256 runs of its block)."""
-        chunk = int(self._drawn[move, block]) // ROWS_AT_ONCE
-        if chunk == len(self._chunks):
-            self._chunks.append(np.empty((len(self._words), ROWS_AT_ONCE, len(self._blocks) * BLOCK_WIDTH)))
+        number = int(self._drawn[move, block]) // ROWS_AT_ONCE
+        if number == len(self._piece_of):
+            self._piece_of = np.concatenate((self._piece_of, np.zeros_like(self._piece_of[:1])))
+        if self._pieces == len(self._pool):
+            self._pool = np.concatenate((self._pool, np.empty((len(self._pool) // 2 + 1, self._pool.shape[1]))))
         stream = self._streams.get((move, block))
         if stream is None:
             address = int(self._blocks[block])
             stream = open_stream(self._entropy, self._purpose, address, self._words[move])
             self._streams[move, block] = stream
-        rows = stream.standard_exponential((ROWS_AT_ONCE, BLOCK_WIDTH))
-        self._chunks[chunk][move, :, block * BLOCK_WIDTH : (block + 1) * BLOCK_WIDTH] = rows
+        stream.standard_exponential(out=self._pool[self._pieces])
+        self._piece_of[number, move, block] = self._pieces
+        self._pieces += 1
         self._drawn[move, block] += ROWS_AT_ONCE
 
     def renew(self, moves: Ints, columns: Ints) -> None:
@@ -93,25 +98,16 @@ class Clocks:
         if short.any():
             for move, block in {*zip(moves[short].tolist(), blocks[short].tolist(), strict=True)}:
                 self._draw(move, block)
-        self.remaining[moves, columns] = self._look_up(moves, ring, self._slot[columns])
-
-    def _look_up(self, moves: Ints, ring: Array, slots: Ints) -> Floats:
-        chunk, row = np.divmod(ring, ROWS_AT_ONCE)
-        first = int(chunk.min())
-        if first == int(chunk.max()):
-            return self._chunks[first][moves, row, slots]
-        found = np.empty(len(moves))
-        for number in np.unique(chunk).tolist():
-            here = chunk == number
-            found[here] = self._chunks[number][moves[here], row[here], slots[here]]
-        return found
+        piece = self._piece_of[ring // ROWS_AT_ONCE, moves, blocks]
+        place = ring % ROWS_AT_ONCE * BLOCK_WIDTH + self._place[columns]
+        self.remaining[moves, columns] = self._pool[piece, place]
 
     def select(self, columns: Ints) -> None:
         """Keep some columns only."""
         self.remaining = np.take(self.remaining, columns, axis=1)
         self.rings = np.take(self.rings, columns, axis=1)
         self._block_of = self._block_of[columns]
-        self._slot = self._slot[columns]
+        self._place = self._place[columns]
 
 
 class Rows:

@@ -123,7 +123,7 @@ class Peeping(Drawn):
     def choose(self, outlook, state, horizon, until):
         if not hasattr(self, "plan"):
             self.plan = float(outlook.hazards[0, 0])
-            self.packages = [entry.hazards[:, 0].copy() for entry in outlook.packages]
+            self.packages = [entry.hazards[entry.hazards[:, 0] > 0, 0] for entry in outlook.packages]
         return super().choose(outlook, state, horizon, until)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from negsim.state import Array, Columns, Floats, Parameters, Program, Sums
+from negsim.state import Array, Columns, Floats, Ints, Parameters, Program, Sums
 from negsim.vocabulary import EXPONENT_LIMIT
 
 SMALLEST = 1e-300
@@ -30,6 +30,13 @@ def narrow(array: Array, columns: Columns) -> Array:
     if array.shape[-1] == 1 or isinstance(columns, slice):
         return array
     return np.take(array, columns, axis=-1)
+
+
+def pick(table: Floats, rows: Ints, columns: Any) -> Array:
+    """Take cells (row, column) of numbers that may be alike in all columns; whole rows, if all columns are wanted."""
+    if table.shape[-1] == 1:
+        return table[rows] if isinstance(columns, slice) else table[rows, 0]
+    return np.asarray(table[rows, columns])
 
 
 def evaluate_formula(program: Program, parameters: Parameters, quantities: dict[str, Any]) -> Array:

@@ -40,13 +40,14 @@ def choose(outlook: Outlook, remaining: Floats, horizon: Floats) -> tuple[Ints, 
             elapsed[packages.columns] = np.minimum(elapsed[packages.columns], sparse[-1][2])
     events = np.full(len(horizon), -1)
     fires = elapsed < horizon
-    fired = np.flatnonzero(fires & (nearest <= elapsed))
-    if len(fired):
-        events[fired] = np.take(waits, fired, axis=1).argmin(axis=0)
+    # No wait is negative, so nothing equals -1; written backwards, the first of equal waits wins, as with packages.
+    cells = np.flatnonzero(waits == np.where(fires & (nearest <= elapsed), nearest, -1.0))[::-1]
+    rows, columns = np.divmod(cells, len(horizon))
+    events[columns] = rows
     for packages, wait, soonest in sparse:
-        columns = np.arange(len(horizon))[packages.columns]
-        won = (events[columns] < 0) & fires[columns] & (soonest <= elapsed[columns])
-        events[columns[won]] = packages.rows.start + wait[:, won].argmin(axis=0)
+        places = np.arange(len(horizon))[packages.columns]
+        won = (events[places] < 0) & fires[places] & (soonest <= elapsed[places])
+        events[places[won]] = packages.rows.start + wait[:, won].argmin(axis=0)
     return events, elapsed
 
 

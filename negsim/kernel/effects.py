@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import SMALLEST, add_up, with_zero
+from negsim.kernel.arithmetic import SMALLEST, add_up, pick, with_zero
 from negsim.kernel.quantities import driven
 from negsim.kernel.stages import AFTER, BEFORE_SIGNATURE
 from negsim.state import Array, Flags, Floats, Ints, Parameters, State, World
@@ -136,8 +136,9 @@ def _finish(world: World, state: State, events: Ints, columns: Ints) -> None:
     if not ended.any():
         return
     rows, where = world.event_concession[events[ended]], columns[ended]
-    for flow, concession in enumerate(world.flow_concession):
-        state.shipped[flow, where[rows == concession]] = 0.0
+    flow = world.flow_of[rows]
+    flows = flow >= 0
+    state.shipped[flow[flows], where[flows]] = 0.0
     complete = world.completes[events[ended]]
     rows, where = rows[complete], where[complete]
     state.completions[rows, where] += 1
@@ -156,16 +157,9 @@ def _remember(world: World, parameters: Parameters, state: State, events: Ints, 
         entries = np.repeat(first[events] - np.cumsum(counts) + counts, counts) + np.arange(total)
         where: Any = slice(None) if shared else np.repeat(columns, counts)
         row, add, scale = layer[:, entries]
-        factor = _per_column(parameters["effect_scales"], scale, where)
-        term = _per_column(parameters["effect_adds"], add, where)
+        factor = pick(parameters["effect_scales"], scale, where)
+        term = pick(parameters["effect_adds"], add, where)
         state.memory[row, where] = state.memory[row, where] * factor + term
-
-
-def _per_column(table: Floats, rows: Ints, where: Any) -> Array:
-    """Numbers of rows, for the columns in question."""
-    if table.shape[-1] == 1:
-        return table[rows] if isinstance(where, slice) else table[rows, 0]
-    return np.asarray(table[rows, where])
 
 
 def _move_channels(world: World, state: State, events: Ints, columns: Ints) -> None:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import add_halves, add_up, clip, evaluate_formula, logistic, narrow, with_zero
+from negsim.kernel.arithmetic import add_halves, add_up, clip, evaluate_formula, logistic, narrow, pick, with_zero
 from negsim.kernel.quantities import add_channel_quantities, add_relations, driven, needs
 from negsim.kernel.stages import BEFORE_SIGNATURE, check_gates, find_possible, read_flags
-from negsim.kernel.utilities import find_utilities, weigh_packages
+from negsim.kernel.utilities import find_utilities, log_products, weigh_packages
 from negsim.state import Array, Columns, Flags, Floats, Ints, Parameters, Program, State, World
 from negsim.vocabulary import IN_SESSION, SIGNED
-
-LOWEST = -1e300
-"""Below any logarithm of a Nash product, and yet a number."""
 
 
 @dataclass
 class Packages:
-    """Hazards of the packages of one channel, for the columns where its table is free."""
+    """Hazards of agreeing on packages, for the columns in which some can be agreed on; 0 for those that cannot."""
 
     rows: slice
     columns: Columns
     hazards: Floats
     """Shape (packages, columns), per day."""
+    willing: tuple[Floats, Floats]
+    """Probability that each side accepts, of the same shape."""
 
 
 @dataclass
@@ -121,63 +120,110 @@ def _approvals(world: World, parameters: Parameters, state: State, q: dict[str, 
     """Probabilities of approving and of rejecting what waits for a side, 0 where nothing waits."""
     sides = world.approve_side
     width = state.memory.shape[-1]
-    result = np.zeros((2 * len(sides), width))
-    if not len(sides):
-        return result
+    result = np.zeros((2, len(sides), width))
     before = world.consent_rule[sides] == BEFORE_SIGNATURE
     tabled = np.where(state.consent[sides], 0, state.table[sides // 2])
     waiting = np.where(before[:, None], tabled, state.awaiting[sides])
-    pending = (waiting != 0).any(axis=0)
-    if not pending.any():
-        return result
-    columns: Columns = slice(None) if state.width < width else np.flatnonzero(pending)
-    waiting, stage, frozen = (narrow(rows, columns) for rows in (waiting, state.stage, state.frozen))
-    value = np.zeros((len(sides), width if isinstance(columns, slice) else len(columns)))
-    stuck = np.zeros(waiting.shape, dtype=bool)
+    # Few sides have anything before them: only those cells (side, column) are judged, as one flat list.
+    cells = np.flatnonzero(waiting)
+    if len(cells):
+        side, column = np.divmod(cells, state.width)
+        where: Any = slice(None) if state.width < width else column
+        result[:, side, where] = _judge(world, parameters, state, q, waiting.reshape(-1)[cells], side, column)
+    return result.reshape(-1, width)
+
+
+def _judge(
+    world: World, parameters: Parameters, state: State, q: dict[str, Any], bits: Ints, side: Ints, column: Ints
+) -> Array:
+    """Probabilities of approving and rejecting sets of items, shape (2, cells) or, state shared, (2, cells, width)."""
+    width = state.memory.shape[-1]
+    shared = state.width < width
+    where: Any = slice(None) if shared else column
+    channel, own_side = np.divmod(world.approve_side[side], 2)
+    before = world.consent_rule[world.approve_side[side]] == BEFORE_SIGNATURE
+    odds = -pick(driven(world, parameters, state, "threshold"), world.approve_state[side], where)
+    value = np.zeros((len(side), width) if shared else len(side))
+    stuck = np.zeros(len(side), dtype=bool)
     for position in range(world.agenda.shape[1]):
-        item = world.agenda[sides // 2, position]
-        here = ((waiting >> position) & 1) != 0
-        value += here * narrow(parameters["values"][position], columns)
-        own = world.agenda_side[sides // 2, position] == sides % 2
-        owed = before[:, None] | (own[:, None] & (stage[item] == SIGNED))
-        stuck |= here & frozen[item] & owed
-    threshold = driven(world, parameters, state, "threshold")
-    odds = value - narrow(threshold[world.approve_state], columns)
+        here = ((bits >> position) & 1) != 0
+        item = world.agenda[channel, position]
+        owed = before | ((world.agenda_side[channel, position] == own_side) & (state.stage[item, column] == SIGNED))
+        stuck |= here & state.frozen[item, column] & owed
+        value += (here[:, None] if shared else here) * pick(parameters["values"][position], side, where)
+    odds = value + odds
     for program in world.approval_programs:
-        odds = odds + narrow(evaluate_formula(program, parameters, q), columns)
-    sure = ~world.uncertain[:, None]
-    no = np.where(sure, 0.0, logistic(-odds)) * (waiting != 0)
-    yes = np.where(sure, 1.0, logistic(odds)) * ((waiting != 0) & ~stuck)
-    result[:, columns] = np.concatenate((yes, no))
-    return result
+        odds = odds + pick(evaluate_formula(program, parameters, q), side, where)
+    sure, free = ~world.uncertain[side], ~stuck
+    if shared:
+        sure, free = sure[:, None], free[:, None]
+    no = np.where(sure, 0.0, logistic(-odds))
+    return np.stack((np.where(sure, 1.0, logistic(odds)) * free, no))
 
 
 def _agreements(
     world: World, parameters: Parameters, state: State, q: dict[str, Any], factors: Array
 ) -> Iterator[Packages]:
-    """Hazards of agreeing on each package, where a channel is in session and its table free."""
+    """Hazards of agreeing on each enabled package, where a channel is in session and its table free."""
     free = (state.channel == IN_SESSION) & (state.table == 0)
-    shared = state.width < state.memory.shape[-1]
+    chosen = q["package_enabled"] & free[world.package_channel]
+    if not chosen.any():
+        return
+    if state.width == state.memory.shape[-1]:
+        yield _agree_by_cell(world, parameters, q["margins"], factors, chosen)
+        return
     for channel, rows in enumerate(world.channel_packages):
-        found = np.flatnonzero(free[channel])
-        if not len(found):
-            continue
-        columns: Columns = slice(None) if shared else found
-        product = narrow(q["log_product"][rows], columns)
-        enabled = narrow(q["package_enabled"][rows], columns)
-        first, second = (narrow(q["odds"][start:][rows], columns) for start in (0, len(world.package_channel)))
-        likes = first / (1.0 + first) * (second / (1.0 + second))
-        # The largest is taken out of all powers alike, so that none of them can overflow or vanish.
-        top = np.where(enabled, product, LOWEST).max(axis=0)
-        weight = np.exp(np.minimum(narrow(parameters["eta"][channel], columns) * (product - top), 0.0)) * enabled
-        total = weight[0]
-        for row in weight[1:]:
-            total = total + row
-        share = weight / np.where(total > 0, total, 1.0)
-        rate = narrow(parameters["agree_rate"][channel], columns) * narrow(
-            factors[world.agree_signature[channel]], columns
-        )
-        yield Packages(slice(world.dense + rows.start, world.dense + rows.stop), columns, share * likes * rate)
+        if chosen[rows].any():
+            yield _agree_by_row(world, parameters, q["margins"], factors, channel, np.flatnonzero(chosen[rows]))
+
+
+def _weigh(sides: Sequence[Array], nash_weight: Array) -> tuple[tuple[Floats, Floats], Floats]:
+    """Turn the margins of both sides into the probabilities that they accept and the log of the Nash product."""
+    first, second = (np.exp(clip(side), out=side) for side in sides)
+    return (first / (1.0 + first), second / (1.0 + second)), log_products((first, second), nash_weight)
+
+
+def _agree_by_row(
+    world: World, parameters: Parameters, margins: Array, factors: Array, channel: int, chosen: Ints
+) -> Packages:
+    """Agree in one channel, in a discrete state that all columns share: whole rows of packages."""
+    rows = world.channel_packages[channel]
+    packages = rows.start + chosen
+    sides = (margins[packages], margins[len(world.package_channel) + packages])
+    willing, product = _weigh(sides, parameters["nash_weight"][packages])
+    weight = np.exp(np.minimum(parameters["eta"][channel] * (product - product.max(axis=0)), 0.0))
+    total = weight[0].copy()
+    for row in weight[1:]:
+        total += row
+    rate = parameters["agree_rate"][channel] * factors[world.agree_signature[channel]]
+    hazards, *likes = (np.zeros((rows.stop - rows.start, margins.shape[-1])) for _ in range(3))
+    hazards[chosen] = weight / total * (willing[0] * willing[1]) * rate
+    likes[0][chosen], likes[1][chosen] = willing
+    place = slice(world.dense + rows.start, world.dense + rows.stop)
+    return Packages(place, slice(None), hazards, (likes[0], likes[1]))
+
+
+def _agree_by_cell(world: World, parameters: Parameters, margins: Array, factors: Array, chosen: Flags) -> Packages:
+    """Agree in all channels at once: only the cells (package, column) that are possible, as one flat list."""
+    columns = np.flatnonzero(chosen.any(axis=0))
+    cells = np.flatnonzero(chosen)
+    package, column = np.divmod(cells, chosen.shape[-1])
+    channel, place = world.package_channel[package], np.searchsorted(columns, column)
+    sides = (margins.reshape(-1)[cells], margins.reshape(-1)[cells + chosen.size])
+    willing, product = _weigh(sides, pick(parameters["nash_weight"], package, column))
+    # The largest is taken out of all powers alike, so that none of them can overflow or vanish. Both at() go through
+    # the list in its order, so a sum does not depend on what stands beside it.
+    group = channel * len(columns) + place
+    top = np.full(world.channels * len(columns), -np.inf)
+    np.maximum.at(top, group, product)
+    weight = np.exp(np.minimum(pick(parameters["eta"], channel, column) * (product - top[group]), 0.0))
+    total = np.zeros(len(top))
+    np.add.at(total, group, weight)
+    rate = pick(parameters["agree_rate"], channel, column) * factors[world.agree_signature[channel], column]
+    hazards, *likes = (np.zeros((chosen.shape[0], len(columns))) for _ in range(3))
+    hazards[package, place] = weight / total[group] * (willing[0] * willing[1]) * rate
+    likes[0][package, place], likes[1][package, place] = willing
+    return Packages(slice(world.dense, world.moves), columns, hazards, (likes[0], likes[1]))
 
 
 def total_hazard(outlook: Outlook, weights: Floats | None = None, which: Ints | None = None) -> Floats:

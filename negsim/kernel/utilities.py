@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,27 +55,39 @@ def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any
 def weigh_packages(
     world: World, parameters: Parameters, state: State, flags: dict[str, Any], q: dict[str, Any]
 ) -> None:
-    """Acceptance, Nash products and surplus of every package."""
+    """Which packages are enabled, the margins over each, and the surplus of channels where a move asks for it."""
     bits = (flags["available"][world.agenda] * world.agenda_bits).sum(axis=1, dtype=np.int32)
     enabled = (bits[world.package_channel] & world.package_members) == world.package_members
-    packages = len(world.package_channel)
-    odds = np.exp(clip(_margins(world, parameters, q["utilities"], q)))
-    gains = np.log1p(odds)
-    np.log(gains, out=gains)
-    weight = parameters["nash_weight"]
-    product = weight * gains[:packages]
-    product += (1.0 - weight) * gains[packages:]
-    q.update(package_enabled=enabled, odds=odds, log_product=product)
+    q.update(package_enabled=enabled, margins=_margins(world, parameters, q["utilities"], q))
     if "surplus" in world.wants:
-        q["surplus"] = _surplus(world, product, enabled)
+        asked = ((world.surplus_stages >> state.channel) & 1) != 0
+        q["surplus"] = _surplus(world, parameters, q["margins"], enabled & asked[world.package_channel])
 
 
-def _surplus(world: World, product: Array, enabled: Array) -> Array:
-    """Mean Nash product over the enabled packages of each channel."""
-    value = np.zeros((product.shape[0] + 1, product.shape[1]))
-    np.exp(product, out=value[:-1])
-    value[:-1] *= enabled
-    total = add_up(value, world.channel_sums)
-    count = np.zeros((enabled.shape[0] + 1, enabled.shape[1]), dtype=np.int16)
-    count[:-1] = enabled
-    return total / np.maximum(add_up(count, world.channel_sums), 1)
+def log_products(odds: Sequence[Array], weight: Array) -> Array:
+    """Logarithms of Nash products from the odds that either side accepts. Overwrites the odds."""
+    gains = [np.log(np.log1p(side, out=side), out=side) for side in odds]
+    product: Array = weight * gains[0]
+    product += (1.0 - weight) * gains[1]
+    return product
+
+
+def _surplus(world: World, parameters: Parameters, margins: Array, chosen: Array) -> Array:
+    """Mean Nash product over the chosen packages of each channel. Nothing is computed of the others."""
+    packages, width = len(world.package_channel), margins.shape[-1]
+    value = np.zeros((packages + 1, width))
+    weight = parameters["nash_weight"]
+    if chosen.shape[-1] < width:  # one discrete state for all columns: whole rows
+        rows = np.flatnonzero(chosen[:, 0])
+        sides = (margins[rows], margins[packages + rows])
+        value[rows] = np.exp(log_products([np.exp(clip(side), out=side) for side in sides], weight[rows]))
+    else:
+        cells = np.flatnonzero(chosen)
+        flat = margins.reshape(-1)
+        sides = (flat[cells], flat[cells + chosen.size])
+        weights = np.repeat(weight[:, 0], chosen.sum(axis=1)) if weight.shape[-1] == 1 else weight.reshape(-1)[cells]
+        products = log_products([np.exp(clip(side), out=side) for side in sides], weights)
+        value.reshape(-1)[cells] = np.exp(products, out=products)
+    count = np.zeros((packages + 1, chosen.shape[-1]), dtype=np.int16)
+    count[:-1] = chosen
+    return add_up(value, world.channel_sums) / np.maximum(add_up(count, world.channel_sums), 1)

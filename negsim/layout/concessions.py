@@ -25,6 +25,7 @@ def lay_concessions(sheet: Sheet) -> Fields:
     sheet.add_slot("duration", [f"concession.{name}.duration_days" for name in flows])
     return {
         "flow_concession": integers(rows.concession[name] for name in flows),
+        "flow_of": integers(flows.index(name) if name in flows else -1 for name in rows.concession),
         "flow_stock": integers(-1 if stock is None else stock for stock in stocks),
         "while_rows": integers(rows.concession[name] for name in held),
         "while_channel": integers(rows.channel[channel] for channel in held.values()),

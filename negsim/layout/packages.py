@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from negsim.layout.arguments import About
+from negsim.layout.arguments import About, argument_names
 from negsim.layout.events import package_bits
 from negsim.layout.formulas import NashWeight, per_day
 from negsim.layout.rows import Fields, Rows, integers, make_sums
 from negsim.layout.sheet import Sheet
 from negsim.layout.utilities import Worths
 from negsim.moves import Event
-from negsim.state import Ints
+from negsim.state import Array, Ints
+from negsim.vocabulary import CHANNEL_MOVE_STAGES, CHANNEL_STAGES
 
 Voter = tuple[int, int]
 """Node and seat."""
@@ -36,6 +37,7 @@ def lay_packages(sheet: Sheet, worths: Worths) -> Fields:
         "package_channel": integers(rows.channel[move.channel] for move in packages),
         "package_members": integers(package_bits(rows, move) for move in packages)[:, None],
         **_slices(rows),
+        "surplus_stages": _surplus_stages(sheet),
         "levels": levels,
         "nodes": len(renumbered),
         "seats": _seat_rows(voters, renumbered),
@@ -51,6 +53,17 @@ def _slices(rows: Rows) -> Fields:
     slices = [slice(stop - count, stop) for stop, count in zip(stops, counts, strict=True)]
     groups = [range(part.start, part.stop) for part in slices]
     return {"channel_packages": tuple(slices), "channel_sums": make_sums(groups, len(rows.packages))}
+
+
+def _surplus_stages(sheet: Sheet) -> Array:
+    """Find the stages of each channel in which a move is possible whose log rate asks for the surplus."""
+    hooks = [hook for term in sheet.terms for hook in term.log_rates if "surplus" in argument_names(hook.formula)]
+    kinds = {kind for hook in hooks for kind in hook.moves}
+    anywhere = tuple(range(len(CHANNEL_STAGES)))
+    asked = {stage for kind in kinds for stage in CHANNEL_MOVE_STAGES.get(kind, anywhere)}
+    if any("surplus" in argument_names(slot.formula) for term in sheet.terms for slot in term.slots):
+        asked = {*anywhere}
+    return np.full((len(sheet.rows.channel), 1), sum(1 << stage for stage in asked), dtype=np.uint8)
 
 
 def _add_slots(sheet: Sheet) -> None:
