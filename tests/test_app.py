@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import re
+import socket
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +26,12 @@ from negsim.app.fans import difference_with_error, share_with_error
 from negsim.app.network import draw_network, find_arrows
 from negsim.app.sliders import draw_sliders, list_sliders
 from negsim.app.stepping import TooLong, walk
+from negsim.cli import main, make_parser
 from negsim.compiler import Compiled
 from negsim.vocabulary import CONCESSION_STAGES
 
 pytest.importorskip("starlette", reason="the page needs the extra `app`")
-from negsim.app.server import MOST_BYTES, make_server
+from negsim.app.server import LOOPBACK, MOST_BYTES, make_server
 
 
 def text_of(case: str) -> str:
@@ -147,7 +149,9 @@ def test_sliders_show_unit_prior_and_where_the_case_stands():
     for slider in sliders.values():
         assert slider.low <= slider.default <= slider.high
         assert slider.low < slider.high
-        assert 100 <= (slider.high - slider.low) / slider.step < 2500
+        assert 99 <= (slider.high - slider.low) / slider.step < 260
+        places = (slider.default - slider.low) / slider.step
+        assert places == pytest.approx(round(places), abs=1e-6)  # else the browser would move it
     drawn = draw_sliders(list(sliders.values()), {"alarm": 5.0})
     assert 'value="5" data-name="alarm" data-default="8"' in drawn
 
@@ -409,3 +413,26 @@ def test_a_question_that_nobody_waits_for_any_more_ends_at_once():
     assert ensembles.ask(compiled, 2, 1, {}, "this", 2).runs == 2
     waiting.join()
     assert ended == [Superseded]
+
+
+# -- from the shell ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_refuses_what_cannot_be_served(capsys: pytest.CaptureFixture[str]):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words, complaint in (
+            (("app", "beijing-199"), "did you mean beijing-1999"),
+            (("app", "--port", port), f"--port {port}"),
+            (("app", "--host", "no.such.host.invalid"), "--host no.such.host.invalid"),
+        ):
+            assert main(words) == 2
+            said = capsys.readouterr()
+            assert complaint in said.err
+            assert said.out == ""
+
+
+def test_the_page_is_for_this_machine_unless_told_otherwise():
+    options = make_parser().parse_args(["app"])
+    assert options.host == "127.0.0.1"
+    assert {"127.0.0.1", "localhost"} <= set(LOOPBACK)

@@ -12,6 +12,7 @@ import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.counterfactuals import counterfactual
+from negsim.engines import EngineWarning
 from negsim.ensemble import ExplosiveWarning, simulate
 from negsim.interventions import Intervention
 from negsim.moves import Event
@@ -25,6 +26,8 @@ MOST_SECONDS = 30.0
 KEPT = 12
 """Ensembles kept in memory."""
 MOST_ROWS = 24
+READY = "the compiled engine is ready for the page"
+"""Where a compiled case keeps that it is."""
 TELLING = ("open", "agree", "walk_out", "act", "begin", "freeze", "complete")
 """Kinds of event that a case without questions of its own is asked about."""
 
@@ -45,13 +48,32 @@ class Ensembles:
     """Simulates and keeps ensembles; of each window only the latest question is worked on.
 
     One ensemble is computed at a time: two at once would both be late on the cores that most people have.
+
+    Parameters
+    ----------
+    fast : bool
+        Whether to make the compiled engine ready, where numba is installed (the first time ever takes half a minute).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fast: bool = False) -> None:
+        self._fast = fast
         self._kept: OrderedDict[Hashable, tuple[Compiled, tuple[Ensemble, ...]]] = OrderedDict()
         self._latest: OrderedDict[str, int] = OrderedDict()
         self._working = threading.Lock()
         self._guard = threading.Lock()
+        self._warming = threading.Lock()
+
+    def warm_up(self, compiled: Compiled) -> None:
+        """Make the compiled engine ready for a case, beside everything else; until it is, numpy answers."""
+        if self._fast and READY not in compiled.kept:
+            threading.Thread(target=self._warm_up, args=(compiled,), daemon=True).start()
+
+    def _warm_up(self, compiled: Compiled) -> None:
+        with self._warming, warnings.catch_warnings():
+            warnings.simplefilter("ignore", EngineWarning)
+            if READY not in compiled.kept:
+                simulate(compiled, runs=1, engine="auto")
+                compiled.kept[READY] = True
 
     def ask(
         self, compiled: Compiled, runs: int, seed: int, settings: Mapping[str, float], window: str = "", number: int = 0
@@ -69,7 +91,8 @@ class Ensembles:
         """
 
         def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
-            return (simulate(compiled, runs=runs, seed=seed, params=dict(settings), progress=give_up),)
+            engine = "auto" if READY in compiled.kept else "numpy"
+            return (simulate(compiled, runs, seed, dict(settings), progress=give_up, engine=engine),)
 
         key = (id(compiled), runs, seed, tuple(sorted(settings.items())), "")
         return self._work(key, compiled, make, window, number)[0]
@@ -118,6 +141,7 @@ class Ensembles:
                 give_up(0, 1)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExplosiveWarning)  # the page says so itself
+                    warnings.simplefilter("ignore", EngineWarning)
                     self._kept[key] = (compiled, make(give_up))
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT:

@@ -43,11 +43,11 @@ Answer = dict[str, Any]
 class Desk:
     """Answers questions; what is kept are cases and ensembles, which are the same for everybody."""
 
-    def __init__(self, case: str | None = None) -> None:
+    def __init__(self, case: str | None = None, fast: bool = False) -> None:
         shipped = case is None or not Path(case).is_file()
         self.extra = None if shipped else case
         self.first = case or "beijing-1999"
-        self._ensembles = Ensembles()
+        self._ensembles = Ensembles(fast)
 
     def start(self) -> Answer:
         """What the page needs first: which cases there are."""
@@ -55,6 +55,7 @@ class Desk:
 
     def case(self, request: Request) -> Answer:
         """A case: what it is about, and its numbers."""
+        self._ensembles.warm_up(request.compiled)
         sliders = list_sliders(request.compiled)
         return {
             "html": {"about": show_case(request.compiled), "sliders": draw_sliders(sliders, request.settings)},
@@ -110,7 +111,7 @@ class Desk:
         return f"{ensemble.scenario.name}-results.zip", packed.getvalue()
 
 
-def make_server(case: str | None = None, hosts: tuple[str, ...] = LOOPBACK) -> Any:
+def make_server(case: str | None = None, hosts: tuple[str, ...] = LOOPBACK, fast: bool = False) -> Any:
     """Make the server as an ASGI application.
 
     Parameters
@@ -119,13 +120,15 @@ def make_server(case: str | None = None, hosts: tuple[str, ...] = LOOPBACK) -> A
         The case that the page opens with: a shipped one, or a scenario file that is trusted (its terms' files run).
     hosts : tuple of str
         Names under which it may be addressed; a page from elsewhere that points a name of its own here gets nothing.
+    fast : bool
+        Whether to make the compiled engine ready (see :class:`negsim.app.ensembles.Ensembles`).
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.routing import Route
 
-    desk = Desk(case)
+    desk = Desk(case, fast)
     asked = {name: getattr(desk, name) for name in ("case", "history", "ensemble", "comparison")}
     files = {"scenario": desk.scenario_file, "results": desk.results}
     routes = [
@@ -205,4 +208,4 @@ def serve(case: str | None, host: str, port: int) -> None:
     import uvicorn
 
     hosts = LOOPBACK if host in LOOPBACK else ("*",)
-    uvicorn.run(make_server(case, hosts), host=host, port=port, log_level="warning")
+    uvicorn.run(make_server(case, hosts, fast=True), host=host, port=port, log_level="warning")

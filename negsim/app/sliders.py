@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -15,8 +16,8 @@ from negsim.parameters import RATES
 from negsim.scenario import ParameterSpec
 from negsim.terms import SHELF
 
-STEPS = 200
-"""Positions of a slider between its ends."""
+STEPS = 100
+"""Positions of a slider between its ends, at least."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Slider:
         What it is called in questions, and by people.
     unit : str
         Unit in which it is given.
-    default, low, high : float
-        Where it stands in the case, and how far it goes: from the 1% to the 99% point of its prior.
+    default, low, high, step : float
+        Where it stands in the case, how far it goes (from the 1% to the 99% point of its prior), and in what steps. The
+        default is one of its places, and its ends are whole steps away.
     prior : Prior1D or None
         What was thought of it before any data.
     """
@@ -41,13 +43,8 @@ class Slider:
     default: float
     low: float
     high: float
+    step: float
     prior: Prior1D | None
-
-    @property
-    def step(self) -> float:
-        """Width of a step, a round number."""
-        rough = (self.high - self.low) / STEPS
-        return float(10.0 ** np.floor(np.log10(rough)))
 
     def describe_prior(self) -> str:
         """Say what was thought of it."""
@@ -67,17 +64,18 @@ def _make_slider(compiled: Compiled, spec: ParameterSpec) -> Slider:
         low, high = sorted((0.0, 3.0 * default)) if default else (-2.0, 2.0)
     else:
         low, high = (float(end) for end in prior.ppf([0.01, 0.99]))
-    low, high = (_round(min(low, default), down=True), _round(max(high, default), down=False))
+    low, high = min(low, default), max(high, default)
+    step = _round_step((high - low) / STEPS)
+    low = default - step * math.floor((default - low) / step)
+    high = default + step * math.ceil((high - default) / step)
     unit = {"multiply": "times", "add": "added", "set": _unit(paths[0])}[spec.how]
-    return Slider(spec.name, spec.label or spec.name, unit, default, low, high, prior)
+    return Slider(spec.name, spec.label or spec.name, unit, default, round(low, 12), round(high, 12), step, prior)
 
 
-def _round(number: float, *, down: bool) -> float:
-    """Round a number outwards to two digits."""
-    if number == 0:
-        return 0.0
-    scale = 10.0 ** (np.floor(np.log10(abs(number))) - 1)
-    return float(round((np.floor if down else np.ceil)(number / scale) * scale, 10))
+def _round_step(step: float) -> float:
+    """Round a step down to 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return round(max(digit for digit in (1, 2, 5) if digit * power <= step * (1 + 1e-9)) * power, 12)
 
 
 def _unit(path: str) -> str:

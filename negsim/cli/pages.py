@@ -32,8 +32,9 @@ def _require_free(host: str, port: int) -> None:
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
-    except OSError as error:
-        raise InputError(f"--host {host} --port {port}: {error.strerror or error}; allowed: a free port") from error
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"--host {host} --port {port}: {why}; allowed: a free port of this machine") from error
 
 
 def add_app(commands: Any) -> None:
