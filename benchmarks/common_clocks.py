@@ -83,11 +83,21 @@ def write_ratio(ratio: float, error: float) -> str:
     return "no noise in either" if math.isnan(ratio) else f"{ratio:,.1f} ± {error:,.1f}"
 
 
+def read_kept(options: argparse.Namespace) -> dict[str, Any]:
+    """What was measured before, with the same runs and seed, and is not to be measured anew."""
+    before = json.loads((RESULTS / "common_clocks.json").read_text())
+    if (before["runs"], before["seed"]) != (options.runs, options.seed):
+        raise SystemExit("--again goes with the runs and the seed of what is written")
+    return {entry["change"]: entry for entry in before["changes"] if entry["change"] not in options.again}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=1000, help="pairs of histories (default: 1000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the clocks (default: 1)")
+    parser.add_argument("--again", nargs="+", metavar="CHANGE", help="measure only these anew; the rest is as written")
     options = parser.parse_args()
+    kept = read_kept(options) if options.again else {}
     head = [
         "| change | variance ratio, all moves | target | difference in moves | pairs that part | single outcomes: "
         "median (quartiles) |",
@@ -96,7 +106,7 @@ def main() -> None:
     print("\n".join(head))
     machine, entries = describe_machine(), []
     for words, question, target in list_changes():
-        entries.append(measure(words, question, target, options.runs, options.seed))
+        entries.append(kept.get(words) or measure(words, question, target, options.runs, options.seed))
         print(tell(entries[-1]), flush=True)
     lines = [
         "# What common clocks take out",

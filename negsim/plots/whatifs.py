@@ -247,7 +247,7 @@ def _name_moves(comparison: Comparison) -> list[tuple[str, str, float, float]]:
         scenario = arm.ensemble.scenario
         words, who = describe_events(scenario, _events_of(arm.ensemble.compiled.labels.events, row))
         side = "only with the change" if row["only"] == "changed" else "only without it"
-        found.append((words, f"{who}; {side}", row["share"], row["share_se"]))
+        found.append((words, f"{side}: {who}", row["share"], row["share_se"]))
     return found
 
 
