@@ -59,7 +59,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "question,probability,error,date_10,date_50,date_90,count\nA raid,0.25,0.05,2010-01-01,2010-06-01,,0.3\n"
     )
     (place / "answer.txt").write_text("Without the raid: fewer talks, -0.12 ± 0.03")
+    (place / "theories.csv").write_text("without,change,error,says\nresentment,-0.31,0.12,not enough\n")
     make_posterior().save(place / "fit")
+    negsim.sweep("template", negsim.Design.grid({"raids": [0.1, 0.4]}), runs=20, seed=1, store=place / "sweep")
     return place
 
 
@@ -107,11 +109,13 @@ def test_each_picture_has_a_sentence(page: Reader):
 def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page: Reader):
     targets = [address for address in page.addresses if address.startswith("#")]
     assert targets == [
-        "#question", "#scenario", "#model", "#parameters", "#forecast", "#counterfactuals", "#limits", "#odd",
+        "#question", "#scenario", "#model", "#parameters", "#forecast", "#theories", "#counterfactuals", "#sweeps", "#limits",
+        "#odd",
     ]  # fmt: skip
     text = " ".join(page.text)
-    assert "negsim compare" in text
-    assert "negsim sweep" in text
+    assert "-0.31 ± 0.12" in text
+    assert "2 points of raids" in text
+    assert "negsim report DIR, with a fit in DIR" in text
     assert "25.0%\u00a0±\u00a05.0" in text
     assert "fewer talks" in text
 

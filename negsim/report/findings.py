@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from negsim.problems import ScenarioError
 from negsim.results import Ensemble, ResultError, load_results
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, scenario_digest
+from negsim.sweeps.readings import Sweep, open_sweep
+from negsim.sweeps.stores import SweepError
 
 if TYPE_CHECKING:
     import pandas
@@ -21,6 +22,10 @@ DEEPEST: Final = 2
 """Folders within folders that are looked into."""
 MOST_BYTES: Final = 20_000_000
 """A table larger than this is not for a page."""
+
+
+UNREADABLE: Final = (ResultError, ScenarioError, SamplingError, SweepError, OSError, ValueError, KeyError)
+"""What is raised by results that are damaged, cut short or of another version."""
 
 
 class NothingFound(ValueError):
@@ -46,6 +51,8 @@ class Findings:
         The case of the results, where one of them still has it.
     ensembles, posteriors : dict
         By the folder in which they lie, relative to `folder`.
+    sweeps : dict of str to Sweep
+        Stores of sweeps, by folder.
     tables : dict of str to DataFrame
         CSV files by their relative path.
     texts : dict of str to str
@@ -62,6 +69,7 @@ class Findings:
     scenario: Scenario | None = None
     ensembles: dict[str, Ensemble] = field(default_factory=dict)
     posteriors: dict[str, Posterior] = field(default_factory=dict)
+    sweeps: dict[str, Sweep] = field(default_factory=dict)
     tables: dict[str, pandas.DataFrame] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
@@ -86,7 +94,7 @@ def gather_findings(folder: Path) -> Findings:
     found = Findings(folder)
     for place in _places(folder, DEEPEST):
         _look(found, place)
-    if not (found.ensembles or found.posteriors or found.tables):
+    if not (found.ensembles or found.posteriors or found.sweeps or found.tables):
         told = f" ({'; '.join(found.unread)})" if found.unread else ""
         raise NothingFound(
             f"{folder}: no events.parquet, posterior.json or table in it or the folders within it{told}; "
@@ -111,6 +119,8 @@ def _look(found: Findings, place: Path) -> None:
     name = place.relative_to(found.folder).as_posix()
     if (place / "events.parquet").is_file() and (place / "provenance.json").is_file():
         _try(found, name, lambda: found.ensembles.__setitem__(name, load_results(place)))
+    if (place / "sweep.json").is_file():
+        _try(found, name, lambda: found.sweeps.__setitem__(name, open_sweep(place)))
     if (place / "posterior.json").is_file():
         _try(found, name, lambda: found.posteriors.__setitem__(name, Posterior.load(place)))
     for file in sorted(place.iterdir()):
@@ -127,7 +137,7 @@ def _try(found: Findings, name: str, read: Any) -> None:
     """Read something, or note why it cannot be."""
     try:
         read()
-    except (ResultError, ScenarioError, SamplingError, OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+    except UNREADABLE as error:
         found.unread.append(f"{name}: {' '.join(str(error).split())[:200]}")
 
 
@@ -135,6 +145,8 @@ def _scenario(found: Findings) -> Scenario | None:
     """The case that the results are about: as it was simulated, else as it was fitted."""
     for ensemble in found.ensembles.values():
         return ensemble.scenario
+    for name in found.sweeps:
+        return load_scenario(found.folder / name / "scenario.toml")
     for posterior in found.posteriors.values():
         asked = posterior.provenance.get("asked") or {}
         try:

@@ -6,10 +6,8 @@ it has none.
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,24 +19,37 @@ from negsim.descriptions import list_sections
 from negsim.forecasts.explanations import explain_events
 from negsim.moves import list_events
 from negsim.odd import Listing, Part, describe_model
-from negsim.plots import draw_explanation, draw_histories, draw_ledger, draw_parameters, draw_timeline
+from negsim.plots import draw_explanation, draw_histories, draw_ledger, draw_parameters, draw_responses, draw_timeline
 from negsim.plots.page import describe_events
 from negsim.problems import ScenarioError
+from negsim.report.cells import (
+    MOST_ROWS,
+    SENTENCES,
+    draw,
+    embed,
+    find_pictures,
+    first_line,
+    list_table,
+    name_place,
+    pictures_in,
+    write_date,
+    write_share,
+    write_span,
+)  # fmt: skip
 from negsim.report.findings import Findings, Picture
 from negsim.results import Ensemble
 from negsim.version import VERSION
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
     from negsim.chronology import Chronology
     from negsim.scenario import Scenario
 
+DRAWN: Final = 6
+"""Kinds of event in the picture of a sweep."""
 LIKELIEST: Final = 30
 """Kinds of event in the table of what the model says."""
-MOST_ROWS: Final = 60
-"""Rows of a table that are shown; the file has the rest."""
 LIMITS: Final = (
     "A simulated frequency is a statement about the model, not about the world.",
     "Moves are drawn from hazards: nobody in the model looks ahead, bluffs, or learns of its own forecast.",
@@ -127,14 +138,15 @@ def _question(found: Findings) -> Section:
     for name, posterior in found.posteriors.items():
         told = posterior.provenance
         section.paragraphs.append(
-            f"Fitted ({_where(name)}): {told.get('chronology', 'a chronology')} until {told.get('until', 'its end')}, "
-            f"by {posterior.method}, {posterior.evaluations:,} likelihoods, worth {posterior.ess:.0f} independent "
-            f"draws; log evidence {posterior.log_evidence:.1f} ± {posterior.log_evidence_se:.1f}."
+            f"Fitted ({name_place(name)}): {told.get('chronology', 'a chronology')} until "
+            f"{told.get('until', 'its end')}, by {posterior.method}, {posterior.evaluations:,} likelihoods, "
+            f"worth {posterior.ess:.0f} independent draws; "
+            f"log evidence {posterior.log_evidence:.1f} ± {posterior.log_evidence_se:.1f}."
         )
     for name, ensemble in found.ensembles.items():
         section.paragraphs.append(
-            f"Simulated ({_where(name)}): {ensemble.runs:,} histories, seed {ensemble.seed}, hazards looked at anew "
-            f"every {ensemble.provenance['tick']}."
+            f"Simulated ({name_place(name)}): {ensemble.runs:,} histories, seed {ensemble.seed}, hazards looked at "
+            f"anew every {ensemble.provenance['tick']}."
         )
     return section
 
@@ -180,8 +192,8 @@ def _summary(ensemble: Ensemble) -> Listing:
     rows = tuple(
         (
             _name(ensemble, row),
-            _share(row.probability, row.probability_mcse),
-            *(_date(getattr(row, f"date_{share}")) for share in (10, 50, 90)),
+            write_share(row.probability, row.probability_mcse),
+            *(write_date(getattr(row, f"date_{share}")) for share in (10, 50, 90)),
             f"{row.count:.2f} ± {row.count_mcse:.2f}",
         )
         for row in table.head(LIKELIEST).itertuples(index=False)
@@ -205,7 +217,7 @@ def _name(ensemble: Ensemble, row: Any) -> str:
 def _article(found: Findings) -> Section:
     section = Section("article", "The reported events beside the model")
     section.listings += [_beside(table) for table in found.tables.values() if _is_beside(table)]
-    section.pictures += [*found.drawn.values(), *_found_pictures(found, "explanation", "article")]
+    section.pictures += [*found.drawn.values(), *find_pictures(found, "explanation", "article")]
     if section.listings:
         section.paragraphs.append(
             "Share of whole simulated histories in which each event happens within a year of its date, before the fit "
@@ -230,7 +242,7 @@ def _hold_against_events(found: Findings, runs: int) -> None:
                 told = told.cut(dt.date.fromisoformat(asked["until"]))
             held = explain_events(found.scenario, posterior, told, _name_events(found.scenario, told), runs)
         except (ScenarioError, ValueError) as error:
-            found.unread.append(f"{_where(name)}: events not put beside the model ({error})")
+            found.unread.append(f"{name_place(name)}: events not put beside the model ({error})")
             continue
         found.tables[f"{name}/explanation"] = held.table
         found.drawn[name] = draw(draw_explanation(held), SENTENCES["explanation"])
@@ -265,10 +277,10 @@ def _beside(table: pandas.DataFrame) -> Listing:
     rows = tuple(
         (
             str(row["event"]),
-            _span(row.get("start"), row.get("end")),
-            _share(row["prior"], row.get("prior_error")),
-            _share(row["posterior"], row.get("posterior_error")),
-            _share(row.get("left_out"), row.get("left_out_error")),
+            write_span(row.get("start"), row.get("end")),
+            write_share(row["prior"], row.get("prior_error")),
+            write_share(row["posterior"], row.get("posterior_error")),
+            write_share(row.get("left_out"), row.get("left_out_error")),
         )
         for _, row in table.head(MOST_ROWS).iterrows()
     )
@@ -290,7 +302,7 @@ def _parameters(found: Findings) -> Section:
         )
         section.listings.append(_posterior(posterior, name, labels))
         section.paragraphs.append(
-            _first(identify(posterior).summary()) + ". A number marked prior-driven was not learned."
+            first_line(identify(posterior).summary()) + ". A number marked prior-driven was not learned."
         )
     return section
 
@@ -308,7 +320,7 @@ def _posterior(posterior: Posterior, name: str, labels: Mapping[str, str]) -> Li
         for key, row in posterior.summary().iterrows()
     )
     headings = ("number", "mean ± Monte-Carlo error", "90% after", "90% before", "variance taken away", "says")
-    return Listing(f"The numbers before and after ({_where(name)})", headings, rows)
+    return Listing(f"The numbers before and after ({name_place(name)})", headings, rows)
 
 
 def _forecast(found: Findings) -> Section:
@@ -319,14 +331,14 @@ def _forecast(found: Findings) -> Section:
         rows = tuple(
             (
                 str(row["question"]),
-                _share(row["probability"], row["error"]),
-                *(_date(row.get(f"date_{share}")) for share in (10, 50, 90)),
+                write_share(row["probability"], row["error"]),
+                *(write_date(row.get(f"date_{share}")) for share in (10, 50, 90)),
             )
             for _, row in table.head(MOST_ROWS).iterrows()
         )
-        caption = f"Probability by the last day that was drawn, and when it comes if it comes ({_where(path)})"
+        caption = f"Probability by the last day that was drawn, and when it comes if it comes ({name_place(path)})"
         section.listings.append(Listing(caption, ("event", "probability", "10%", "50%", "90%"), rows))
-    section.pictures += _found_pictures(found, "forecast")
+    section.pictures += find_pictures(found, "forecast")
     if section.listings:
         section.paragraphs.append(
             "Futures that begin where the chronology ends, each with its own draw of the numbers and of what the "
@@ -336,8 +348,18 @@ def _forecast(found: Findings) -> Section:
 
 
 def _theories(found: Findings) -> Section:
-    names = ("comparison", "theories", "compare", "evidence")
-    return _plain(found, Section("theories", "Which theories the events speak for"), names)
+    section = Section("theories", "Which theories the events speak for")
+    for path, table in found.tables.items():
+        if not {"without", "change", "error", "says"} <= set(table.columns):
+            continue
+        rows = tuple(
+            (str(row["without"]), f"{row['change']:+.2f} ± {row['error']:.2f}", str(row["says"]))
+            for _, row in table.head(MOST_ROWS).iterrows()
+        )
+        caption = f"Log evidence without each theory less with it: negative speaks for it ({name_place(path)})"
+        section.listings.append(Listing(caption, ("without", "change", "says"), rows))
+    section.pictures += find_pictures(found, "comparison", "theories", "compare", "evidence")
+    return section
 
 
 def _counterfactuals(found: Findings) -> Section:
@@ -347,20 +369,30 @@ def _counterfactuals(found: Findings) -> Section:
     for path in answers:
         folder = Path(path).parent
         inside = {name: table for name, table in found.tables.items() if Path(name).parent == folder}
-        section.listings += [_table(name, table) for name, table in inside.items() if len(table)]
-        section.pictures += _pictures_in(found, folder)
+        section.listings += [list_table(name, table) for name, table in inside.items() if len(table)]
+        section.pictures += pictures_in(found, folder)
     return section
 
 
 def _sweeps(found: Findings) -> Section:
-    names = ("sensitivity", "indices", "sweep", "points", "importance")
-    return _plain(found, Section("sweeps", "What the answers depend on"), names)
-
-
-def _plain(found: Findings, section: Section, names: Sequence[str]) -> Section:
-    """A section of tables and pictures by the names of their files."""
-    section.listings += [_table(path, table) for path, table in found.tables_called(*names) if len(table)]
-    section.pictures += _found_pictures(found, *names)
+    section = Section("sweeps", "What the answers depend on")
+    for name, done in found.sweeps.items():
+        told = done.to_frame()
+        spread = told.groupby("event")["probability"].agg(lambda values: values.max() - values.min())
+        moved = [str(event) for event in spread.nlargest(DRAWN).index]
+        section.pictures.append(
+            draw(
+                draw_responses(done, moved),
+                "How probable the events that differ most between points are, as each number that was varied changes.",
+            )
+        )
+        section.paragraphs.append(
+            f"Swept ({name_place(name)}): {len(done.design)} points of {', '.join(done.design.names)}, "
+            f"{done.runs:,} histories each, {done.share_done:.0%} done."
+        )
+    names = ("sensitivity", "indices", "importance")
+    section.listings += [list_table(path, table) for path, table in found.tables_called(*names) if len(table)]
+    section.pictures += find_pictures(found, "tornado", *names)
     return section
 
 
@@ -371,14 +403,14 @@ def _other(found: Findings) -> Section:
     answered = {Path(path).parent for path in found.texts}
     for path, file in found.pictures.items():
         if Path(path).parent not in answered and not file.stem.startswith(used):
-            section.pictures.append(Picture(_embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}.")))
+            section.pictures.append(Picture(embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}.")))
     return section
 
 
 def _limits(found: Findings) -> Section:
     section = Section("limits", "Identifiability and limits")
     for name, posterior in found.posteriors.items():
-        section.paragraphs.append(f"({_where(name)})")
+        section.paragraphs.append(f"({name_place(name)})")
         section.lines += ("\n\n" if section.lines else "") + identify(posterior).summary()
     section.paragraphs = [] if len(found.posteriors) == 1 else section.paragraphs
     section.paragraphs += LIMITS
@@ -402,84 +434,6 @@ def _description(found: Findings) -> Section:
     section = Section("odd", "The model, by the ODD protocol")
     section.parts = describe_model(found.scenario)
     return section
-
-
-# -- pictures and cells -----------------------------------------------------------------------------------------------
-
-SENTENCES: Final = {
-    "state": "How resentment, trust and need moved: the middle of the histories and the band that holds 80 per cent.",
-    "explanation": "How probable each reported event was near its date, and when the fitted model would have had it.",
-    "forecast": "How probable each event becomes as time goes on; where both lines agree nothing was learned about it.",
-}
-
-
-def draw(figure: Figure, sentence: str) -> Picture:
-    """Turn a figure into text that a page can hold."""
-    held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=100)
-    return Picture(_embed(held.getvalue()), sentence)
-
-
-def _embed(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
-
-
-def _found_pictures(found: Findings, *names: str) -> list[Picture]:
-    return [
-        Picture(_embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}."))
-        for path, file in found.pictures.items()
-        if file.stem.startswith(names)
-    ]
-
-
-def _pictures_in(found: Findings, folder: Path) -> list[Picture]:
-    return [
-        Picture(_embed(file.read_bytes()), f"From {path}.")
-        for path, file in found.pictures.items()
-        if Path(path).parent == folder
-    ]
-
-
-def _table(path: str, table: pandas.DataFrame) -> Listing:
-    cut = table.head(MOST_ROWS)
-    rows = tuple(tuple(_cell(value) for value in row) for row in cut.itertuples(index=False))
-    more = f", the first {len(cut)} of {len(table)} rows" if len(cut) < len(table) else ""
-    return Listing(f"From {path}{more}", tuple(str(name).replace("_", " ") for name in table.columns), rows)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.3g}"
-    return "" if value is None else str(value)
-
-
-def _share(value: Any, error: Any) -> str:
-    if value is None or value != value:
-        return ""
-    if error is None or error != error:
-        return f"{100 * float(value):.1f}% (no error given)"
-    if float(error) == 0.0:  # all or none of them: a count says no more than that
-        return "in all of them" if float(value) > 0 else "in none of them"
-    return f"{100 * float(value):.1f}%\u00a0±\u00a0{100 * float(error):.1f}"
-
-
-def _date(value: Any) -> str:
-    text = "" if value is None else str(value)[:10]
-    return "" if text in ("", "NaT", "nan", "None") else text
-
-
-def _span(start: Any, end: Any) -> str:
-    first, last = _date(start), _date(end)
-    return first if first == last else f"{first} to {last}"
-
-
-def _where(path: str) -> str:
-    return "this folder" if path == "." else path
-
-
-def _first(text: str) -> str:
-    line = text.partition("\n")[0]
-    return line[:1].upper() + line[1:]
 
 
 def _is_forecast(found: Findings, name: str) -> bool:
