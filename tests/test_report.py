@@ -109,8 +109,8 @@ def test_each_picture_has_a_sentence(page: Reader):
 def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page: Reader):
     targets = [address for address in page.addresses if address.startswith("#")]
     assert targets == [
-        "#question", "#scenario", "#model", "#parameters", "#forecast", "#theories", "#counterfactuals", "#sweeps", "#limits",
-        "#odd",
+        "#question", "#scenario", "#model", "#parameters", "#forecast", "#theories", "#counterfactuals", "#sweeps",
+        "#limits", "#odd",
     ]  # fmt: skip
     text = " ".join(page.text)
     assert "-0.31 ± 0.12" in text
