@@ -22,7 +22,21 @@ from negsim.results import load_results
 from negsim.scenario_files import SCHEMA_NAME, load_scenario, schema_path
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("list", "show", "check", "new", "run", "fit", "forecast", "register", "score", "sweep", "resume", "expand")
+COMMANDS = (
+    "list",
+    "show",
+    "check",
+    "new",
+    "run",
+    "app",
+    "fit",
+    "forecast",
+    "register",
+    "score",
+    "sweep",
+    "resume",
+    "expand",
+)
 QUICK = ("--runs", "3", "--until", "2000-06-30")
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
@@ -72,8 +74,9 @@ class Ensembles:
         with self._warming, warnings.catch_warnings():
             warnings.simplefilter("ignore", EngineWarning)
             if READY not in compiled.kept:
-                simulate(compiled, runs=1, engine="auto")
-                compiled.kept[READY] = True
+                engine = simulate(compiled, runs=1, engine="auto").provenance["engine"]
+                if engine == "compiled":
+                    compiled.kept[READY] = True
 
     def ask(
         self, compiled: Compiled, runs: int, seed: int, settings: Mapping[str, float], window: str = "", number: int = 0
@@ -91,8 +94,11 @@ class Ensembles:
         """
 
         def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
-            engine = "auto" if READY in compiled.kept else "numpy"
-            return (simulate(compiled, runs, seed, dict(settings), progress=give_up, engine=engine),)
+            asked: dict[str, Any] = {"runs": runs, "seed": seed, "params": dict(settings), "progress": give_up}
+            if READY not in compiled.kept:
+                return (simulate(compiled, **asked),)
+            threads = os.cpu_count() or 1  # the compiled engine lets go of the interpreter
+            return (simulate(compiled, **asked, engine="compiled", workers=threads, width=-(-runs // threads)),)
 
         key = (id(compiled), runs, seed, tuple(sorted(settings.items())), "")
         return self._work(key, compiled, make, window, number)[0]
