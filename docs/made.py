@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
+from typing import Final
 
 from negsim.cli import make_parser
+from negsim.compiler import compile_scenario
 from negsim.odd import describe_model, write_markdown
 from negsim.plots.theories import draw_term, list_curves
+from negsim.replays import replay
+from negsim.scenario_files import load_scenario
 from negsim.terms import SHELF, Term
+from negsim.walks import walk
+
+WALKED: Final = "beijing-1999"
 
 
 def write_pages(folder: Path) -> None:
@@ -18,7 +27,12 @@ def write_pages(folder: Path) -> None:
     for term in SHELF.values():
         if list_curves(term):
             draw_term(term).savefig(folder / f"{term.name}.png", dpi=100)
-    pages = {"theories": "\n\n".join(tell_theories()), "odd": tell_model(), "commands": "\n\n".join(tell_commands())}
+    pages = {
+        "theories": "\n\n".join(tell_theories()),
+        "odd": tell_model(),
+        "commands": "\n\n".join(tell_commands()),
+        "walk": "\n\n".join(tell_walk()),
+    }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
 
@@ -58,6 +72,34 @@ def tell_model() -> str:
     return "# The model by the ODD protocol\n\nMade from the code's own declarations.\n\n" + write_markdown(
         describe_model()
     )
+
+
+def tell_walk() -> Iterator[str]:
+    """The page of the article's sequence, move by move."""
+    compiled = compile_scenario(load_scenario(WALKED))
+    text = resources.files("negsim").joinpath(f"cases/{WALKED}.history.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    yield "# The article's sequence, move by move"
+    yield (
+        f"Made from `negsim/cases/{WALKED}.history.csv` and the engine: each move of the sequence, how things "
+        "stood just before it, and how fast the model, at the numbers of the file, expected it. *Implied* moves "
+        "are not in the article, but what it reports could not have happened without them; *rows* are those of "
+        "`seeds/`. A hazard is a rate a year in that state: 12 means that, had nothing else happened, it would "
+        "have come after a month on average. *Times baseline* is what terms, utilities and approval made of the "
+        "rate in the file; *share* is the move's part of all that could have happened at that moment. They are "
+        "numbers of a model, not measurements; the log-likelihood of the whole is the sum of the log hazards less "
+        "their integral."
+    )
+    lines = ["| date | move | | rows | possible because | hazard a year | times baseline | share |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for step, row in zip(walk(compiled, rows), rows, strict=True):
+        cited = row["rows"].replace(";", ", ")
+        rate = step.per_year / step.baseline
+        cells = (step.date, f"`{step.move.name}`", row["status"], cited, step.reason)
+        lines.append(f"| {' | '.join(cells)} | {step.per_year:.3g} | {rate:.3g} | {100 * step.share:.2g}% |")
+    yield "\n".join(lines)
+    total = replay(compiled, rows).total[0]
+    yield f"Log-likelihood (per day) of the whole period with these moves and no others: {total:.1f}."
 
 
 def tell_commands() -> Iterator[str]:
