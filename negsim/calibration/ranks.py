@@ -1,0 +1,321 @@
+"""Would the fit find the truth? Histories drawn with parameters from the prior, observed, fitted; where the truth ranks.
+
+Simulation-based calibration (Talts and others 2018; Cook, Gelman and Rubin 2006): if simulator, observation, likelihood
+and sampler are right, the truth is like one more draw of its posterior, so its rank is uniform: of every parameter, and
+of quantities that depend on the data. Without those a likelihood that ignores its data would pass (Modrák and others
+2023), so the log-likelihood is among them, and three more. Given a chronology and its posterior, truths are drawn from
+that posterior instead and the new history is fitted together with the old one (posterior SBC: Säilynoja and others
+2025): calibration where it matters.
+
+Each simulation has its own address, so a study can be interrupted and gone on with: finished ones are lines of a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from negsim.calibration.fitting import declare_prior
+from negsim.calibration.likelihood import ChronologyLikelihood, find_free
+from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.predictive import adjust_by_holm, simulate_histories
+from negsim.calibration.priors import JointPrior
+from negsim.calibration.sampling import sample_posterior
+from negsim.calibration.target import LogLikelihood
+from negsim.chronology import Chronology
+from negsim.compiler import Compiled, compile_scenario
+from negsim.history import History
+from negsim.observation import NothingObserved, Observer
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.state import Floats
+from negsim.streams import open_stream
+
+if TYPE_CHECKING:
+    import pandas
+
+PURPOSE_RANKS: Final = 89
+DRAWS: Final = 199
+"""Draws of a posterior at which quantities of the data are taken."""
+INTERVAL: Final = 0.9
+QUANTITIES: Final = ("log-likelihood", "expected moves", "hazard of the last move", "longest rescaled wait")
+"""Quantities that depend on data, parameters and unknown dates together."""
+
+Doctor = Callable[[ChronologyLikelihood], LogLikelihood]
+"""Makes the log-likelihood that is fitted, from the right one."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Where truths rank among the draws of their posteriors.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The parameters, then :data:`QUANTITIES`.
+    values : array, shape (simulations, quantities)
+        Share of the posterior below the truth.
+    fallbacks : int
+        How many posteriors the quick sampler was not trusted with.
+    failures : int
+        How many no sampler was trusted with; they count as they are, none is dropped.
+    rejected : int
+        Simulations in which nothing made the news (they are left out by a rule that looks at data only).
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    fallbacks: int
+    failures: int
+    rejected: int
+
+    def table(self) -> pandas.DataFrame:
+        """Test the ranks of each quantity.
+
+        Columns: `p_value` of uniform ranks (Kolmogorov and Smirnov), `p_holm`, `coverage` of the central 90% interval,
+        `coverage_se`.
+        """
+        import pandas as pd
+        from scipy import stats
+
+        p_values = np.array([stats.kstest(column, "uniform").pvalue for column in self.values.T])
+        inside = np.abs(self.values - 0.5) <= INTERVAL / 2
+        coverage = inside.mean(axis=0)
+        return pd.DataFrame(
+            {
+                "p_value": p_values,
+                "p_holm": adjust_by_holm(p_values),
+                "coverage": coverage,
+                "coverage_se": np.sqrt(coverage * (1 - coverage) / len(self.values)),
+            },
+            index=pd.Index(self.names, name="quantity"),
+        )
+
+    def summary(self) -> str:
+        """Say whether the ranks are uniform."""
+        return "\n".join(self._tell())
+
+    def _tell(self) -> Iterator[str]:
+        table, many = self.table(), len(self.values)
+        parameters = table.iloc[: len(self.names) - len(QUANTITIES)]
+        mean = float(parameters["coverage"].mean())
+        inside = np.abs(self.values[:, : len(parameters)] - 0.5) <= INTERVAL / 2
+        error = float(inside.mean(axis=1).std())
+        yield (
+            f"{many} simulations ({self.rejected} more without news), {self.fallbacks} passed on to tempering, "
+            f"{self.failures} trusted to no sampler"
+        )
+        worst = table["p_holm"].idxmin()
+        yield f"smallest Holm-adjusted p {table['p_holm'].min():.3g} ({worst})"
+        yield (
+            f"{INTERVAL:.0%} intervals of the parameters hold the truth in {mean:.3f} ± {error / np.sqrt(many):.3f}; "
+            f"least {parameters['coverage'].min():.3f}, most {parameters['coverage'].max():.3f}"
+        )
+
+
+def sbc(
+    case: Scenario | str,
+    simulations: int = 100,
+    seed: int = 0,
+    *,
+    free: Sequence[str] | None = None,
+    observer: dict[str, Any] | None = None,
+    given: tuple[Posterior, Chronology] | None = None,
+    doctor: Doctor | None = None,
+    path: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
+) -> Ranks:
+    """Simulate, observe, fit, and rank the truth.
+
+    Parameters
+    ----------
+    case : Scenario or str
+    simulations : int
+    seed : int
+        Simulation n is the same whatever their number.
+    free : sequence of str, optional
+        Parameters (default: those that the case declares free or marginalised).
+    observer : dict, optional
+        How the source looks at histories: options of :class:`negsim.observation.Observer` (default: it misses nothing
+        and dates to the day).
+    given : (Posterior, Chronology), optional
+        Draw truths from a posterior and fit together with what it was fitted to.
+    doctor : callable, optional
+        Makes the log-likelihood that is fitted from the right one: plants a bug, to see that it is found.
+    path : path, optional
+        File of finished simulations, a line of JSON each; those already in it are not done again.
+    progress : callable, optional
+        Told (simulations done, simulations).
+    **settings
+        `method` and those of :func:`negsim.calibration.sampling.sample_posterior`.
+
+    Returns
+    -------
+    Ranks
+
+    Raises
+    ------
+    ValueError
+        When `path` holds a study of something else.
+    """
+    study = _prepare(case, seed, free, observer or {}, given, doctor, settings)
+    done = _read(path, study) if path is not None else {}
+    for number in range(simulations):
+        if number not in done:
+            done[number] = study.run(number)
+            if path is not None:
+                with Path(path).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"number": number, **done[number]}) + "\n")
+        if progress is not None:
+            progress(number + 1, simulations)
+    told = [done[number] for number in range(simulations) if done[number]["ranks"] is not None]
+    return Ranks(
+        names=(*study.prior.names, *QUANTITIES),
+        values=np.array([entry["ranks"] for entry in told]).reshape(len(told), -1),
+        fallbacks=sum(entry["method"] == "tempering" for entry in told),
+        failures=sum(not entry["trusted"] for entry in told),
+        rejected=simulations - len(told),
+    )
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every simulation needs."""
+
+    compiled: Compiled
+    prior: JointPrior
+    seed: int
+    observer: Observer
+    given: tuple[Posterior, ChronologyLikelihood] | None
+    doctor: Doctor | None
+    settings: dict[str, Any]
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What a file of this study says first."""
+        return {
+            "case": self.compiled.scenario.name,
+            "parameters": list(self.prior.names),
+            "seed": self.seed,
+            "given": None if self.given is None else self.given[1].chronology.name,
+        }
+
+    def run(self, number: int) -> dict[str, Any]:
+        """Do one simulation: where the truth ranks, and how the posterior was found."""
+        stream = open_stream(self.seed, PURPOSE_RANKS, number, ())
+        drawn = None if self.given is None else self.given[0].resample(1, stream)
+        theta = self.prior.draw(1, stream) if drawn is None else drawn.draws
+        nothing = History(np.zeros(0), np.zeros(0, dtype=np.int64))
+        blank = self._likelihood(replace(self.observer, ending=None).observe(nothing, 0))
+        entropy = int(stream.integers(2**31))
+        history = simulate_histories(blank, theta, entropy, 0)[0]
+        try:
+            told = self.observer.observe(history, entropy, number)
+        except NothingObserved:
+            return {"ranks": None, "method": "", "trusted": True, "evaluations": 0, "told": 0}
+        target = self._likelihood(told)
+        unit = target.chronology.find_point(self.compiled, history)[None, :]
+        posterior, trusted = self._fit(target, drawn, entropy)
+        ranks = self._rank(target, posterior, theta, unit, drawn, stream)
+        many = sum(not move.implied for move in told.moves)
+        return {
+            "ranks": ranks.tolist(),
+            "method": posterior.method,
+            "trusted": trusted,
+            "evaluations": posterior.evaluations,
+            "told": many,
+        }
+
+    def _likelihood(self, chronology: Chronology) -> ChronologyLikelihood:
+        return ChronologyLikelihood(self.compiled, chronology, self.prior.names)
+
+    def _fit(self, target: ChronologyLikelihood, drawn: Posterior | None, seed: int) -> tuple[Posterior, bool]:
+        fitted: LogLikelihood = target if self.doctor is None else self.doctor(target)
+        latent = target.open_dates
+        if self.given is not None and drawn is not None:
+            before, own = self.given[1], fitted
+            old = before.open_dates
+
+            def together(theta: Floats, unit: Floats | None = None) -> Floats:
+                coordinates = np.zeros((len(theta), 0)) if unit is None else unit
+                return before(theta, coordinates[:, :old]) + own(theta, coordinates[:, old:])
+
+            fitted, latent = together, latent + old
+        try:
+            return sample_posterior(fitted, self.prior, seed=seed, latent=latent, **self.settings), True
+        except SamplingError as refusal:
+            if refusal.posterior is None:
+                raise
+            return refusal.posterior, False
+
+    def _rank(
+        self,
+        target: ChronologyLikelihood,
+        posterior: Posterior,
+        theta: Floats,
+        unit: Floats,
+        drawn: Posterior | None,
+        stream: np.random.Generator,
+    ) -> Floats:
+        """Share of the posterior below the truth, for parameters and quantities; ties are broken at random."""
+        some = posterior.resample(DRAWS, stream)
+        skipped = 0 if drawn is None else drawn.latent.shape[1]
+        truth = measure_quantities(target, theta, unit)
+        found = measure_quantities(target, some.draws, some.latent[:, skipped:])
+        below = posterior.weights @ (posterior.draws < theta)
+        tied = (found == truth).sum(axis=0)
+        rank = (found < truth).sum(axis=0) + stream.integers(0, tied + 1)
+        return np.concatenate([below, (rank + stream.random(len(QUANTITIES))) / (DRAWS + 1)])
+
+
+def measure_quantities(target: ChronologyLikelihood, theta: Floats, unit: Floats) -> Floats:
+    """Measure :data:`QUANTITIES` at some points, shape (points, quantities); those without a move are 0."""
+    told = target.score(theta, target.histories(unit))
+    total = told.total + target.chronology.log_volume(unit)
+    many = len(target.chronology.moves)
+    last = told.events[many - 1] if many else np.zeros(len(theta))
+    return np.column_stack([total, told.intervals.sum(axis=0), last, told.intervals[: many + 1].max(axis=0)])
+
+
+def _prepare(
+    case: Scenario | str,
+    seed: int,
+    free: Sequence[str] | None,
+    observer: dict[str, Any],
+    given: tuple[Posterior, Chronology] | None,
+    doctor: Doctor | None,
+    settings: dict[str, Any],
+) -> Study:
+    scenario = load_scenario(case) if isinstance(case, str) else case
+    require_valid(scenario)
+    compiled = compile_scenario(scenario, load_terms(scenario))
+    names = tuple(free) if free is not None else find_free(compiled)
+    prior = declare_prior(compiled.scenario, names) if given is None else given[0].prior
+    known = None if given is None else (given[0], ChronologyLikelihood(compiled, given[1], prior.names))
+    return Study(compiled, prior, seed, Observer(compiled, **observer), known, doctor, settings)
+
+
+def _read(path: str | Path, study: Study) -> dict[int, dict[str, Any]]:
+    """Read the finished simulations of a file, or begin it; a line cut short is done again."""
+    file = Path(path)
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(study.head) + "\n", encoding="utf-8")
+        return {}
+    first, *lines = file.read_text(encoding="utf-8").splitlines()
+    if json.loads(first) != study.head:
+        raise ValueError(f"{file} holds another study: {first}; this one is {json.dumps(study.head)}")
+    done = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        done[entry.pop("number")] = entry
+    return done
