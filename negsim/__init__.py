@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from negsim.calibration.diagnosis import Diagnosis, diagnose
     from negsim.calibration.fitting import fit
     from negsim.calibration.posterior import Posterior
+    from negsim.calibration.ranks import sbc
     from negsim.chronology import Chronology
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.counterfactuals import Counterfactual, counterfactual
@@ -72,6 +73,7 @@ _HOMES = {
     "replay": "replays",
     "resume_sweep": "sweeps.running",
     "save_scenario": "scenario_files",
+    "sbc": "calibration.ranks",
     "scenarios": "scenario_files",
     "score_registered": "forecasts.registration",
     "simulate": "ensemble",
@@ -117,6 +119,7 @@ __all__ = [
     "replay",
     "resume_sweep",
     "save_scenario",
+    "sbc",
     "scenarios",
     "score_registered",
     "simulate",

@@ -28,6 +28,7 @@ from negsim.calibration.ranks import QUANTITIES, Ranks, sbc
 
 RESULTS = Path(__file__).parents[1] / "results"
 SEED = 1999
+DRAWS = 1500
 
 
 def textbook(years: int = 6) -> negsim.Scenario:
@@ -122,7 +123,7 @@ def tell(done: int, simulations: int) -> None:
 
 
 def run_small(simulations: int, keep: Path) -> dict[str, Any]:
-    ranks, seconds = study(textbook(), "small", simulations, keep)
+    ranks, seconds = study(textbook(), "small", simulations, keep, draws=DRAWS)
     print(ranks.summary())
     print(ranks.table().to_string(float_format="%.3f"))
     return describe(ranks, seconds)
@@ -131,7 +132,7 @@ def run_small(simulations: int, keep: Path) -> dict[str, Any]:
 def run_planted(simulations: int, keep: Path) -> dict[str, Any]:
     found = {}
     for doctor in PLANTED:
-        ranks, seconds = study(textbook(), f"planted-{doctor.__name__}", simulations, keep, doctor=doctor)
+        ranks, seconds = study(textbook(), f"planted-{doctor.__name__}", simulations, keep, doctor=doctor, draws=DRAWS)
         found[doctor.__name__] = describe(ranks, seconds)
         p = found[doctor.__name__]["smallest_holm_p"]
         print(f"{doctor.__doc__}  Holm-adjusted p {p:.2g}: {'caught' if p < 0.01 else 'NOT caught'}")
@@ -141,7 +142,7 @@ def run_planted(simulations: int, keep: Path) -> dict[str, Any]:
 
 
 def run_beijing(simulations: int, keep: Path) -> dict[str, Any]:
-    ranks, seconds = study(negsim.load_scenario("beijing-1999"), "beijing", simulations, keep)
+    ranks, seconds = study(negsim.load_scenario("beijing-1999"), "beijing", simulations, keep, engine="auto")
     print(ranks.summary())
     print(ranks.table().to_string(float_format="%.3f"))
     return describe(ranks, seconds)
@@ -163,7 +164,11 @@ def run_checks(simulations: int, keep: Path) -> dict[str, Any]:
         values.append(table[["p_value", "posterior_share"]].to_numpy())
         tell(number + 1, simulations)
     every = np.array(values)
-    out: dict[str, Any] = {"simulations": simulations, "seconds": round(time.perf_counter() - began, 1), "statistics": {}}
+    out: dict[str, Any] = {
+        "simulations": simulations,
+        "seconds": round(time.perf_counter() - began, 1),
+        "statistics": {},
+    }
     for place, name in enumerate(names):
         below = int((every[:, place, 0] < 0.05).sum())
         tail = 2 * np.minimum(every[:, place, 1], 1 - every[:, place, 1])
@@ -180,7 +185,12 @@ def _compile(case: negsim.Scenario) -> Any:
     return compile_scenario(case)
 
 
-STUDIES = {"small": (run_small, 500), "planted": (run_planted, 200), "beijing": (run_beijing, 20), "checks": (run_checks, 500)}
+STUDIES = {
+    "small": (run_small, 500),
+    "planted": (run_planted, 200),
+    "beijing": (run_beijing, 20),
+    "checks": (run_checks, 500),
+}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Would the fit find the truth? Histories drawn with parameters from the prior, observed, fitted; where the truth ranks.
+"""Would a fit find the truth? Histories drawn with parameters from the prior, observed, fitted; where the truth ranks.
 
 Simulation-based calibration (Talts and others 2018; Cook, Gelman and Rubin 2006): if simulator, observation, likelihood
 and sampler are right, the truth is like one more draw of its posterior, so its rank is uniform: of every parameter, and
@@ -29,6 +29,7 @@ from negsim.calibration.sampling import sample_posterior
 from negsim.calibration.target import LogLikelihood
 from negsim.chronology import Chronology
 from negsim.compiler import Compiled, compile_scenario
+from negsim.engines import choose_engine
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
 from negsim.scenario import Scenario
@@ -128,6 +129,7 @@ def sbc(
     given: tuple[Posterior, Chronology] | None = None,
     doctor: Doctor | None = None,
     path: str | Path | None = None,
+    engine: str = "numpy",
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Ranks:
@@ -150,6 +152,8 @@ def sbc(
         Makes the log-likelihood that is fitted from the right one: plants a bug, to see that it is found.
     path : path, optional
         File of finished simulations, a line of JSON each; those already in it are not done again.
+    engine : str
+        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.fit`.
     progress : callable, optional
         Told (simulations done, simulations).
     **settings
@@ -164,7 +168,7 @@ def sbc(
     ValueError
         When `path` holds a study of something else.
     """
-    study = _prepare(case, seed, free, observer or {}, given, doctor, settings)
+    study = _prepare(case, seed, free, observer or {}, given, doctor, engine, settings)
     done = _read(path, study) if path is not None else {}
     for number in range(simulations):
         if number not in done:
@@ -194,6 +198,7 @@ class Study:
     observer: Observer
     given: tuple[Posterior, ChronologyLikelihood] | None
     doctor: Doctor | None
+    engine: str
     settings: dict[str, Any]
 
     @property
@@ -233,7 +238,7 @@ class Study:
         }
 
     def _likelihood(self, chronology: Chronology) -> ChronologyLikelihood:
-        return ChronologyLikelihood(self.compiled, chronology, self.prior.names)
+        return ChronologyLikelihood(self.compiled, chronology, self.prior.names, self.engine)
 
     def _fit(self, target: ChronologyLikelihood, drawn: Posterior | None, seed: int) -> tuple[Posterior, bool]:
         fitted: LogLikelihood = target if self.doctor is None else self.doctor(target)
@@ -290,6 +295,7 @@ def _prepare(
     observer: dict[str, Any],
     given: tuple[Posterior, Chronology] | None,
     doctor: Doctor | None,
+    engine: str,
     settings: dict[str, Any],
 ) -> Study:
     scenario = load_scenario(case) if isinstance(case, str) else case
@@ -297,8 +303,9 @@ def _prepare(
     compiled = compile_scenario(scenario, load_terms(scenario))
     names = tuple(free) if free is not None else find_free(compiled)
     prior = declare_prior(compiled.scenario, names) if given is None else given[0].prior
-    known = None if given is None else (given[0], ChronologyLikelihood(compiled, given[1], prior.names))
-    return Study(compiled, prior, seed, Observer(compiled, **observer), known, doctor, settings)
+    engine = choose_engine(engine, compiled)
+    known = None if given is None else (given[0], ChronologyLikelihood(compiled, given[1], prior.names, engine))
+    return Study(compiled, prior, seed, Observer(compiled, **observer), known, doctor, engine, settings)
 
 
 def _read(path: str | Path, study: Study) -> dict[int, dict[str, Any]]:
@@ -308,9 +315,13 @@ def _read(path: str | Path, study: Study) -> dict[int, dict[str, Any]]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(study.head) + "\n", encoding="utf-8")
         return {}
-    first, *lines = file.read_text(encoding="utf-8").splitlines()
+    text = file.read_text(encoding="utf-8")
+    first, *lines = text.splitlines()
     if json.loads(first) != study.head:
         raise ValueError(f"{file} holds another study: {first}; this one is {json.dumps(study.head)}")
+    if not text.endswith("\n"):  # cut short by an interruption: the next simulation gets a line of its own
+        with file.open("a", encoding="utf-8") as end:
+            end.write("\n")
     done = {}
     for line in lines:
         try:
