@@ -47,7 +47,7 @@ KILLS: Final = 30
 # -- what is swept ----------------------------------------------------------------------------------------------------
 
 
-def make_world(actors: int, channels: int, items: int, years: int = 2) -> negsim.Scenario:
+def make_world(actors: int, channels: int, items: int, years: int = 1) -> negsim.Scenario:
     """Make states at several tables: each table has two sides and `items` concessions of each."""
     names = [f"s{number}" for number in range(actors)]
     concession: dict[str, Any] = {}
@@ -93,6 +93,7 @@ def measure(asked: Mapping[str, Any]) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=asked.get("folder")) as folder:
         begun = time.perf_counter()
         more = {"workers": asked.get("workers", 1), "engine": asked.get("engine", "numpy")}
+        more["until"] = dt.date.fromisoformat(asked["until"]) if asked.get("until") else None
         done = negsim.sweep(case, design, runs=asked["runs"], seed=SEED, store=Path(folder) / "store", **more)
         wall = time.perf_counter() - begun
         size = sum(path.stat().st_size for path in (done.folder / "blocks").iterdir())
@@ -141,9 +142,9 @@ def environment() -> dict[str, str]:
 # -- scaling ----------------------------------------------------------------------------------------------------------
 
 SERIES: Final[dict[str, list[dict[str, Any]]]] = {
-    "points": [{"points": n, "runs": 256} for n in (8, 16, 32, 64)],
-    "runs": [{"points": 8, "runs": n} for n in (256, 512, 1024, 2048)],
-    "workers": [{"points": 32, "runs": 256, "workers": n} for n in (1, 2)],
+    "points": [{"points": n, "runs": 256} for n in (8, 16, 32)],
+    "runs": [{"points": 8, "runs": n} for n in (256, 512, 1024)],
+    "workers": [{"points": 16, "runs": 256, "workers": n} for n in (1, 2)],
     "actors": [{"points": 8, "runs": 64, "world": [n, n, 1]} for n in (2, 5, 10, 20, 50)],
     "concessions": [{"points": 8, "runs": 64, "world": [4, n // 4, 2]} for n in (4, 20, 60, 120, 200)],
 }
@@ -156,14 +157,12 @@ SIZES: Final = {
 }
 
 
-def scale(chosen: Sequence[str]) -> dict[str, Any]:
-    """Measure each series, and how time and memory grow along it."""
-    results: dict[str, Any] = {}
-    for name in chosen:
-        rows = [{"size": SIZES[name](asked), **measure_apart(**asked)} for asked in SERIES[name]]
-        results[name] = {"rows": rows, **find_slopes(rows)}
-        tell_series(name, results[name])
-    return results
+def scale(name: str) -> dict[str, Any]:
+    """Measure a series, and how time and memory grow along it."""
+    rows = [{"size": SIZES[name](asked), **measure_apart(**asked)} for asked in SERIES[name]]
+    found = {"rows": rows, **find_slopes(rows)}
+    tell_series(name, found)
+    return found
 
 
 def find_slopes(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -222,8 +221,9 @@ SWEPT: Final[dict[str, Any]] = {
 def kill_often(kills: int, how: str) -> dict[str, Any]:
     """Kill a sweep, with all its processes, at random moments; go on each time; compare the end with a quiet run.
 
-    Moments are drawn evenly over the time that the sweep takes from its beginning. When it comes to its end before,
-    what is there is compared as well, and it begins anew.
+    Moments are drawn evenly over the time that the sweep takes from its beginning; a cluster, which takes longer to
+    start than to sweep, is killed after a random number of further blocks. When the sweep comes to its end before, what
+    is there is compared as well, and it begins anew.
     """
     stream = random.Random(f"{SEED} {how}")
     with tempfile.TemporaryDirectory() as folder:
@@ -235,7 +235,10 @@ def kill_often(kills: int, how: str) -> dict[str, Any]:
         same, ends, errors, seen = True, 0, 0, []
         while len(seen) < kills:
             process = start_sweep(store, how)
-            process.join(timeout=stream.uniform(0.0, 1.0) * length)
+            if how == "dask":
+                wait_for_blocks(store, stream.randrange(len(quiet)) - len(digest_blocks(store)), process)
+            else:
+                process.join(timeout=stream.uniform(0.0, 1.0) * length)
             if process.exitcode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.join()
@@ -254,6 +257,13 @@ def kill_often(kills: int, how: str) -> dict[str, Any]:
         flush=True,
     )
     return {"how": how, "kills": kills, "ends": ends + 1, "errors": errors, "blocks_at_kill": seen, "identical": same}
+
+
+def wait_for_blocks(store: Path, more: int, process: Any) -> None:
+    """Wait until a store has so many more blocks."""
+    wanted = len(digest_blocks(store)) + max(more, 1)
+    while process.is_alive() and len(digest_blocks(store)) < wanted:
+        time.sleep(0.01)
 
 
 def start_sweep(store: Path, how: str) -> Any:
@@ -284,15 +294,15 @@ def digest_blocks(store: Path) -> dict[str, str]:
 # -- large ones -------------------------------------------------------------------------------------------------------
 
 
-def run_large(points: int, runs: int, workers: int, engine: str) -> dict[str, Any]:
+def run_large(points: int, runs: int, **more: Any) -> dict[str, Any]:
     """One large sweep: how long, how much memory in the writing process and in the largest worker, how much disk."""
-    found = measure_apart(points=points, runs=runs, workers=workers, engine=engine, folder=tempfile.gettempdir())
+    found = measure_apart(points=points, runs=runs, folder=tempfile.gettempdir(), **more)
     print(
-        f"{points:,} points x {runs:,} runs, {workers} workers, {engine}: {found['wall_s']:,.0f} s, "
+        f"{points:,} points x {runs:,} runs, {more}: {found['wall_s']:,.0f} s, "
         f"{found['run_points'] / found['wall_s']:,.0f} runs/s; peak {found['peak_mb']:,.0f} MB, largest worker "
         f"{found['worker_peak_mb']:,.0f} MB; {found['disk_mb']:,.0f} MB on disk"
     )
-    return {"points": points, "runs": runs, "workers": workers, "engine": engine, **found}
+    return {"points": points, "runs": runs, **more, **found}
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -317,13 +327,16 @@ def main() -> None:
     parser.add_argument("asked", nargs="?", help="one series of scaling, one way to kill, or what is measured")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--engine", default="auto", help="of the large jobs (default: auto)")
+    parser.add_argument("--until", help="last day simulated in the large jobs: a short period shows streaming alone")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=KILLS)
     options = parser.parse_args()
+    large = {"workers": options.workers, "engine": options.engine, "until": options.until}
     if options.part == "measure":
         print(json.dumps(measure(json.loads(options.asked))))
     elif options.part == "scaling":
-        note("scaling", scale([options.asked] if options.asked else list(SERIES)))
+        for series in [options.asked] if options.asked else SERIES:
+            note(f"scaling {series}", scale(series))
     elif options.part == "efficiency":
         note("efficiency", compare_workers(options.rounds))
     elif options.part == "kill":
@@ -331,9 +344,10 @@ def main() -> None:
             few = max(options.kills // 6, 1)  # a cluster takes long to start
             note(f"kill {how}", kill_often(few if how == "dask" else options.kills, how))
     elif options.part == "standing":
-        note("standing", run_large(1024, 256, options.workers, options.engine))
+        note("standing", run_large(1024, 256, **large))
     else:
-        note("million", run_large(1000, 1000, options.workers, options.engine))
+        name = f"million until {options.until}" if options.until else "million"
+        note(name, run_large(1000, 1000, **large))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from negsim.scenario import Scenario
+from negsim.sweeps import sensitivity
 from negsim.sweeps.designs import Design
 from negsim.sweeps.discovery import cut_into_boxes, find_regions
 from negsim.sweeps.running import sweep
@@ -119,8 +120,9 @@ def test_screening_puts_numbers_in_order_and_tells_what_does_not_matter(small):
     assert 0 < effects.loc[PLAN, "mu_star_mcse"] < effects.loc[PLAN, "mu_star"]
 
 
-def test_pawn_puts_a_number_without_influence_beside_the_others(small):
+def test_pawn_puts_a_number_without_influence_beside_the_others(small, monkeypatch):
     pytest.importorskip("SALib")
+    monkeypatch.setattr(sensitivity, "RESAMPLED", 40)
     done = sweep(small, Design.latin_hypercube(RANGES, 80, seed=1), runs=32, points_per_block=40)
     table = pawn_indices(done, "plan.talks")
     assert table.index.tolist() == [*RANGES, "(none)"]

@@ -14,7 +14,7 @@ import numpy as np
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior, Prior1D, read_prior
 from negsim.parameters import Belief, Parameter
-from negsim.scenario import Prior
+from negsim.scenario import Prior, Scenario
 from negsim.state import Floats
 
 if TYPE_CHECKING:
@@ -179,6 +179,17 @@ class Design:
         if isinstance(source, Posterior):
             return cls(source.names, source.resample(n, generator).draws, "posterior", {"seed": seed})
         return cls(source.names, source.draw(n, generator), "prior", {"seed": seed})
+
+    @classmethod
+    def prior_draws(cls, case: Scenario, n: int, names: Sequence[str] | None = None, seed: int = 0) -> Design:
+        """Draws of a case's parameters from the priors that it declares (default: of those it declares free)."""
+        priors = {spec.name: spec.prior for spec in case.parameter if spec.prior is not None}
+        free = [spec.name for spec in case.parameter if spec.role == "free" and spec.name in priors]
+        chosen = free if names is None else list(names)
+        lacking = [name for name in chosen if name not in priors]
+        if lacking:
+            raise ValueError(f"no prior is declared for {', '.join(lacking)}; there is one for {', '.join(priors)}")
+        return cls.draws(JointPrior.declare({name: priors[name] for name in chosen}), n, seed)
 
     @classmethod
     def _fill(cls, ranges: Mapping[str, Range], cube: Floats, kind: str, details: Mapping[str, Any]) -> Design:

@@ -14,8 +14,8 @@ from typing import Final
 from negsim.sweeps.stores import SweepError
 from negsim.sweeps.work import Done, Job, Task, compute, prepare_process
 
-AHEAD: Final = 64
-"""Blocks handed out to an executor before any has come back."""
+AHEAD: Final = 512
+"""Blocks handed out to an executor at a time: more than most clusters have cores, few enough to hold in memory."""
 MOST_DEATHS: Final = 3
 """How often in a row workers may die without finishing anything."""
 

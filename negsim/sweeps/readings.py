@@ -62,8 +62,9 @@ class Sweep:
         self._blocks = self._store.list_blocks()
 
     def __repr__(self) -> str:
-        told = f"{len(self.design)} points x {self.manifest['runs']} runs of {self.manifest['scenario']}"
-        return f"Sweep({str(self.folder)!r}: {told}, {self.share_done:.0%} done)"
+        most = "up to " if self.manifest["precision"] else ""
+        told = f"{len(self.design)} points x {most}{self.runs} runs of {self.manifest['scenario']}"
+        return f"Sweep({str(self.folder)!r}: {told}, {int(self.count_runs().sum()):,} runs finished)"
 
     # -- what it is --
 

@@ -299,7 +299,7 @@ def _complete(
         task, error = lost[0]
         raise SweepError(
             f"the executor lost {len(lost)} blocks, the first of them {task.name} ({type(error).__name__}: {error}); "
-            "all others are finished: resume"
+            "what is finished is safe: resume"
         )
 
 
