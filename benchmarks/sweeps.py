@@ -91,27 +91,33 @@ def measure(asked: Mapping[str, Any]) -> dict[str, float]:
     if "part" in asked:  # one of several that share the points without knowing of each other
         design = negsim.Design(design.names, design.values[asked["part"] :: asked["parts"]])
     with tempfile.TemporaryDirectory(dir=asked.get("folder")) as folder:
-        begun = time.perf_counter()
+        before, begun = use_processor(), time.perf_counter()
         more = {"workers": asked.get("workers", 1), "engine": asked.get("engine", "numpy")}
         more["until"] = dt.date.fromisoformat(asked["until"]) if asked.get("until") else None
         done = negsim.sweep(case, design, runs=asked["runs"], seed=SEED, store=Path(folder) / "store", **more)
-        wall = time.perf_counter() - begun
+        wall, cpu = time.perf_counter() - begun, use_processor() - before
         size = sum(path.stat().st_size for path in (done.folder / "blocks").iterdir())
         assert done.share_done == 1.0
         assert done.failures.empty
     own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
         "wall_s": wall,
-        "cpu_s": own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime,
+        "cpu_s": cpu,
         "peak_mb": own.ru_maxrss / 1024,
         "worker_peak_mb": workers.ru_maxrss / 1024,
         "disk_mb": size / 1e6,
         "run_points": len(design) * asked["runs"],
-        "moves": len(negsim_moves(case)),
+        "moves": len(list_moves(case)),
     }
 
 
-def negsim_moves(case: Any) -> Sequence[Any]:
+def use_processor() -> float:
+    """Seconds of processor time of this process and those of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def list_moves(case: Any) -> Sequence[Any]:
     from negsim.moves import list_events
 
     return list_events(negsim.load_scenario(case) if isinstance(case, str) else case)
