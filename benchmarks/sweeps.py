@@ -16,6 +16,7 @@ import argparse
 import datetime as dt
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import platform
@@ -172,13 +173,10 @@ def scale(name: str) -> dict[str, Any]:
 
 
 def find_slopes(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Exponents: processor time and memory grow as so many powers of the size (over the larger half of the sizes)."""
-    half = rows[len(rows) // 2 - 1 :]
-    sizes = np.log([row["size"] for row in half])
-    return {
-        f"{what}_slope": float(np.polyfit(sizes, np.log([row[what] for row in half]), 1)[0])
-        for what in ("cpu_s", "wall_s", "peak_mb")
-    }
+    """Exponents: between the two largest sizes, processor time and memory grow as so many powers of the size."""
+    smaller, larger = rows[-2:]
+    step = math.log(larger["size"] / smaller["size"])
+    return {f"{what}_slope": math.log(larger[what] / smaller[what]) / step for what in ("cpu_s", "wall_s", "peak_mb")}
 
 
 def tell_series(name: str, found: Mapping[str, Any]) -> None:
