@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import negsim
-from negsim.app import stepping
+from negsim.app import ensembles, stepping
 from negsim.app.asking import read_request
 from negsim.app.cases import MOST_CHARACTERS, open_case, read_case
 from negsim.app.ensembles import Ensembles, Superseded, ask_questions, list_questions
@@ -413,6 +413,26 @@ def test_a_question_that_nobody_waits_for_any_more_ends_at_once():
     assert ensembles.ask(compiled, 2, 1, {}, "this", 2).runs == 2
     waiting.join()
     assert ended == [Superseded]
+
+
+def test_the_compiled_engine_is_asked_once_it_is_ready(monkeypatch: pytest.MonkeyPatch):
+    compiled, asked = read_case(SHORT + "# once more", "fast.toml"), []
+
+    def simulate(case: Compiled, **words: Any) -> Any:
+        asked.append(words)
+        plain = {name: words[name] for name in words if name not in ("engine", "workers", "width")}
+        made = negsim.simulate(case, **plain)
+        made.provenance["engine"] = "compiled" if "engine" in words else "numpy"
+        return made
+
+    monkeypatch.setattr(ensembles, "simulate", simulate)
+    slow, fast = Ensembles(), Ensembles(fast=True)
+    slow.warm_up(compiled)
+    slow.ask(compiled, 7, 1, {})
+    fast._warm_up(compiled)
+    fast.ask(compiled, 7, 1, {})
+    assert [words.get("engine") for words in asked] == [None, "auto", "compiled"]
+    assert asked[2]["workers"] * asked[2]["width"] >= 7
 
 
 # -- from the shell ------------------------------------------------------------------------------------------------
