@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.counterfactuals import Counterfactual, counterfactual
     from negsim.ensemble import simulate
-    from negsim.forecasts.drawing import forecast
+    from negsim.forecasts.comparison import compare_theories
+    from negsim.forecasts.drawing import Forecast, forecast
     from negsim.forecasts.explanations import explain_events
     from negsim.forecasts.registration import load_registered, register, score_registered
     from negsim.forecasts.verification import power
@@ -43,6 +44,7 @@ _HOMES = {
     "Design": "sweeps.designs",
     "Diagnosis": "calibration.diagnosis",
     "Ensemble": "results",
+    "Forecast": "forecasts.drawing",
     "Intervention": "interventions",
     "Posterior": "calibration.posterior",
     "Replay": "replays",
@@ -51,6 +53,7 @@ _HOMES = {
     "Sweep": "sweeps.readings",
     "SweepError": "sweeps.stores",
     "chronologies": "chronology_files",
+    "compare_theories": "forecasts.comparison",
     "counterfactual": "counterfactuals",
     "diagnose": "calibration.diagnosis",
     "expand_sweep": "sweeps.running",
@@ -88,6 +91,7 @@ __all__ = [
     "Design",
     "Diagnosis",
     "Ensemble",
+    "Forecast",
     "Intervention",
     "Posterior",
     "Replay",
@@ -97,6 +101,7 @@ __all__ = [
     "SweepError",
     "__version__",
     "chronologies",
+    "compare_theories",
     "counterfactual",
     "diagnose",
     "expand_sweep",

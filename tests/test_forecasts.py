@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
 import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.posterior import Posterior
-from negsim.forecasts import baselines, registration
+from negsim.forecasts import baselines, comparison, registration
+from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
 from negsim.forecasts.explanations import explain_events
 from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
@@ -235,6 +238,65 @@ def test_a_theory_taken_out_takes_its_own_parameters_with_it():
     assert list_theories(static) == ()
     with pytest.raises(ScenarioError, match="did you mean resentment"):
         switch_off(case, ["resentmint"])
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[negsim.Scenario, negsim.Chronology, Posterior]:
+    """The world of the template, everything of a history of its first years told to the day, two numbers learned."""
+    case = negsim.load_scenario(files("negsim") / "cases" / "template.toml")
+    case = case.model_copy(update={"end": dt.date(2001, 12, 31)})
+    told = observe(negsim.simulate(case, runs=1, seed=2), seed=1)
+    return case, told, negsim.fit(case, told, seed=1, even_if_too_much=True, draws=400)
+
+
+def test_evidence_without_a_theory_is_the_same_by_weights_and_by_another_fit(pair):
+    case, told, posterior = pair
+    found = compare_theories(case, told, 1, theories=("audience", "season"), rivals=False, posterior=posterior)
+    assert max(abs(change.change) for change in found.changes) > 0.05
+    for change in found.changes:
+        assert change.how == "weights"
+        again = negsim.fit(switch_off(case, [change.without]), told, seed=5, even_if_too_much=True, draws=400)
+        error = 4 * np.hypot(change.error, np.hypot(again.log_evidence_se, posterior.log_evidence_se)) + 0.02
+        assert change.change == pytest.approx(again.log_evidence - posterior.log_evidence, abs=error)
+
+
+def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
+    case, told, posterior = pair
+    name = list_theories(case)[0]
+    few = replace(posterior, log_weights=np.where(np.arange(len(posterior.draws)) < 3, 0.0, -60.0))
+    left, again = (
+        compare_theories(case, told, 1, [name], rivals=False, posterior=few, refit=refit).changes[0]
+        for refit in (False, True)
+    )
+    assert "not known" in left.says
+    assert again.how == "refit"
+
+
+def test_a_theory_is_spoken_for_only_by_enough():
+    enough, small = Change("x", -4.0, 0.2, "weights"), Change("x", -2.0, 0.2, "weights", at_most=1.0, at_most_error=0.1)
+    assert enough.says == "the data speak for it"
+    assert Change("x", -4.0, 0.9, "weights").says == "cannot tell"
+    assert Change("x", 4.0, 0.2, "weights").says == "the data speak against it"
+    assert "nor would a complete record" in small.says
+
+
+def test_evidence_of_constant_rates_is_the_integral_over_them(pair, monkeypatch):
+    case, told, _ = pair
+    shape, mean = 2.0, 1.5
+    monkeypatch.setattr(comparison, "SHAPES", np.array([shape]))
+    monkeypatch.setattr(comparison, "MEANS", np.array([mean]))
+    likelihood = bring_together(case, told)
+    found, error = comparison.constant_rate_evidence(likelihood)
+    prior, days = stats.gamma(shape, scale=mean / shape / 365.25), told.window[1]
+    names = [event.name for event in likelihood.compiled.labels.events[: likelihood.compiled.world.moves]]
+    numbers = [sum(move.names == (name,) for move in told.moves) for name in names]
+    most = prior.ppf(1 - 1e-12)
+    exact = {
+        n: np.log(integrate.quad(lambda r, n=n: prior.pdf(r) * r**n * np.exp(-r * days), 0, most, limit=200)[0])
+        for n in set(numbers)
+    }
+    volume = told.log_volume(np.full((1, len(told.unknowns)), 0.5))[0]
+    assert found == pytest.approx(sum(exact[n] for n in numbers) + volume, abs=0.05 + 4 * error)
 
 
 # -- registered forecasts ---------------------------------------------------------------------------------------------

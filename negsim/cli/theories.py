@@ -1,0 +1,67 @@
+"""Which theories does a sequence speak for? ``compare`` takes them out of a fitted case, one at a time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from negsim.cli.fits import add_sampler, share_bar
+from negsim.cli.futures import add_fitted, reopen
+from negsim.cli.words import add_command, paths_as_input
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Take theories out of a fitted case and print what the evidence loses."""
+    from negsim.forecasts.comparison import compare_theories
+
+    scenario, chronology, posterior = reopen(Path(options.fit))
+    settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
+    with share_bar("compare") as progress:
+        found = compare_theories(
+            scenario,
+            chronology,
+            options.seed,
+            options.theory,
+            options.pairs,
+            rivals=not options.no_rivals,
+            refit=not options.no_refit,
+            posterior=posterior,
+            progress=progress,
+            **settings,
+        )
+    table = found.table()
+    if options.out is not None:
+        with paths_as_input("is in the way"):
+            table.to_csv(options.out, index=False)
+        print(f"{options.out}: written", file=sys.stderr)
+    print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
+    print(table.drop(columns=["k_hat"]).to_string(index=False, na_rep="", float_format="%.2f"))
+    print(f"\n{found.describe()}\n\n{LEGEND}")
+
+
+LEGEND = """\
+change        log evidence without it less with it: negative speaks for it
+evidence_for  the factor by which the sequence speaks for it; 20 is called enough, 1 is nothing
+at_most       log evidence for it that a complete record of the same length could show on average, at most"""
+
+
+def add_compare(commands: Any) -> None:
+    """Add ``compare``."""
+    parser = add_command(
+        commands,
+        "compare",
+        compare,
+        "take theories out of a fitted case, one at a time, and say which of them the events speak for",
+        "negsim compare out/fit",
+        "negsim compare out/fit --theory resentment --theory sequencing --pairs",
+        "negsim compare out/fit --no-refit     # minutes less; what cannot be known from the fit stays open",
+    )
+    add_fitted(parser)
+    parser.add_argument("--theory", metavar="NAME", action="append", help="this theory (repeatable; default: all)")
+    parser.add_argument("--pairs", action="store_true", help="also two at a time")
+    parser.add_argument("--no-rivals", action="store_true", help="leave out the static model and constant rates")
+    parser.add_argument("--no-refit", action="store_true", help="do not fit again where the fit's draws do not reach")
+    add_sampler(parser)
+    parser.add_argument("--out", metavar="FILE", help="write the table there (CSV)")
