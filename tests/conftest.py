@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,15 @@ settings.register_profile("dev", max_examples=200, deadline=None, print_blob=Tru
 settings.load_profile("ci")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+START_METHOD = multiprocessing.get_start_method(allow_none=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _processes_start_as_ever() -> None:
+    """Collecting the tests (and what they import) has not changed how processes start."""
+    usual = multiprocessing.get_all_start_methods()[0]
+    assert multiprocessing.get_start_method(allow_none=True) in (START_METHOD, usual)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-import mesa
 import numpy as np
 import pytest
 
 import negsim
-from negsim.mesa_front import DecisionError, NegotiationModel, Negotiator
+from negsim.mesa_front import DecisionError, NegotiationModel, Negotiator, mesa
 from test_house import SNAPSHOT, run_python
 
+# Mesa comes from negsim's front, which undoes what importing it does to the way processes start.
 PATHS = ("resentment", "fear", "credibility", "need", "channel", "concession", "frozen")
 
 
