@@ -256,8 +256,8 @@ def simulate(
         Whether a run that explodes (makes more than 20,000 moves) is an error. Otherwise it is stopped there, marked
         in ``Ensemble.stopped``, left out of the summary and warned of (:class:`ExplosiveWarning`); the others go on.
     engine : str
-        ``numpy``; ``compiled`` (many times faster after half a minute of compiling, once on a machine; needs the extra
-        ``fast``); or ``auto``: compiled where that is installed. The histories are the same.
+        ``numpy``; ``compiled`` (the same histories in half the time or less, once it has been compiled on a machine,
+        which takes a minute; needs the extra ``fast``); or ``auto``: compiled where that is installed.
 
     Returns
     -------

@@ -28,7 +28,7 @@ import negsim.scalar.hazards as hazards
 import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
 import negsim.scalar.possibilities as possibilities
-from negsim.scalar.tables import Formula
+from negsim.scalar.tables import SHIPPED, Formula
 
 MODULES: Final = (possibilities, hazards, passage, effects, loops)
 ENTRIES: Final = ("draw", "score")
@@ -67,7 +67,7 @@ def build_machine(formulas: Sequence[Formula]) -> Machine:
 def _build(formulas: tuple[Formula, ...]) -> Machine:
     from numba import njit
 
-    compiled = [njit(error_model="numpy")(formula) for formula in formulas]
+    compiled = [_compile_formula(formula) for formula in formulas]
     # Numba looks the home up by this name when it loads what it kept.
     home: dict[str, Any] = {"__name__": __name__}
     home |= {f"formula_{number}": formula for number, formula in enumerate(compiled)}
@@ -75,7 +75,9 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
         constants = _constants(module)
         assert all(home.get(name, value) is value for name, value in constants.items()), f"{module}: names collide"
         home |= constants
-    inner = njit(error_model="numpy", forceinline=True)
+    # Nobody calls the inner functions from Python, so nothing is made that would let one; this halves the compilation.
+    options: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    inner = njit(error_model="numpy", **options)
     for module in MODULES:
         for name, function in _functions(module):
             assert name not in home, f"two scalar functions are called {name}"
@@ -85,7 +87,37 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
     exec(compile(text, str(file), "exec"), home)
     home["evaluate_rows"] = inner(home["evaluate_rows"])
     outer = njit(error_model="numpy", nogil=True, cache=file.exists())
-    return Machine(*(outer(home[f"{name}_columns"]) for name in ENTRIES))
+    return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
+
+
+def _compile_formula(formula: Formula) -> Any:
+    """Make a formula compiled at its first call; one that is not shipped is tried at once."""
+    from numba import float64, njit
+    from numba.core.errors import NumbaError
+    from numba.core.types import Boolean, Number
+
+    try:
+        compiled = njit(error_model="numpy")(formula)
+        if formula not in SHIPPED:
+            compiled.compile((float64,) * len(signature(formula).parameters))
+            result = compiled.nopython_signatures[0].return_type
+            if not isinstance(result, Number | Boolean):
+                raise CannotCompile(f"{_name(formula)} does not return one number but {result}")
+    except (NumbaError, TypeError) as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise CannotCompile(f"numba cannot compile {_name(formula)}: {said}") from error
+    return compiled
+
+
+def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
+    """Say so before a loop is compiled: the first call takes its time, later processes load what it made."""
+
+    def call(*given: Any) -> Any:
+        if not compiled.signatures and not any(file.parent.glob(f"__pycache__/*{name}_columns*.nbi")):
+            sys.stderr.write(f"negsim: compiling the {name} loop of the fast engine, once on this machine ...\n")
+        return compiled(*given)
+
+    return call
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
@@ -147,7 +179,6 @@ def _place(text: str, formulas: Sequence[Formula]) -> Path:
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             if not file.exists():
-                sys.stderr.write("negsim: compiling the fast engine, once (about half a minute) ...\n")
                 draft = file.with_suffix(f".{os.getpid()}")
                 draft.write_text(text, encoding="utf-8")
                 draft.replace(file)

@@ -211,13 +211,14 @@ def _list_packages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, 
             if S[s.agreeing + channel]:
                 _want_signature(T, S, t, s, T[t.agree_signature + channel] - 1)
         if S[s.agreeing + channel] or S[s.surplus_mark + channel] == S[s.stamp]:
-            available = _find_available(T, S, t, s, channel)
+            available, wanted = _find_available(T, S, t, s, channel), 0
             for package in range(first, last):
                 members = T[t.package_members + package]
                 if available & members == members:
                     S[s.packages + listed] = package
                     listed += 1
-                    _want_package(T, S, t, s, package)
+                    wanted |= members
+            _want_items(T, S, t, s, channel, wanted)
     S[s.package_first + t.channels] = listed
 
 
@@ -231,12 +232,13 @@ def _find_available(T: Ints, S: Ints, t: Tables, s: Stand, channel: int) -> int:
     return bits
 
 
-def _want_package(T: Ints, S: Ints, t: Tables, s: Stand, package: int) -> None:
-    for voter in range(t.voters):
-        for side in range(2):
-            row = (2 * voter + side) * t.packages + package
-            for place in range(T[t.voter_first + row], T[t.voter_first + row + 1]):
-                _want_utility(T, S, t, s, T[t.voter_item + place])
+def _want_items(T: Ints, S: Ints, t: Tables, s: Stand, channel: int, items: int) -> None:
+    """List what some items of an agenda are worth to all who decide there."""
+    for position in range(t.agenda_length):
+        if (items >> position) & 1:
+            place = channel * t.agenda_length + position
+            for entry in range(T[t.item_first + place], T[t.item_first + place + 1]):
+                _want_utility(T, S, t, s, T[t.item_row + entry])
 
 
 def _want_utility(T: Ints, S: Ints, t: Tables, s: Stand, row: int) -> None:

@@ -6,7 +6,7 @@ are lists) and what the lists hold, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -119,6 +119,9 @@ class Tables(NamedTuple):
     voter_first: int
     voter_item: int
     """Utility rows that a voter adds up, by voter, side and package."""
+    item_first: int
+    item_row: int
+    """Utility rows that count for an item, by channel and position on its agenda."""
     # -- utilities
     benefit_pair: int
     benefit_chi: int
@@ -483,6 +486,7 @@ def _lay_packages(world: World) -> dict[str, Any]:
         "voter_seat": world.seats[1],
         **_list("seat", "state", _seat_states(world)),
         **_list("voter", "item", _voter_items(world)),
+        **_list("item", "row", _item_rows(world)),
     }
 
 
@@ -493,6 +497,19 @@ def _voter_items(world: World) -> list[list[int]]:
         for node, parent, item in zip(range(level.start, level.stop), parents, last, strict=True):
             items[node] = [*items[parent], int(item)]
     return [items[node] for node in world.seats[0].ravel()]
+
+
+def _item_rows(world: World) -> list[list[int]]:
+    """Utility rows that any voter adds up for an item, by channel and position on its agenda."""
+    length, packages = world.agenda.shape[1], len(world.package_channel)
+    rows: list[dict[int, None]] = [{} for _ in range(world.channels * length)]
+    members = world.package_members.ravel()
+    for number, items in enumerate(_voter_items(world)):
+        package = number % packages
+        positions = [position for position in range(length) if members[package] >> position & 1]
+        for position, row in zip(positions, items, strict=True):
+            rows[world.package_channel[package] * length + position][row] = None
+    return [list(found) for found in rows]
 
 
 def _seat_states(world: World) -> list[list[int]]:
@@ -567,15 +584,23 @@ def _lay_memory(world: World, numbering: Numbering) -> dict[str, Any]:
 
 
 def list_formulas(world: World) -> tuple[Formula, ...]:
-    """List the formulas a world may call: those of the shelf, whether used or not, so that one compilation serves all
-    scenarios whose terms are shipped; then those of a user's own terms.
+    """List the formulas a world may call: those shipped, whether used or not, then those of a user's own terms.
+
+    So one compilation serves all scenarios whose terms are shipped.
     """
-    shelf = [unchanged]
+    return tuple(dict.fromkeys((*SHIPPED, *(program.formula for program in _all_programs(world)))))
+
+
+def _list_shipped() -> Iterator[Formula]:
+    yield unchanged
     for term in SHELF.values():
-        shelf += [hook.formula for hook in term.log_rates]
-        shelf += [slot.formula for slot in term.slots if slot.place in STATE_SLOTS]
-        shelf += [term.trust.formula] if term.trust else []
-    return tuple(dict.fromkeys((*shelf, *(program.formula for program in _all_programs(world)))))
+        yield from (hook.formula for hook in term.log_rates)
+        yield from (slot.formula for slot in term.slots if slot.place in STATE_SLOTS)
+        yield from [term.trust.formula] if term.trust else []
+
+
+SHIPPED = tuple(dict.fromkeys(_list_shipped()))
+"""Formulas of the shelf that may depend on the state, in its order."""
 
 
 def _lay_programs(

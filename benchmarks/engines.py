@@ -1,0 +1,180 @@
+"""What does the compiled engine gain, and does it tell the same histories? ``results/engines.json``.
+
+Both engines are timed in turns on one core, by processor time; ratios are medians over rounds. Times of a machine that
+others use mean little, ratios somewhat more.
+
+    python benchmarks/engines.py                      # a few minutes
+    python benchmarks/engines.py --identity 100000    # besides, that many runs of every shipped case in both engines
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from plain_loop import PlainLoop
+from speed import describe_machine, draw_vectors, time_once
+
+import negsim
+from negsim.compiler import compile_scenario
+from negsim.ensemble import simulate
+from negsim.replays import replay, split_runs
+
+RESULT: Final = Path(__file__).parent / "results" / "engines.json"
+CASE: Final = "beijing-1999"
+SEED: Final = 1999
+SECOND: Final = 1.0 / 86_400.0
+CHUNK: Final = 10_000
+FIRST_USE: Final = """
+import time, negsim
+start = time.perf_counter()
+negsim.simulate("two-state-channel", runs=1, engine="compiled")
+print(time.perf_counter() - start)
+"""
+
+
+def time_in_turns(turns: dict[str, Callable[[], Any]], units: dict[str, float], rounds: int) -> dict[str, list[float]]:
+    """Seconds that each contestant takes for one unit, by round."""
+    for act in turns.values():
+        act()
+    return {name: [time_once(act) / units[name] for _ in range(rounds)] for name, act in turns.items()}
+
+
+def tell(name: str, value: float, unit: str, bar: str = "") -> dict[str, Any]:
+    """Print a line and keep it."""
+    print(f"{name:<62}{value:>14,.2f} {unit:<20}{bar}", flush=True)
+    return {"name": name, "value": value, "unit": unit, "bar": bar}
+
+
+def compare_simulation(rounds: int) -> list[dict[str, Any]]:
+    """Run-months a second: both engines at width 4,096, and the plain Python loop."""
+    lines = []
+    for case in (CASE, "bargaining-pair"):
+        scenario = negsim.load_scenario(case)
+        months = len(compile_scenario(scenario).world.tick_times) - 1
+        runs = 1024 if case == CASE else 4096
+
+        def run(engine: str, scenario: Any = scenario, runs: int = runs) -> None:
+            simulate(scenario, runs=runs, seed=SEED, width=4096, engine=engine)
+
+        turns = {"numpy": lambda run=run: run("numpy"), "compiled": lambda run=run: run("compiled")}
+        units = dict.fromkeys(turns, float(runs * months))
+        if case == CASE:
+            loop = PlainLoop(scenario, SEED)
+            turns["plain loop"] = lambda loop=loop: [loop.run(number) for number in range(12)]
+            units["plain loop"] = 12.0 * months
+        seconds = time_in_turns(turns, units, rounds)
+        for name, found in seconds.items():
+            lines.append(tell(f"{case}, {name}", 1.0 / statistics.median(found), "run-months/s"))
+        for slow in [name for name in seconds if name != "compiled"]:
+            ratio = statistics.median(a / b for a, b in zip(seconds[slow], seconds["compiled"], strict=True))
+            bar = ">= 8, aim 20" if (case, slow) == (CASE, "numpy") else ""
+            lines.append(tell(f"{case}, compiled against {slow}", ratio, "times", bar))
+    return lines
+
+
+def compare_replay(rounds: int, columns: int = 512) -> list[dict[str, Any]]:
+    """Log-likelihoods a second, a history of its own for each column, over ten years."""
+    compiled = compile_scenario(negsim.load_scenario(CASE))
+    until = compiled.scenario.start.replace(year=compiled.scenario.start.year + 10) - dt.timedelta(days=1)
+    histories = split_runs(simulate(compiled.scenario, runs=columns, seed=SEED, until=until))
+    vectors = draw_vectors(compiled, columns)
+    turns = {
+        engine: (lambda engine=engine: replay(compiled, histories, vectors, until, engine=engine))
+        for engine in ("numpy", "compiled")
+    }
+    seconds = time_in_turns(turns, dict.fromkeys(turns, float(columns)), rounds)
+    lines = [
+        tell(f"replay with own histories, {name}", 1.0 / statistics.median(found), "log-likelihoods/s",
+             ">= 20,000, aim 60,000" if name == "compiled" else "")
+        for name, found in seconds.items()
+    ]  # fmt: skip
+    ratio = statistics.median(a / b for a, b in zip(seconds["numpy"], seconds["compiled"], strict=True))
+    return [*lines, tell("replay with own histories, compiled against numpy", ratio, "times")]
+
+
+def compare_threads() -> list[dict[str, Any]]:
+    """How much faster two threads are, by the clock."""
+    found = {}
+    for workers in (1, 2):
+        start = time.perf_counter()
+        simulate(CASE, runs=4096, seed=SEED, record=(), engine="compiled", workers=workers)
+        found[workers] = time.perf_counter() - start
+    return [tell("two threads against one", found[1] / found[2], "times", ">= 1.8")]
+
+
+def time_first_use() -> list[dict[str, Any]]:
+    """Seconds of a first use that compiles, and of a later process that loads."""
+    root = str(Path(__file__).parents[1])
+    lines = []
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "PYTHONPATH": root, "NEGSIM_CACHE": cache}
+        for name, bar in (("first use, compiling", "<= 40"), ("first use in a later process", "<= 3")):
+            command = [sys.executable, "-c", FIRST_USE]
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            lines.append(tell(name, float(done.stdout), "s", bar))
+    return lines
+
+
+def compare_identity(runs: int) -> list[dict[str, Any]]:
+    """Whether both engines tell the same histories of every shipped case, and how far dates and scores differ."""
+    lines = []
+    for case in negsim.scenarios():
+        compiled = compile_scenario(negsim.load_scenario(case))
+        events, later, apart = 0, 0.0, 0.0
+        for first in range(0, runs, CHUNK):
+            count = min(CHUNK, runs - first)
+            one, two = (
+                simulate(case, runs=count, seed=SEED + first // CHUNK, engine=name) for name in ("numpy", "compiled")
+            )
+            assert one.columns is not None
+            assert two.columns is not None
+            assert all(np.array_equal(one.columns[part], two.columns[part]) for part in (0, 1)), f"{case}: other moves"
+            later = max(later, float(np.abs(one.columns[2] - two.columns[2]).max(initial=0.0)))
+            events += len(one.columns[0])
+            if first == 0:
+                scores = [replay(compiled, split_runs(one)[:500], engine=name).total for name in ("numpy", "compiled")]
+                apart = float(np.max(np.abs(scores[1] / scores[0] - 1.0)))
+        assert later < SECOND, f"{case}: dates differ by {later} days"
+        lines.append(tell(f"{case}: runs with the same moves in the same order", runs, "runs"))
+        lines.append(tell(f"{case}: events compared", events, "events"))
+        lines.append(tell(f"{case}: largest difference of dates", later / SECOND, "seconds", "< 1"))
+        lines.append(tell(f"{case}: log-likelihoods differ by, relative, times 1e12", apart * 1e12, "", "< 1,000"))
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--identity", type=int, default=0, metavar="RUNS", help="compare so many runs of every case")
+    parser.add_argument("--only-identity", action="store_true", help="time nothing")
+    parser.add_argument("--out", type=Path, default=RESULT)
+    given = parser.parse_args(arguments)
+    machine = describe_machine()
+    lines: list[dict[str, Any]] = []
+    if not given.only_identity:
+        lines += compare_simulation(given.rounds)
+        lines += compare_replay(given.rounds)
+        lines += compare_threads()
+        lines += time_first_use()
+    if given.identity:
+        lines += compare_identity(given.identity)
+    given.out.parent.mkdir(exist_ok=True)
+    given.out.write_text(json.dumps({**machine, "seed": SEED, "lines": lines}, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
