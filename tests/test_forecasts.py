@@ -356,3 +356,11 @@ def test_registered_probabilities_never_fall(registered):
         assert (np.diff(reached, axis=1) >= 0).all()
         assert ((reached > 0) & (reached < 1)).all()
         assert np.array(frozen["counts"]).sum(axis=1) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_forecast_that_is_kept_here_is_the_one_whose_digest_is_published():
+    root = Path(__file__).parents[1]
+    held = registration.load_registered(root / "forecasts" / "beijing-2000-2004.json")
+    assert held.digest in (root / "docs" / "forecasts.md").read_text(encoding="utf-8")
+    assert (held.origin, held.until) == (dt.date(1999, 12, 22), dt.date(2004, 12, 31))
+    assert held.forecasters == ("model", "prior")

@@ -123,7 +123,8 @@ class Power:
         if self.gain is None or self.p_value is None:
             return before
         verdict = "" if self.p_value <= self.level else " The period cannot tell them apart."
-        return f"{before} It was {self.gain:+.2f} (p = {self.p_value:.3f}, simulated).{verdict}"
+        said = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        return f"{before} It was {self.gain:+.2f} ({said}, simulated).{verdict}"
 
 
 def power(
