@@ -42,7 +42,7 @@ from negsim.streams import Clocks
 CASE: Final = "beijing-1999"
 RESULT: Final = Path(__file__).parent / "results" / "speed.json"
 SEED: Final = 1999
-WIDTHS: Final = (1, 64, 1024, 4096)
+WIDTHS: Final = (1, 64, 1024, 4096, 8192)
 PACKAGES: Final = ("numpy", "scipy", "mesa", "pydantic")
 MILLION: Final = 1_000_000
 
@@ -58,8 +58,8 @@ class Size:
     memory: tuple[int, ...]
 
 
-FULL = Size(5, {"1": 4, "64": 128, "1024": 1024, "4096": 4096, "plain": 60, "mesa": 4}, 1000, (20_000, 100_000))
-QUICK = Size(3, {"1": 2, "64": 64, "1024": 1024, "4096": 4096, "plain": 25, "mesa": 2}, 1000, (4_096,))
+FULL = Size(5, {"1": 4, "64": 128, "1024": 1024, "4096": 4096, "8192": 8192, "plain": 60, "mesa": 4}, 1000, (20_000, 100_000))
+QUICK = Size(3, {"1": 2, "64": 64, "1024": 1024, "4096": 4096, "8192": 8192, "plain": 25, "mesa": 2}, 1000, (4_096,))
 
 
 @dataclass(frozen=True)

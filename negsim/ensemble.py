@@ -29,7 +29,7 @@ from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
 from negsim.streams import Clocks
 
-COMPUTE_WIDTH = 2048
+COMPUTE_WIDTH = 4096
 """Runs computed side by side; any other width gives the same histories."""
 TICK, NOTHING = -1, -2
 """What a chooser may name besides a move: the tick comes first; time passes and nothing happens."""
