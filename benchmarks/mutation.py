@@ -40,6 +40,8 @@ TESTS: Final = (
     "tests/test_own_term.py",
     "tests/test_continuation.py",
     "tests/test_streams.py",
+    "tests/test_explosions.py",
+    "tests/test_results.py",
     "tests/test_laws.py",
 )
 """Tests of what the kernel computes, those that notice most and soonest first."""

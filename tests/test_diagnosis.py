@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import negsim
+from negsim.calibration import identifiability
 from negsim.calibration.diagnosis import diagnose
 from negsim.calibration.fitting import bring_together, declare_prior, fit
 from negsim.calibration.identifiability import find_directions, identify, measure_distance, scale_power
@@ -226,3 +227,18 @@ def test_ranks_are_uniform_if_data_are_like_the_simulations_and_small_if_not():
 
 def test_holm_raises_the_smallest_by_their_number():
     assert adjust_by_holm(np.array([0.01, 0.5, 0.02])) == pytest.approx([0.03, 0.5, 0.04])
+
+
+@pytest.mark.parametrize(
+    ("prior", "likelihood", "shift", "said"),
+    [
+        (0.2, 0.2, 1.5, "pull against each other"),
+        (0.2, 0.2, 0.3, ""),
+        (0.2, 0.01, 0.3, "the prior decides"),
+        (0.01, 0.2, 2.0, ""),
+    ],
+)
+def test_a_conflict_is_told_only_where_the_data_took_a_parameter_far(prior, likelihood, shift, said):
+    note = identifiability._note(prior, likelihood, shift)
+    assert said in note
+    assert bool(said) == bool(note)

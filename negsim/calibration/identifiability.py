@@ -23,6 +23,8 @@ POWER: Final = 1.01
 """Power by which prior or likelihood is strengthened, and its inverse by which it is weakened."""
 SENSITIVE: Final = 0.05
 """Sensitivity to power scaling from which on a posterior is said to depend on what was scaled."""
+FAR: Final = 1.0
+"""Prior standard deviations by which a mean must have moved before prior and data are said to disagree."""
 NAMED: Final = 3
 """Parameters that are named in a direction."""
 
@@ -91,7 +93,7 @@ def identify(posterior: Posterior) -> Identifiability:
         "contraction_mcse": posterior.contraction_mcse(),
         "shift": posterior.shift(),
         **{f"{what}_sensitivity": values for what, values in scaled.items()},
-        "note": [_note(*pair) for pair in zip(scaled["prior"], scaled["likelihood"], strict=True)],
+        "note": [_note(*row) for row in zip(scaled["prior"], scaled["likelihood"], posterior.shift(), strict=True)],
     }
     values, vectors = find_directions(posterior)
     lines = pd.DataFrame(
@@ -177,10 +179,11 @@ def _normalise(logs: Floats) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _note(prior: float, likelihood: float) -> str:
-    if prior >= SENSITIVE and likelihood >= SENSITIVE:
+def _note(prior: float, likelihood: float, shift: float) -> str:
+    """Say what the sensitivities mean; a conflict shows only where the data took a parameter far from its prior."""
+    if prior >= SENSITIVE and likelihood >= SENSITIVE and abs(shift) >= FAR:
         return "prior and data pull against each other (both matter when scaled)"
-    if prior >= SENSITIVE:
+    if prior >= SENSITIVE > likelihood:
         return "the prior decides (the likelihood hardly matters when scaled)"
     return ""
 
