@@ -58,7 +58,7 @@ def draw_explanation(held: Explanation, figure: Figure | None = None) -> Figure:
     left = _label_width(list(table["event"]))
     width = WIDTH - left - SHARES - 0.45
     dates = page.add_panel(left, 0.3, width, height)
-    page.write(left, 0.06, "when the fitted model has it, from a year before its date", fontsize=8, color=GREY)
+    page.write(left, 0.06, "when the fitted model has it", fontsize=8, color=GREY)
     _dress_rows(dates, list(table["event"]))
     for row, event in enumerate(table.itertuples()):
         _draw_dates(dates, row, (event.date_10, event.date_50, event.date_90))
