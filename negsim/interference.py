@@ -362,7 +362,11 @@ def still_moves(outlook: Outlook, moves: Ints, columns: Ints) -> Flags:
 
 
 def reach(time: Floats, dates: Floats) -> Floats:
-    """Days from moments to later ones, such that adding them arrives exactly (and 0 for what is past)."""
+    """Days from moments to later ones, such that adding them arrives (and 0 for what is past).
+
+    Exactly, unless the way is longer than half the date: then at most one unit in its last place away (some 1e-13
+    days), since no number of days may lead to a date whose last bit is odd.
+    """
     wait = np.maximum(dates - time, 0.0)
     finite = np.isfinite(wait)
     gap = np.where(finite, dates - (time + np.where(finite, wait, 0.0)), 0.0)
