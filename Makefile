@@ -17,7 +17,7 @@ demo: $(READY) ## fit the Beijing case to the article, hold it against it, forec
 	@$(BIN)/python examples/beijing.py
 
 test: check ## everything a change must pass: check, then the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY) ## style, types, who imports whom, examples in docstrings and pages
 	$(BIN)/python -m ruff check .

@@ -28,6 +28,7 @@ from negsim.scenario_files import load_scenario, load_terms
 from strategies import numbers_for, scenarios, two_state_channel
 
 pytest.importorskip("numba")
+pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles for all
 
 SECOND = 1.0 / 86_400.0
 """How far two dates may differ, in days."""

@@ -366,6 +366,7 @@ def test_a_worker_of_another_version_computes_nothing(small, tmp_path):
     assert list((tmp_path / "store").glob("blocks/*")) == []
 
 
+@pytest.mark.xdist_group("compiled")  # one process compiles for all
 @pytest.mark.skipif(find_spec("numba") is None, reason="needs numba")
 def test_an_engine_is_part_of_what_is_asked(small, tmp_path):
     asked = {"runs": 20, "points_per_block": 3, "store": tmp_path / "store"}
