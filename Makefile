@@ -13,7 +13,7 @@ OLDEST := (3, 11)
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## fit the Beijing case to the article, hold it against it, forecast 2000; tables and pictures in out/
+demo: $(READY) ## fit the Beijing case to its article, hold it against the events, forecast; pictures in out/
 	@$(BIN)/python examples/beijing.py
 
 test: check ## everything a change must pass: check, then the tests
