@@ -59,6 +59,15 @@ def test_a_fit_is_kept_with_what_it_was_fitted_to(textbook, fitted):
     assert posterior.provenance["until"] == "2002-12-31"
 
 
+def test_a_fit_is_diagnosed_from_its_folder_and_the_answer_is_kept(fitted, capsys, tmp_path):
+    words = ("diagnose", fitted, "--draws", "20", "--histories", "20", "--no-influence")
+    code, out, _ = run(capsys, *words, "--out", tmp_path / "said.txt")
+    assert code == 0
+    assert "What was learned" in out
+    assert "Which event carries the claim" not in out
+    assert (tmp_path / "said.txt").read_text(encoding="utf-8") == out
+
+
 def test_a_forecast_asks_about_the_event_that_was_named(fitted, capsys):
     words = ("forecast", fitted, "--runs", "20", "--seed", "3")
     code, out, _ = run(capsys, *words, "--event", "meet::talks:")
@@ -113,9 +122,10 @@ def test_a_forecast_from_a_case_that_has_changed_is_refused(textbook, fitted, ca
 
 
 def test_a_forecast_from_a_folder_without_a_fit_is_refused(capsys, tmp_path):
-    code, _, err = run(capsys, "forecast", tmp_path)
-    assert code == 2
-    assert "negsim fit" in err
+    for command in ("forecast", "diagnose"):
+        code, _, err = run(capsys, command, tmp_path)
+        assert code == 2
+        assert "negsim fit" in err
 
 
 def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fitted, capsys, tmp_path):

@@ -63,8 +63,13 @@ class Influence:
             doubt = "" if row["k_hat"] <= LARGEST_K else f"  (k-hat {row['k_hat']:.2f}: not to be relied on)"
             yield (
                 f"  {row['when']}  {row['event']}: {row['parameter']} by {row['largest_shift']:+.2f} ± "
-                f"{row['shift_mcse']:.2f} sd; told date {row['times_even']:.2g} times as probable as by chance{doubt}"
+                f"{row['shift_mcse']:.2f} sd; its date {_round(row['times_even'])} times as probable as chance{doubt}"
             )
+
+
+def _round(times: float) -> str:
+    """Two digits that count, written out."""
+    return f"{float(f'{times:.2g}'):,g}"
 
 
 def leave_events_out(

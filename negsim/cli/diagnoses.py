@@ -1,0 +1,65 @@
+"""Can a fit be believed, and what does it rest on? ``diagnose`` asks of a saved posterior what a reviewer would."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from negsim.cli.fits import share_bar
+from negsim.cli.futures import add_fitted, reopen
+from negsim.cli.words import add_command, paths_as_input, whole
+
+
+def diagnose(options: argparse.Namespace) -> None:
+    """Check a saved posterior and say in words what it is worth."""
+    from negsim.calibration.diagnosis import diagnose as check
+
+    scenario, chronology, posterior = reopen(Path(options.fit))
+    with share_bar("diagnose") as progress:
+        found = check(
+            scenario,
+            posterior,
+            chronology,
+            options.seed,
+            options.draws,
+            options.histories,
+            influence=not options.no_influence,
+            conventions=options.conventions,
+            progress=progress,
+        )
+    print(found)
+    if options.out is not None:
+        with paths_as_input("is in the way"):
+            Path(options.out).write_text(f"{found}\n", encoding="utf-8")
+
+
+def add_diagnose(commands: Any) -> None:
+    """Add ``diagnose``."""
+    parser = add_command(
+        commands,
+        "diagnose",
+        diagnose,
+        "check a fit: what was learned, which events surprise, which one carries the claim",
+        "negsim diagnose out/fit",
+        "negsim diagnose out/fit --no-influence     # the longest part left out",
+    )
+    add_fitted(parser)
+    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of what is simulated (default: 0)")
+    parser.add_argument(
+        "--draws",
+        metavar="N",
+        type=whole(10),
+        default=200,
+        help="draws of the posterior that are replayed (default: 200)",
+    )
+    parser.add_argument(
+        "--histories",
+        metavar="N",
+        type=whole(20),
+        default=199,
+        help="histories simulated for each check (default: 199)",
+    )
+    parser.add_argument("--no-influence", action="store_true", help="do not leave each event out in turn")
+    parser.add_argument("--conventions", action="store_true", help="fit anew with unknown dates put by rule")
+    parser.add_argument("--out", metavar="FILE", help="write what was found there (text)")
