@@ -148,7 +148,7 @@ def _tell_log(log: Log, runs: int) -> Iterator[str]:
     for what, said in words.items():
         run = log.table(what)[0]
         if len(run):
-            reason = f" (such as: {log.reasons[0]})" if what == "impossible" and log.reasons else ""
+            reason = f" (such as: {min(log.reasons)[1]})" if what == "impossible" and log.reasons else ""
             yield f"{said} in {_percent(len(np.unique(run)) / runs, runs)} of the runs{reason}."
 
 

@@ -6,14 +6,14 @@ are handed over as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from negsim.compiler import Compiled
-from negsim.ensemble import COMPUTE_WIDTH, Progress, moments
+from negsim.ensemble import moments
 from negsim.interference import Interfering, Log, Plan, join_logs
 from negsim.numbers import resolve_params
 from negsim.results import Block, Ensemble, Recorder, gather
@@ -22,8 +22,8 @@ from negsim.state import Floats, Ints, State
 MOMENT = 1e-6
 """Days by which the loop runs past a date on which numbers change, so that rounding cannot stop it short of it."""
 
-Make = Callable[[Ints], Interfering]
-"""Makes the chooser of some runs."""
+Part = tuple[Block, Log]
+"""What came out of some runs of an arm: what was recorded, and what the intervention did."""
 
 
 @dataclass(frozen=True)
@@ -42,41 +42,31 @@ class Arm:
     log: Log
 
 
-def run_arm(
-    compiled: Compiled,
-    plan: Plan,
-    make: Make,
-    params: Mapping[str, Any],
-    runs: int,
-    seed: int,
-    until: float,
-    progress: Progress | None = None,
-) -> Arm:
-    """Run one arm.
+def run_arm(compiled: Compiled, chooser: Interfering, params: Mapping[str, Any], runs: Ints, until: float) -> Part:
+    """Run some runs of one arm.
 
     Parameters
     ----------
     compiled : Compiled
         The arm's world; dates of the intervention are among its ticks.
-    plan : Plan
-        The intervention (one without entries leaves everything as it is).
-    make : callable
-        Makes the chooser of a block of runs.
+    chooser : Interfering
+        Who chooses in these runs, with the intervention (one without entries leaves everything as it is).
     params : mapping
-        Numbers at other values, each a scalar or of shape ``(runs,)``; those the world does not have are passed over.
+        Numbers at other values, each a scalar or one for each run of the whole; those the world does not have are
+        passed over.
+    runs : array of int
+        Run numbers.
     until : float
         Days from the start.
     """
     values = resolve_known(compiled, params)
-    blocks, logs = [], []
-    for first in range(0, runs, COMPUTE_WIDTH):
-        columns = np.arange(first, min(first + COMPUTE_WIDTH, runs))
-        mine = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
-        chooser = make(columns)
-        blocks.append(_run_block(compiled, plan, chooser, mine, columns, until))
-        logs.append(chooser.log)
-        if progress is not None:
-            progress(int(columns[-1]) + 1, runs)
+    mine = {path: value if len(value) == 1 else value[runs] for path, value in values.items()}
+    return _run_block(compiled, chooser, mine, runs, until), chooser.log
+
+
+def gather_arm(compiled: Compiled, parts: Sequence[Part], runs: int, seed: int, until: float) -> Arm:
+    """Put the parts of an arm together."""
+    blocks, logs = zip(*parts, strict=True)
     return Arm(gather(compiled, blocks, runs, seed, until, {}, ("events",)), join_logs(logs))
 
 
@@ -88,8 +78,9 @@ def resolve_known(compiled: Compiled, params: Mapping[str, Any]) -> dict[str, Fl
 
 
 def _run_block(
-    compiled: Compiled, plan: Plan, chooser: Interfering, values: Mapping[str, Floats], runs: Ints, until: float
+    compiled: Compiled, chooser: Interfering, values: Mapping[str, Floats], runs: Ints, until: float
 ) -> Block:
+    plan = chooser.plan
     edges = sorted({day for step in plan.steps for day in (step.low, step.high) if 0 < day < until})
     now = step_numbers(compiled, plan, values, 0.0)
     parameters = compiled.bind(now)

@@ -9,7 +9,7 @@ retrospective answer says what it assumes, and gives another coupling beside it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,24 +18,23 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.answers import save_answer, write_answer, write_headline
-from negsim.arms import Arm, list_dates, resolve_known, run_arm
+from negsim.arms import Arm
 from negsim.calibration.fitting import bring_together
 from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
 from negsim.comparisons import Comparison
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled
+from negsim.couplings import MODEL, PAST, Inquiry, Record, Told, compile_both, run_arms
 from negsim.ensemble import end_of
 from negsim.history import History, Stacked, read_history, stack_histories
-from negsim.interference import Interfering, Plan, lay_plan
-from negsim.intervention_files import amended, load_intervention
+from negsim.intervention_files import load_intervention
 from negsim.interventions import Intervention
 from negsim.problems import Problem, ScenarioError
-from negsim.recollection import RecalledClocks, Recalling, Recollection, read_clocks
 from negsim.results import describe_origin
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid
-from negsim.state import Floats, Ints
-from negsim.streams import Clocks, open_stream
+from negsim.scenario_files import load_scenario, require_valid
+from negsim.state import Floats
+from negsim.streams import open_stream
 
 if TYPE_CHECKING:
     import pandas
@@ -43,11 +42,6 @@ if TYPE_CHECKING:
 PRODUCTS: Final = ("interventional", "retrospective")
 PURPOSE_DRAWS = 53
 """Address of the draws that choose among the posterior's."""
-PURPOSE_INDEPENDENT = 54
-"""Address of the independent clocks that common ones are compared with."""
-
-Told = Callable[[str, int, int], None]
-"""Told which arm is running, how many of its runs are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +113,7 @@ def counterfactual(
     until: dt.date | None = None,
     products: Collection[str] = PRODUCTS,
     told: Told | None = None,
+    workers: int = 1,
 ) -> Counterfactual:
     """Ask what would have happened if something had been different.
 
@@ -145,6 +140,8 @@ def counterfactual(
         What is asked for: ``interventional``, ``retrospective`` (which needs `given`), by default both.
     told : callable, optional
         Told which arm is running and how far it has come.
+    workers : int
+        Processes; the answer is the same whatever their number.
 
     Returns
     -------
@@ -159,17 +156,25 @@ def counterfactual(
     ValueError
         When a chronology leaves dates open and no posterior says anything of them, or one of another chronology does.
     """
-    _check_wanted(products, given, runs)
+    _check_wanted(products, given, runs, workers)
     scenario = require_valid(load_scenario(case) if isinstance(case, str) else case)
     question = load_intervention(scenario, intervention)
-    worlds = _compile_both(scenario, question)
+    worlds = compile_both(scenario, question)
     numbers = _draw_numbers(posterior_or_params, runs, seed)
     resolve_or_refuse(worlds.before, numbers.params)
-    model, past, returned = None, None, None
-    if "interventional" in products:
-        model = _ask_model(worlds, numbers, runs, seed, until, told)
+    record = None
     if given is not None and "retrospective" in products:
-        past, returned = _ask_history(worlds, numbers, given, runs, seed, until, told)
+        record = _find_record(worlds.before, numbers, given, runs)
+    end = end_of(worlds.before, until)
+    back = record.end if record is not None and until is None else end
+    model, past, returned = None, None, None
+    inquiry = Inquiry(scenario, question, numbers.params, seed, runs, "interventional" in products, end, record, back)
+    arms = run_arms(inquiry, worlds, workers, told)
+    if inquiry.model:
+        model = _compare(question, arms, MODEL, numbers)
+    if record is not None:
+        past = _compare(question, arms, PAST, numbers, record.name)
+        returned = came_back(past.without, record.histories, min(back, record.end))
     origin = describe_origin(scenario, seed, {}, ("events",)) | {
         "runs": runs,
         "question": question.model_dump(mode="json", by_alias=True, exclude_defaults=True),
@@ -179,7 +184,7 @@ def counterfactual(
     return Counterfactual(question, worlds.gone, model, past, returned, origin)
 
 
-def _check_wanted(products: Collection[str], given: Any, runs: int) -> None:
+def _check_wanted(products: Collection[str], given: Any, runs: int, workers: int) -> None:
     unknown = [name for name in products if name not in PRODUCTS]
     if unknown or not products:
         raise ValueError(f"products must be some of {', '.join(PRODUCTS)}, not {', '.join(unknown) or 'none'}")
@@ -187,29 +192,24 @@ def _check_wanted(products: Collection[str], given: Any, runs: int) -> None:
         raise ValueError("a retrospective answer needs to be told what happened: `given`")
     if not isinstance(runs, int | np.integer) or runs < 2:
         raise ValueError(f"runs must be a whole number of at least 2, not {runs!r}")
+    if not isinstance(workers, int | np.integer) or workers < 1:
+        raise ValueError(f"workers must be a whole number of at least 1, not {workers!r}")
 
 
-# -- worlds and numbers -----------------------------------------------------------------------------------------------
+def _compare(
+    question: Intervention,
+    arms: Mapping[str, Arm],
+    names: tuple[str, str, str],
+    numbers: Numbers,
+    given: str | None = None,
+) -> Comparison:
+    """Put the arms of one product side by side; the last is that under the other coupling."""
+    without, changed, other = (arms[name] for name in names)
+    coupling = names[2].removeprefix("history, changed, ")
+    return Comparison(question, without, changed, other, coupling, numbers.effective, numbers.described, given)
 
 
-@dataclass(frozen=True)
-class Worlds:
-    """The scenario without and with the change, re-evaluated at the same dates."""
-
-    question: Intervention
-    before: Compiled
-    after: Compiled
-    plan: Plan
-    gone: tuple[str, ...]
-
-
-def _compile_both(scenario: Scenario, question: Intervention) -> Worlds:
-    changed, gone = amended(scenario, question)
-    rough = compile_scenario(changed, load_terms(changed))
-    dates = list_dates(lay_plan(rough, question))
-    before = compile_scenario(scenario, load_terms(scenario), dates)
-    after = compile_scenario(changed, load_terms(changed), dates) if question.is_structural else before
-    return Worlds(question, before, after, lay_plan(after, question), gone)
+# -- numbers -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -249,102 +249,20 @@ def resolve_or_refuse(compiled: Compiled, params: Mapping[str, Any]) -> None:
         raise ScenarioError([Problem("<params>", "", str(error.args[0]), "parameters or key paths")]) from None
 
 
-# -- the two products -------------------------------------------------------------------------------------------------
-
-
-def _ask_model(
-    worlds: Worlds, numbers: Numbers, runs: int, seed: int, until: dt.date | None, told: Told | None
-) -> Comparison:
-    """Run the model with and without the change on common clocks, and with it on others."""
-    end = end_of(worlds.before, until)
-
-    def arm(name: str, compiled: Compiled, plan: Plan, purpose: int | None = None) -> Arm:
-        names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
-
-        def make(columns: Ints) -> Interfering:
-            clocks = Clocks(seed, names, columns) if purpose is None else Clocks(seed, names, columns, purpose)
-            return Interfering(compiled, clocks, columns, plan)
-
-        return run_arm(compiled, plan, make, numbers.params, runs, seed, end, _tell(told, name))
-
-    return Comparison(
-        worlds.question,
-        arm("without", worlds.before, Plan()),
-        arm("changed", worlds.after, worlds.plan),
-        arm("independent clocks", worlds.after, worlds.plan, PURPOSE_INDEPENDENT),
-        "independent clocks",
-        numbers.effective,
-        numbers.described,
-    )
-
-
-def _ask_history(
-    worlds: Worlds,
-    numbers: Numbers,
-    given: Any,
-    runs: int,
-    seed: int,
-    until: dt.date | None,
-    told: Told | None,
-) -> tuple[Comparison, bool]:
-    """Read the clocks off what happened and run it again, without and with the change."""
-    record = _find_record(worlds.before, numbers, given, runs)
-    values = resolve_known(worlds.before, numbers.params)
-    recalled = read_clocks(worlds.before, worlds.before.bind(values), record.histories, record.end)
-    end = record.end if until is None else end_of(worlds.before, until)
-
-    def arm(name: str, compiled: Compiled, plan: Plan, afresh: bool = False) -> Arm:
-        def make(columns: Ints) -> Interfering:
-            mine = recalled.select(columns)
-            clocks = RecalledClocks(mine, compiled, seed, columns)
-            same = compiled is worlds.before
-            return Recalling(compiled, clocks, columns, plan, mine.histories, same, afresh)
-
-        return run_arm(compiled, plan, make, numbers.params, runs, seed, end, _tell(told, name))
-
-    without = arm("history", worlds.before, Plan())
-    comparison = Comparison(
-        worlds.question,
-        without,
-        arm("history, changed", worlds.after, worlds.plan),
-        arm("history, changed, fresh clocks", worlds.after, worlds.plan, afresh=True),
-        "fresh clocks",
-        numbers.effective,
-        numbers.described,
-        record.name,
-    )
-    return comparison, came_back(without, recalled, min(end, record.end))
-
-
-def came_back(arm: Arm, recalled: Recollection, until: float) -> bool:
+def came_back(arm: Arm, histories: Stacked, until: float) -> bool:
     """Whether every run of an arm is its record, move by move and date by date, up to a moment."""
     assert arm.ensemble.columns is not None
     run, event, day = arm.ensemble.columns
-    kept = (event < recalled.compiled.world.moves) & (day < until)
+    kept = (event < arm.ensemble.compiled.world.moves) & (day < until)
     happened = np.stack((run[kept], event[kept], day[kept]))
-    days, moves = recalled.histories.days, recalled.histories.moves
+    days, moves = histories.days, histories.moves
     place, column = np.nonzero((days < until) & (moves >= 0))
     order = np.lexsort((place, column))
     told = np.stack((column[order], moves[place, column][order], days[place, column][order]))
     return happened.shape == told.shape and bool((happened == told).all())
 
 
-def _tell(told: Told | None, name: str) -> Callable[[int, int], None] | None:
-    if told is None:
-        return None
-    return lambda done, runs: told(name, done, runs)
-
-
 # -- what happened ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Record:
-    """Histories side by side, a column for each run, the end of what is known, and what to call it."""
-
-    histories: Stacked
-    end: float
-    name: str
 
 
 def _find_record(compiled: Compiled, numbers: Numbers, given: Any, runs: int) -> Record:

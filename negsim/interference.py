@@ -139,7 +139,8 @@ class Log:
     impossible: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     held: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     """Banned moves that could have been made otherwise, at the beginning of the ban in each run."""
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[tuple[int, str]] = field(default_factory=list)
+    """Why a forced move was impossible, in the first run in which it was (of each block)."""
 
     def table(self, what: str) -> tuple[Ints, Ints, Floats]:
         """One kind of entry as arrays of runs, moves and days."""
@@ -176,7 +177,7 @@ class Interfering:
 
     def __init__(self, compiled: Compiled, clocks: Rings, runs: Ints, plan: Plan) -> None:
         self.clocks, self.log = clocks, Log()
-        self._compiled, self._runs, self._plan = compiled, runs, plan
+        self._compiled, self._runs, self.plan = compiled, runs, plan
         width = len(runs)
         self._here = np.arange(width)
         self._seen = np.zeros((len(plan.removals), width), dtype=np.int64)
@@ -253,7 +254,7 @@ class Interfering:
 
     def _stand_still(self, outlook: Outlook, state: State) -> None:
         """Take the hazards of banned moves away."""
-        for row, still in enumerate(self._plan.standstills):
+        for row, still in enumerate(self.plan.standstills):
             columns = np.flatnonzero((state.time >= still.low) & (state.time < still.high))
             if len(columns):
                 held = still_moves(outlook, still.moves, columns)
@@ -263,7 +264,7 @@ class Interfering:
         fresh = columns[~self._bitten[row, self._here[columns]]]
         if len(fresh):
             self._bitten[row, self._here[fresh]] = True
-            move = int(self._plan.standstills[row].moves[0])
+            move = int(self.plan.standstills[row].moves[0])
             self.log.held.append((self._runs[self._here[fresh]], np.full(len(fresh), move), time[fresh]))
             self._diverge(fresh)
 
@@ -272,7 +273,7 @@ class Interfering:
     def _remove(self, events: Ints) -> None:
         """Let rings that are to be removed pass without effect. Changes `events`."""
         ringing = np.flatnonzero(self._ringing >= 0)
-        for row, removal in enumerate(self._plan.removals):
+        for row, removal in enumerate(self.plan.removals):
             counted = ringing[self._counts(removal, ringing)]
             due = counted[self._seen[row, self._here[counted]] + 1 == removal.nth]
             events[due] = NOTHING
@@ -283,13 +284,13 @@ class Interfering:
         return removal.moves[self._ringing[columns]] & (at >= removal.low) & (at < removal.high)
 
     def _note_rings(self, columns: Ints, removed: Flags) -> None:
-        for row, removal in enumerate(self._plan.removals):
+        for row, removal in enumerate(self.plan.removals):
             counted = columns[self._counts(removal, columns)]
             here = self._here[counted]
             self._seen[row, here] += 1
             if removal.delay is not None:
                 late = self._seen[row, here] == removal.nth
-                self._due[len(self._plan.pushes) + row, here[late]] = self._at[counted[late]] + removal.delay
+                self._due[len(self.plan.pushes) + row, here[late]] = self._at[counted[late]] + removal.delay
         gone = columns[removed]
         if len(gone):
             self.log.removed.append((self._runs[self._here[gone]], self._ringing[gone], self._at[gone]))
@@ -307,8 +308,8 @@ class Interfering:
 
     def _pushed_move(self, rows: Ints) -> Ints:
         """Moves of some rows: forced ones first, then those that are delayed."""
-        moves = [push.move for push in self._plan.pushes]
-        moves += [int(removal.moves.argmax()) for removal in self._plan.removals]
+        moves = [push.move for push in self.plan.pushes]
+        moves += [int(removal.moves.argmax()) for removal in self.plan.removals]
         return np.array(moves, dtype=np.int64)[rows] if moves else np.zeros(0, dtype=np.int64)
 
     def _note_pushes(self, columns: Ints, failed: Flags) -> None:
@@ -325,18 +326,18 @@ class Interfering:
     def _explain(self, outlook: Outlook, state: State, column: int) -> None:
         """Refuse a forced move that is impossible, or keep the reason of the first."""
         row = int(self._pushed[column])
-        pushes = self._plan.pushes
-        refuse = pushes[row].refuse if row < len(pushes) else self._plan.removals[row - len(pushes)].refuse
+        pushes = self.plan.pushes
+        refuse = pushes[row].refuse if row < len(pushes) else self.plan.removals[row - len(pushes)].refuse
         move = int(self._pushed_move(np.array([row]))[0])
-        if not refuse and self.log.reasons:
+        run = int(self._runs[self._here[column]])
+        if not refuse and any(told <= run for told, _ in self.log.reasons):
             return
         text = explain_impossible(self._compiled, state, outlook, move, column, float(self._at[column]))
         if refuse:
-            run = int(self._runs[self._here[column]])
             raise Impossible(
                 f"run {run}: {text}; with if_impossible = 'leave' such runs stay as they are, and are counted"
             )
-        self.log.reasons.append(text)
+        self.log.reasons[:] = [(run, text)]
 
     # -- when histories begin to differ -------------------------------------------------------------------------------
 

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 import negsim
 import strategies
 from negsim import counterfactuals
-from negsim.arms import run_arm
+from negsim.arms import gather_arm, run_arm
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.likelihood import find_free
 from negsim.calibration.posterior import Posterior
 from negsim.chronology_checks import find_starts
 from negsim.compiler import Compiled, compile_scenario
 from negsim.counterfactuals import came_back, counterfactual
+from negsim.couplings import PURPOSE_INDEPENDENT
 from negsim.history import History, stack_histories
 from negsim.interference import Impossible, Interfering, Plan, lay_plan, reach
 from negsim.intervention_files import load_intervention
@@ -232,11 +233,10 @@ def recall(compiled: Compiled, on_record: bool, spoil: float = 0.0) -> bool:
     recalled = read_clocks(compiled, compiled.bind(), stacked, end)
     recalled = replace(recalled, waits=recalled.waits * (1 + spoil))
 
-    def make(columns):
-        mine = recalled.select(columns)
-        return Recalling(compiled, RecalledClocks(mine, compiled, 1, columns), columns, Plan(), stacked, on_record)
-
-    return came_back(run_arm(compiled, Plan(), make, {}, 3, 1, end), recalled, end)
+    runs = np.arange(3)
+    chooser = Recalling(compiled, RecalledClocks(recalled, compiled, 1, runs), runs, Plan(), stacked, on_record)
+    arm = gather_arm(compiled, [run_arm(compiled, chooser, {}, runs, end)], 3, 1, end)
+    return came_back(arm, stacked, end)
 
 
 def test_the_readings_of_the_clocks_alone_bring_history_back_to_the_last_bit():
@@ -318,6 +318,22 @@ def test_a_history_that_cannot_have_been_is_refused():
     rows = [("1995-01-01", "lift:JPN::japan_food")]
     with pytest.raises(ValueError, match="japan_food is not frozen"):
         counterfactual(CASE, None, NULL, given=rows, runs=2, products=RETRO)
+
+
+def test_the_answer_is_the_same_with_any_number_of_workers(talks):
+    rows = [("1998-05-01", PLAN), ("1998-06-01", CANCEL)]
+    watch = [{"event": "plan", "label": "talks are planned"}]
+    question = {"force": [{"move": CANCEL, "date": dt.date(1998, 5, 11), "if_impossible": "leave"}], "watch": watch}
+    one, other = (ask(talks, question, runs=7, given=rows, workers=workers) for workers in (1, 3))
+    assert one.returned
+    assert "forced move was impossible" in one.text()
+    assert other.text() == one.text()
+    assert other.summary().equals(one.summary())
+    for mine, theirs in zip(one.products.values(), other.products.values(), strict=True):
+        for arm in ("without", "changed", "other"):
+            assert getattr(mine, arm).ensemble.events.equals(getattr(theirs, arm).ensemble.events)
+    with pytest.raises(ValueError, match="workers must be a whole number of at least 1, not 0"):
+        ask(talks, question, workers=0)
 
 
 # -- common clocks ----------------------------------------------------------------------------------------------------
@@ -480,4 +496,4 @@ def test_every_entry_of_a_question_finds_its_rows():
     plan = lay_plan(compile_scenario(case), load_intervention(case, "breakthroughs-earlier"))
     assert len(plan.pushes) == 7
     assert [push.day for push in plan.pushes] == sorted(push.day for push in plan.pushes)
-    assert counterfactuals.PURPOSE_DRAWS != counterfactuals.PURPOSE_INDEPENDENT
+    assert counterfactuals.PURPOSE_DRAWS != PURPOSE_INDEPENDENT

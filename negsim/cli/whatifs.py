@@ -81,7 +81,16 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
     with arms_bar(options.runs, arms) as told:
         try:
             return counterfactual(
-                scenario, known, options.question, given, options.seed, options.runs, options.until, products, told
+                scenario,
+                known,
+                options.question,
+                given,
+                options.seed,
+                options.runs,
+                options.until,
+                products,
+                told,
+                options.workers,
             )
         except Impossible as error:
             raise InputError(f"{options.question}: {error}") from error
@@ -125,6 +134,7 @@ def add_whatif(commands: Any) -> None:
     parser.add_argument("question", metavar="QUESTION", nargs="?", help="a question of the case, or a TOML file")
     parser.add_argument("--runs", metavar="N", type=whole(2), default=1000, help="pairs of histories (default: 1000)")
     parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the clocks (default: 0)")
+    parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
     parser.add_argument("--posterior", metavar="DIR", help="numbers from a fit: a folder that `negsim fit --out` wrote")
     parser.add_argument(
         "--given",

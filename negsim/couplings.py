@@ -1,0 +1,217 @@
+"""How are the arms of a what-if question run, some of the runs at a time? On common, independent and recalled clocks.
+
+A part is all arms of some runs: it needs nothing of the others, so parts come out the same in any number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from negsim.arms import Arm, Part, gather_arm, list_dates, resolve_known, run_arm
+from negsim.compiler import Compiled, compile_scenario
+from negsim.ensemble import COMPUTE_WIDTH
+from negsim.history import Stacked
+from negsim.interference import Interfering, Plan, lay_plan
+from negsim.intervention_files import amended
+from negsim.interventions import Intervention
+from negsim.recollection import RecalledClocks, Recalling, read_clocks
+from negsim.scenario import Scenario
+from negsim.scenario_files import load_terms
+from negsim.state import Ints
+from negsim.streams import PURPOSE_CLOCKS, Clocks
+
+PURPOSE_INDEPENDENT: Final = 54
+"""Address of the independent clocks that common ones are compared with."""
+MODEL: Final = ("without", "changed", "independent clocks")
+"""Arms of the interventional product."""
+PAST: Final = ("history", "history, changed", "history, changed, fresh clocks")
+"""Arms of the retrospective product."""
+
+Told = Callable[[str, int, int], None]
+"""Told which arm is running, how many of its runs are done, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """The scenario without and with the change, re-evaluated at the same dates.
+
+    Attributes
+    ----------
+    before, after : Compiled
+    plan : Plan
+        The change in the rows of `after`.
+    gone : tuple of str
+        Parts of the scenario that are not in `after`.
+    """
+
+    before: Compiled
+    after: Compiled
+    plan: Plan
+    gone: tuple[str, ...]
+
+
+def compile_both(scenario: Scenario, question: Intervention) -> Worlds:
+    """Compile a scenario without and with a change."""
+    changed, gone = amended(scenario, question)
+    rough = compile_scenario(changed, load_terms(changed))
+    dates = list_dates(lay_plan(rough, question))
+    before = compile_scenario(scenario, load_terms(scenario), dates)
+    after = compile_scenario(changed, load_terms(changed), dates) if question.is_structural else before
+    return Worlds(before, after, lay_plan(after, question), gone)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened.
+
+    Attributes
+    ----------
+    histories : Stacked
+        A column for each run.
+    end : float
+        End of what is known, in days.
+    name : str
+        What to call it.
+    """
+
+    histories: Stacked
+    end: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What a worker needs to run any part of the runs.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    question : Intervention
+    params : mapping
+        Numbers at other values, each a scalar or of shape ``(runs,)``.
+    seed, runs : int
+    model : bool
+        Whether histories of the model are asked for.
+    until : float
+        Where they end, in days.
+    record : Record or None
+        What happened, where histories that are run again are asked for.
+    back_until : float
+        Where these end, in days.
+    """
+
+    scenario: Scenario
+    question: Intervention
+    params: Mapping[str, Any]
+    seed: int
+    runs: int
+    model: bool
+    until: float
+    record: Record | None
+    back_until: float
+
+    def end_of(self, arm: str) -> float:
+        """Where an arm ends, in days."""
+        return self.back_until if arm in PAST else self.until
+
+
+def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | None = None) -> dict[str, Arm]:
+    """Run every arm that an inquiry asks for.
+
+    Parameters
+    ----------
+    inquiry : Inquiry
+    worlds : Worlds
+        Those of the inquiry.
+    workers : int
+        Processes; the arms are the same whatever their number.
+    told : callable, optional
+        Told which arm is running and how far it has come.
+    """
+    width = min(COMPUTE_WIDTH, -(-inquiry.runs // workers))
+    starts = range(0, inquiry.runs, width)
+    columns = [np.arange(start, min(start + width, inquiry.runs)) for start in starts]
+    parts = list(_run_parts(inquiry, worlds, columns, min(workers, len(columns)), told))
+    return {
+        arm: gather_arm(
+            worlds.before if arm in (MODEL[0], PAST[0]) else worlds.after,
+            [part[arm] for part in parts],
+            inquiry.runs,
+            inquiry.seed,
+            inquiry.end_of(arm),
+        )
+        for arm in parts[0]
+    }
+
+
+def _run_parts(
+    inquiry: Inquiry, worlds: Worlds, columns: Sequence[Ints], workers: int, told: Told | None
+) -> Iterator[dict[str, Part]]:
+    """Run part after part, here or in processes of their own, in order."""
+    if workers == 1:
+        for runs in columns:
+            yield run_part(inquiry, worlds, runs, told)
+        return
+    with ProcessPoolExecutor(workers, initializer=_prepare, initargs=(inquiry,)) as pool:
+        try:
+            for runs, part in zip(columns, pool.map(_run_prepared, columns), strict=True):
+                if told is not None:
+                    for arm in part:
+                        told(arm, int(runs[-1]) + 1, inquiry.runs)
+                yield part
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_PREPARED: list[tuple[Inquiry, Worlds]] = []
+
+
+def _prepare(inquiry: Inquiry) -> None:
+    """Compile once in each worker process."""
+    _PREPARED[:] = [(inquiry, compile_both(inquiry.scenario, inquiry.question))]
+
+
+def _run_prepared(runs: Ints) -> dict[str, Part]:
+    return run_part(*_PREPARED[0], runs)
+
+
+def run_part(inquiry: Inquiry, worlds: Worlds, runs: Ints, told: Told | None = None) -> dict[str, Part]:
+    """Run every arm for some of the runs."""
+    parts = {}
+    for arm, compiled, chooser in _choosers(inquiry, worlds, runs):
+        parts[arm] = run_arm(compiled, chooser, inquiry.params, runs, inquiry.end_of(arm))
+        if told is not None:
+            told(arm, int(runs[-1]) + 1, inquiry.runs)
+    return parts
+
+
+def _choosers(inquiry: Inquiry, worlds: Worlds, runs: Ints) -> Iterator[tuple[str, Compiled, Interfering]]:
+    """Who chooses in each arm, one after the other: an arm's clocks are made when it is its turn."""
+    before, after, plan = worlds.before, worlds.after, worlds.plan
+    if inquiry.model:
+        yield MODEL[0], before, _on_clocks(before, inquiry, runs, Plan())
+        yield MODEL[1], after, _on_clocks(after, inquiry, runs, plan)
+        yield MODEL[2], after, _on_clocks(after, inquiry, runs, plan, PURPOSE_INDEPENDENT)
+    if inquiry.record is None:
+        return
+    values = {
+        path: value if len(value) == 1 else value[runs] for path, value in resolve_known(before, inquiry.params).items()
+    }
+    told = inquiry.record.histories.select(runs)
+    recalled = read_clocks(before, before.bind(values), told, inquiry.record.end)
+    for arm, compiled, change in zip(PAST, (before, after, after), (Plan(), plan, plan), strict=True):
+        clocks = RecalledClocks(recalled, compiled, inquiry.seed, runs)
+        same = compiled is before
+        yield arm, compiled, Recalling(compiled, clocks, runs, change, told, same, afresh=arm == PAST[2])
+
+
+def _on_clocks(
+    compiled: Compiled, inquiry: Inquiry, runs: Ints, plan: Plan, purpose: int = PURPOSE_CLOCKS
+) -> Interfering:
+    names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
+    return Interfering(compiled, Clocks(inquiry.seed, names, runs, purpose), runs, plan)
