@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -58,6 +60,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--chains", type=int, default=4, help="independent runs of the sampler (default: 4)")
     parser.add_argument("--runs", type=int, default=4000, help="futures of each forecaster (default: 4000)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", default="auto", help="who replays in the fits: numpy, compiled or auto (default)")
     parser.add_argument("--keep", type=Path, help="save the fits there, and take them up again")
     return parser.parse_args()
 
@@ -65,25 +68,38 @@ def read_options() -> argparse.Namespace:
 def fit(
     name: str, scenario: negsim.Scenario, known: negsim.Chronology, options: argparse.Namespace
 ) -> tuple[Posterior, float, str]:
-    """The posterior, the seconds it took, and what the sampler complains of."""
+    """The posterior, the seconds of processor time it took, and what the sampler complains of."""
     kept = None if options.keep is None else options.keep / name
     if kept is not None and (kept / "posterior.json").exists():
         posterior = Posterior.load(kept)
         return posterior, posterior.provenance["seconds"], posterior.provenance["refused"]
-    started, refused = time.perf_counter(), ""
+    started, refused = time.process_time(), ""
     try:
-        posterior = negsim.fit(scenario, known, seed=options.seed, particles=options.particles, runs=options.chains)
+        settings = {"particles": options.particles, "runs": options.chains, "engine": options.engine}
+        posterior = negsim.fit(scenario, known, seed=options.seed, progress=tell(name), **settings)
     except SamplingError as error:
         if error.posterior is None:
             raise
         posterior, refused = error.posterior, str(error)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     if kept is not None:
         from dataclasses import replace
 
         noted = {**posterior.provenance, "seconds": seconds, "refused": refused}
         replace(posterior, provenance=noted).save(kept)
     return posterior, seconds, refused
+
+
+def tell(name: str) -> Callable[[float, str], None]:
+    """Progress as a line for each twentieth of a fit."""
+    last = [0.0]
+
+    def say(share: float, doing: str) -> None:
+        if share >= last[0] + 0.05:
+            last[0] = share
+            print(f"{name}: {share:.0%} ({doing})", file=sys.stderr, flush=True)
+
+    return say
 
 
 def describe(posterior: Posterior, seconds: float, refused: str) -> dict:
@@ -93,6 +109,7 @@ def describe(posterior: Posterior, seconds: float, refused: str) -> dict:
         "ess": posterior.ess,
         "evaluations": posterior.evaluations,
         "seconds": round(seconds),
+        "engine": posterior.provenance["engine"],
         "refused": refused,
         "says": dict(zip(posterior.names, posterior.verdicts(), strict=True)),
     }
@@ -124,7 +141,7 @@ def report(outlooks: list[Outlook], happened: Outlook, fits: dict, told: float, 
         "",
         *(
             f"- {name}: log evidence {told['log_evidence']:.2f} ± {told['log_evidence_se']:.2f}, effective sample size "
-            f"{told['ess']:.0f}, {told['evaluations']:,} likelihoods in {told['seconds']} s"
+            f"{told['ess']:.0f}, {told['evaluations']:,} likelihoods in {told['seconds']} s of one core ({told['engine']})"
             + (f"; NOT TRUSTED: {told['refused']}" if told["refused"] else "")
             for name, told in fits.items()
         ),

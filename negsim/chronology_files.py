@@ -38,7 +38,7 @@ PARTS: Final = ("kind", "actor", "channel", "subject")
 
 def load_chronology(
     case: Scenario | str | Compiled,
-    source: str | Path,
+    source: str | Path | None = None,
     *,
     codebook: str | Path | None = None,
     window: tuple[dt.date | None, dt.date | None] | None = None,
@@ -50,9 +50,10 @@ def load_chronology(
     ----------
     case : Scenario, str or Compiled
         The scenario whose moves the chronology is told in.
-    source : str or Path
+    source : str or Path, optional
         Name of a shipped chronology of the case (:func:`chronologies` lists them), or a CSV file. Without a codebook
-        the file names the moves itself: see `docs/chronologies.md` for its columns.
+        the file names the moves itself: see `docs/chronologies.md` for its columns. (Default: the first that
+        :func:`chronologies` lists.)
     codebook : str or Path, optional
         A TOML file that says which moves the rows of the CSV file stand for.
     window : (date or None, date or None), optional
@@ -66,7 +67,8 @@ def load_chronology(
         With every mistake found, each naming its row.
     """
     compiled = case if isinstance(case, Compiled) else _compile(case)
-    file, name, rows, book = _read(compiled, source, codebook)
+    chosen = _first_of(compiled.scenario) if source is None else source
+    file, name, rows, book = _read(compiled, chosen, codebook)
     if window is not None:
         book = book.model_copy(update={"window": Window(from_=window[0], to=window[1])})
     chronology = read_chronology(compiled, book, rows, name, file)
@@ -76,10 +78,20 @@ def load_chronology(
 
 
 def chronologies(case: Scenario | str) -> dict[str, str]:
-    """Titles of the chronologies that ship with a case, by name."""
+    """Titles of the chronologies that ship with a case, by name; first the one it is fitted to by default."""
     folder = _folder(case if isinstance(case, str) else case.name)
-    books = sorted(folder.glob("*.toml")) if folder.is_dir() else []
-    return {book.stem: str(tomllib.loads(book.read_text("utf-8")).get("title", "")) for book in books}
+    files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    books = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in files}
+    order = sorted(books, key=lambda name: not books[name].get("first", False))
+    return {name: str(books[name].get("title", "")) for name in order}
+
+
+def _first_of(case: Scenario) -> str:
+    shipped = chronologies(case)
+    if not shipped:
+        given, allowed = "none named, and none ships with the case", "a CSV file of what happened"
+        raise ScenarioError([Problem(case.name, "chronology", given, allowed)])
+    return next(iter(shipped))
 
 
 def _compile(case: Scenario | str) -> Compiled:

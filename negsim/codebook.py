@@ -118,6 +118,8 @@ class Codebook(Table):
     format: Literal[1] = 1
     title: str = ""
     case: str = ""
+    first: bool = False
+    """Whether the case is fitted to it where no chronology is named."""
     columns: Columns = Columns()
     weak_mark: str = ""
     """Words in the column `source` by which the source says that a row has no better one."""

@@ -65,6 +65,15 @@ def test_the_shipped_tables_are_the_seeds_unchanged(name: str, seed: str):
     assert table.read_bytes() == (ROOT / "seeds" / seed).read_bytes()
 
 
+def test_a_case_is_told_by_its_own_chronology_unless_another_is_named(compiled):
+    assert load_chronology(compiled, check=False).name == next(iter(chronologies("beijing-1999"))) == "article"
+    assert {case: load_chronology(case, check=False).name for case in ELSEWHERE} == {
+        case: ELSEWHERE[case][0] for case in ELSEWHERE
+    }
+    with pytest.raises(ScenarioError, match="none ships with the case"):
+        load_chronology("two-state-channel")
+
+
 def test_the_case_lists_its_chronologies():
     assert set(chronologies("beijing-1999")) == set(SEEDS)
     assert chronologies("two-state-channel") == {}

@@ -81,6 +81,15 @@ def test_every_told_event_has_a_surprise_and_an_influence(diagnosis, told):
     assert diagnosis.surprises.table["chance"].to_numpy() == pytest.approx(1.0)  # meet and adjourn take turns
 
 
+@pytest.mark.xdist_group("compiled")  # one process compiles for all
+def test_a_diagnosis_is_the_same_by_either_engine(case, told, posterior, diagnosis):
+    pytest.importorskip("numba")
+    again = diagnose(case, posterior, told, seed=3, draws=20, runs=39, engine="compiled")
+    for part in ("surprises", "influence", "predictive"):
+        numbers = [getattr(one, part).table.select_dtypes("number") for one in (again, diagnosis)]
+        np.testing.assert_allclose(*numbers, rtol=1e-6, atol=1e-9)
+
+
 def test_the_waits_of_a_surprise_add_up_to_the_integrated_hazard(case, told, posterior, diagnosis):
     likelihood = bring_together(case, told, posterior.names)
     waits = diagnosis.surprises.waits

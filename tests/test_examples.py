@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.likelihood import find_free
 from negsim.calibration.posterior import Posterior
@@ -23,6 +24,7 @@ POINTS = 40
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = ("human_agent", "own_agent", "own_scenario", "replay_history", "save_and_load")
 SMALL = {
+    "fit_and_forecast": ["case.toml", "events.csv", "40"],
     "beijing": ["--runs", "40", "--futures", "40", "--workers", "1"],
     "sweep": ["16"],
     "what_if": ["40"],
@@ -79,6 +81,26 @@ def test_a_what_if_says_what_changes_and_how_surely(tmp_path: Path):
     assert "40 runs" in heading
     assert len(lines) == 3
     assert all(re.fullmatch(r"  \S.*\S +[+-][01]\.\d{3} ± 0\.\d{3}", line) for line in lines)
+
+
+@pytest.mark.xdist_group("compiled")  # one process compiles for all
+def test_a_fit_says_what_was_learned_and_what_comes_next(tmp_path: Path):
+    data = negsim.load_scenario("two-state-channel").model_dump(by_alias=True)
+    prior = {"family": "gamma", "a": 4.0, "b": 2.0}
+    data["parameter"] = [{"name": "meeting", "numbers": ["channel.talks.rates.meet"], "prior": prior}]
+    case = negsim.Scenario.model_validate(data | {"end": data["start"].replace(year=data["start"].year + 5)})
+    negsim.save_scenario(case, tmp_path / "case.toml")
+    events = negsim.simulate(case, runs=1, seed=5).events
+    told = events.assign(date=events["date"].dt.date)[["date", "kind", "channel"]]
+    told.to_csv(tmp_path / "events.csv", index=False)
+    printed = run_example("fit_and_forecast", tmp_path, *SMALL["fit_and_forecast"])
+    assert f"{len(told)} told" in printed
+    assert "learned: meeting" in printed
+    assert "prior-driven: nothing" in printed
+    futures = re.findall(r"^ *(meet|adjourn)\S* +([01]\.\d+) +0\.\d+ \d{4}-\d\d-\d\d ", printed, re.MULTILINE)
+    assert {kind for kind, _ in futures} == {"meet", "adjourn"}
+    assert negsim.Posterior.load(tmp_path / "fit").names == ("meeting",)
+    assert (tmp_path / "forecast.png").stat().st_size > 10_000
 
 
 # -- the teaching set ------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ class Diagnosis:
 def diagnose(
     case: Scenario | str,
     posterior: Posterior,
-    chronology: Chronology | str = "article",
+    chronology: Chronology | str | None = None,
     seed: int = 0,
     draws: int = DRAWS,
     runs: int = RUNS,
@@ -81,6 +81,7 @@ def diagnose(
     conventions: bool = False,
     ending: str | None = None,
     progress: Callable[[float, str], None] | None = None,
+    engine: str = "numpy",
 ) -> Diagnosis:
     """Check a fit.
 
@@ -90,8 +91,8 @@ def diagnose(
         The case the posterior belongs to.
     posterior : Posterior
         From :func:`negsim.fit` on the same chronology.
-    chronology : Chronology or str
-        What happened.
+    chronology : Chronology or str, optional
+        What happened (default: the first of the case's own).
     seed : int
         Seed of the simulations and of the draws that are replayed.
     draws : int
@@ -107,6 +108,9 @@ def diagnose(
         :mod:`negsim.calibration.predictive`.
     progress : callable, optional
         Told the share of the work that is done, and what is being done.
+    engine : str
+        Who replays and simulates: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`). What was expected
+        just before each event is always seen by numpy.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def diagnose(
     ValueError
         When the posterior has other open dates than the chronology: it was fitted to something else.
     """
-    likelihood = bring_together(case, chronology, posterior.names)
+    likelihood = bring_together(case, chronology, posterior.names, engine)
     if posterior.latent.shape[1] != likelihood.open_dates:
         raise ValueError(
             f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "

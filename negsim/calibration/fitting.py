@@ -35,7 +35,7 @@ class TooMuchAsked(ValueError):
 
 def fit(
     case: Scenario | str,
-    chronology: Chronology | str = "article",
+    chronology: Chronology | str | None = None,
     seed: int = 0,
     method: str = "auto",
     free: Sequence[str] | None = None,
@@ -51,8 +51,8 @@ def fit(
     ----------
     case : Scenario or str
         A scenario, the name of a shipped case, or a path.
-    chronology : Chronology or str
-        What happened: a chronology, or the name of one of the case's.
+    chronology : Chronology or str, optional
+        What happened: a chronology, or the name of one of the case's (default: the first of the case's own).
     seed : int
         Seed of the sampler.
     method : str
@@ -82,7 +82,7 @@ def fit(
     ExplosivePrior
         When histories run away under the prior.
     """
-    likelihood = bring_together(case, chronology)
+    likelihood = bring_together(case, chronology, engine=engine)
     scenario = likelihood.compiled.scenario
     learned = tuple(free) if free is not None else find_free(likelihood.compiled, ("free",))
     nuisance = tuple(name for name in find_free(likelihood.compiled, ("marginalised",)) if name not in learned)
@@ -91,26 +91,28 @@ def fit(
     outlook = foresee(likelihood.compiled, prior, likelihood.chronology, seed=seed)
     if not even_if_explosive:
         outlook.require_calm()
-    engine = choose_engine(engine, likelihood.compiled)
-    target = ChronologyLikelihood(likelihood.compiled, likelihood.chronology, prior.names, engine)
+    target = replace(likelihood, names=prior.names)
     posterior = sample_posterior(
         target, prior, seed=seed, method=method, latent=target.open_dates, progress=progress, **settings
     )
-    return _note_origin(posterior, likelihood, learned, outlook, engine)
+    return _note_origin(posterior, target, learned, outlook)
 
 
 def bring_together(
-    case: Scenario | str | Compiled, chronology: Chronology | str, names: Sequence[str] = ()
+    case: Scenario | str | Compiled,
+    chronology: Chronology | str | None = None,
+    names: Sequence[str] = (),
+    engine: str = "numpy",
 ) -> ChronologyLikelihood:
-    """Compile a case and load a chronology of it."""
+    """Compile a case, load a chronology of it (default: its first), and choose who replays it."""
     if isinstance(case, Compiled):
         compiled = case
     else:
         scenario = load_scenario(case) if isinstance(case, str) else case
         require_valid(scenario)
         compiled = compile_scenario(scenario, load_terms(scenario))
-    told = load_chronology(compiled.scenario, chronology) if isinstance(chronology, str) else chronology
-    return ChronologyLikelihood(compiled, told, tuple(names))
+    told = chronology if isinstance(chronology, Chronology) else load_chronology(compiled.scenario, chronology)
+    return ChronologyLikelihood(compiled, told, tuple(names), choose_engine(engine, compiled))
 
 
 def declare_prior(scenario: Scenario, names: Sequence[str]) -> JointPrior:
@@ -166,7 +168,6 @@ def _note_origin(
     likelihood: ChronologyLikelihood,
     learned: Sequence[str],
     outlook: PriorOutlook,
-    engine: str,
 ) -> Posterior:
     """Say what was fitted to what."""
     chronology = likelihood.chronology
@@ -180,7 +181,7 @@ def _note_origin(
         "marginalised": [name for name in posterior.names if name not in learned],
         "kept": [spec.name for spec in likelihood.compiled.scenario.parameter if spec.name not in posterior.names],
         "prior_moves": dict(zip(("q05", "q50", "q75", "q95"), outlook.quantiles().tolist(), strict=True)),
-        "engine": engine,
+        "engine": likelihood.engine,
         "version": VERSION,
     }
     return replace(posterior, provenance={**posterior.provenance, **origin})

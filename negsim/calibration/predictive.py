@@ -223,7 +223,9 @@ def _told(likelihood: ChronologyLikelihood, drawn: Posterior) -> list[Told]:
     placed = chronology.place(compiled, drawn.latent)
     order = chronology.sort(placed.days)
     theta = {name: drawn.draws[:, column] for column, name in enumerate(likelihood.names)}
-    found = replay(compiled, likelihood.histories(drawn.latent), theta, chronology.until, likelihood.coverage)
+    found = replay(
+        compiled, likelihood.histories(drawn.latent), theta, chronology.until, likelihood.coverage, likelihood.engine
+    )
     told = np.array([not move.implied for move in chronology.moves], dtype=bool)
     return [
         _gather(compiled, placed.days[k][line], placed.moves[k][line], told[line], found.intervals[:, k], chronology)
@@ -270,7 +272,7 @@ def simulate_told(
     histories = simulate_histories(likelihood, theta, seed, way)
     params = {name: theta[:, column] for column, name in enumerate(likelihood.names)}
     coverage = chronology.reporting.compile(compiled, chronology.window)
-    waits = replay(compiled, histories, params, last, coverage).intervals
+    waits = replay(compiled, histories, params, last, coverage, likelihood.engine).intervals
     found = []
     for run, history in enumerate(histories):
         try:
@@ -288,7 +290,8 @@ def simulate_histories(likelihood: ChronologyLikelihood, theta: Floats, seed: in
     compiled, until = likelihood.compiled, likelihood.chronology.window[1]
     params = {name: theta[:, column] for column, name in enumerate(likelihood.names)}
     entropy = int(open_stream(seed, PURPOSE_PREDICTIVE, way, ()).integers(2**63))
-    work = Work(compiled.scenario, entropy, until, compiled.resolve(params), ("events",))
+    values = compiled.resolve(params)
+    work = Work(compiled.scenario, entropy, until, values, ("events",), engine=likelihood.engine)
     block = run_block(work, compiled, np.arange(len(theta)))
     return split_runs(gather(compiled, [block], len(theta), entropy, until, {}, ("events",)))
 

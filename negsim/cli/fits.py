@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from negsim.cli.words import InputError, add_case, add_command, date, make_folder, whole
+from negsim.cli.words import InputError, add_case, add_command, add_engine, date, make_folder, whole
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
@@ -44,6 +44,7 @@ def fit(options: argparse.Namespace) -> None:
                 free=options.free,
                 even_if_too_much=options.even_if_too_much,
                 progress=progress,
+                engine=options.engine,
                 **settings,
             )
     except TooMuchAsked as error:
@@ -98,7 +99,7 @@ def _keep(posterior: Posterior, options: argparse.Namespace, folder: Path) -> No
     until: dt.date | None = options.until
     asked = {
         "case": options.case,
-        "chronology": options.chronology,
+        "chronology": options.chronology or posterior.provenance["chronology"],
         "codebook": options.codebook,
         "until": None if until is None else until.isoformat(),
     }
@@ -140,8 +141,7 @@ def add_told(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chronology",
         metavar="NAME",
-        default="article",
-        help="what happened: a chronology of the case, or a CSV file (default: article)",
+        help="what happened: a chronology of the case, or a CSV file (default: the first of the case's own)",
     )
     parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
     parser.add_argument("--until", metavar="DATE", type=date, help="use only what was known on this day")
@@ -152,6 +152,7 @@ def add_sampler(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the sampler (default: 0)")
     parser.add_argument("--particles", metavar="N", type=whole(50), help="particles of each run (default: 250)")
     parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of the sampler (default: 4)")
+    add_engine(parser)
 
 
 def add_fit(commands: Any) -> None:
@@ -161,7 +162,7 @@ def add_fit(commands: Any) -> None:
         "fit",
         fit,
         "learn the free parameters of a case from a chronology, and say which of them were learned",
-        "negsim fit beijing-1999 --out out/fit",
+        "negsim fit beijing-1999 --out out/fit --engine auto",
         "negsim fit beijing-1999 --chronology 1990s --until 1997-12-31 --out out/fit-1997",
         "negsim fit my-case.toml --chronology events.csv --seed 1 --out out/fit",
     )

@@ -29,6 +29,7 @@ def compare(options: argparse.Namespace) -> None:
             refit=not options.no_refit,
             posterior=posterior,
             progress=progress,
+            engine=options.engine,
             **settings,
         )
     table = found.table()

@@ -75,6 +75,16 @@ def add_tick(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tick", choices=("month", "week", "day"), help="how often hazards are looked at anew")
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Let the engine be chosen."""
+    parser.add_argument(
+        "--engine",
+        choices=("numpy", "compiled", "auto"),
+        default="numpy",
+        help="who computes: the same numbers, compiled several times as fast (default: numpy)",
+    )
+
+
 # -- values --------------------------------------------------------------------------------------------------------
 
 

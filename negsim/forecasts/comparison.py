@@ -27,7 +27,6 @@ from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
-from negsim.compiler import Compiled
 from negsim.ensemble import simulate
 from negsim.forecasts.drawing import PURPOSE, open_purpose
 from negsim.replays import replay
@@ -132,7 +131,7 @@ class Comparison:
 
 def compare_theories(
     case: Scenario | str,
-    chronology: Chronology | str = "article",
+    chronology: Chronology | str | None = None,
     seed: int = 0,
     theories: Sequence[str] | None = None,
     pairs: bool = False,
@@ -140,6 +139,7 @@ def compare_theories(
     refit: bool = True,
     posterior: Posterior | None = None,
     progress: Progress | None = None,
+    engine: str = "numpy",
     **settings: Any,
 ) -> Comparison:
     """Take theories out of a case one at a time and say what the evidence loses.
@@ -147,7 +147,8 @@ def compare_theories(
     Parameters
     ----------
     case : Scenario or str
-    chronology : Chronology or str
+    chronology : Chronology or str, optional
+        Default: the first of the case's own.
     seed : int
         Seed of the samplers.
     theories : sequence of str, optional
@@ -162,6 +163,8 @@ def compare_theories(
         Of the case and the chronology, if it has been fitted already.
     progress : callable, optional
         Told the share of the work that is done, and what is being done.
+    engine : str
+        Who replays, simulates and fits again: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     **settings
         Of the sampler (see :func:`negsim.fit`).
 
@@ -171,14 +174,14 @@ def compare_theories(
     """
     scenario = load_scenario(case) if isinstance(case, str) else case
     tell = progress or (lambda share, doing: None)
-    likelihood = bring_together(scenario, chronology)
-    told = likelihood.chronology
+    likelihood = bring_together(scenario, chronology, engine=engine)
+    told, settings = likelihood.chronology, {**settings, "engine": likelihood.engine}
     if posterior is None:
         tell(0.0, "fit")
         posterior = fit(scenario, told, seed, **settings)
     singles = [(name,) for name in (theories if theories is not None else list_theories(scenario))]
     sets: list[tuple[str, ...]] = [*singles, *(combinations([name for (name,) in singles], 2) if pairs else ())]
-    records = _Records.draw(likelihood.compiled, told, posterior, seed)
+    records = _Records.draw(likelihood, posterior, seed)
     changes = []
     for place, names in enumerate(sets):
         tell(place / (len(sets) + 2), f"without {' and '.join(names)}")
@@ -205,7 +208,7 @@ def _take_out(
 ) -> Change:
     label = " and ".join(names)
     kept = [place for place, name in enumerate(posterior.names) if name in {spec.name for spec in left.parameter}]
-    likelihood = bring_together(left, told, [posterior.names[place] for place in kept])
+    likelihood = bring_together(left, told, [posterior.names[place] for place in kept], settings["engine"])
     bound = records.mean_log_ratio(likelihood, kept)
     logs = likelihood(posterior.draws[:, kept], posterior.latent) - posterior.log_likelihood
     smooth, k_hat = smooth_weights(logs + posterior.log_weights)
@@ -246,16 +249,18 @@ class _Records:
     until: dt.date
 
     @classmethod
-    def draw(cls, compiled: Compiled, told: Chronology, posterior: Posterior, seed: int) -> _Records:
+    def draw(cls, likelihood: ChronologyLikelihood, posterior: Posterior, seed: int) -> _Records:
+        compiled, until, engine = likelihood.compiled, likelihood.chronology.until, likelihood.engine
         draws = posterior.resample(RECORDS, open_purpose(seed, PURPOSE)).draws
         params = {name: draws[:, column] for column, name in enumerate(posterior.names)}
-        ensemble = simulate(compiled.scenario, RECORDS, seed, params, until=told.until)
-        return cls(ensemble, draws, replay(compiled, ensemble, params, told.until).total, told.until)
+        ensemble = simulate(compiled, RECORDS, seed, params, until=until, engine=engine)
+        return cls(ensemble, draws, replay(compiled, ensemble, params, until, engine=engine).total, until)
 
     def mean_log_ratio(self, left: ChronologyLikelihood, kept: Sequence[int]) -> tuple[float, float]:
         """Mean log ratio of the likelihoods with and without, and its standard error."""
         params = {name: self.draws[:, place] for name, place in zip(left.names, kept, strict=True)}
-        ratio = self.log_likelihood - replay(left.compiled, self.ensemble, params, self.until).total
+        without = replay(left.compiled, self.ensemble, params, self.until, engine=left.engine)
+        ratio = self.log_likelihood - without.total
         if not np.isfinite(ratio).all():  # without the theory, something that was drawn is impossible
             return float(np.inf), 0.0
         return float(ratio.mean()), float(ratio.std(ddof=1) / np.sqrt(len(ratio)))

@@ -133,7 +133,7 @@ def standard_error(probability: Floats, runs: float) -> Floats:
 def forecast(
     case: Scenario | str,
     posterior: Posterior,
-    chronology: Chronology | str = "article",
+    chronology: Chronology | str | None = None,
     origin: dt.date | None = None,
     until: dt.date | None = None,
     runs: int = 2000,
@@ -149,8 +149,8 @@ def forecast(
         The case the posterior belongs to.
     posterior : Posterior
         From :func:`negsim.fit` on the same chronology.
-    chronology : Chronology or str
-        What is known.
+    chronology : Chronology or str, optional
+        What is known (default: the first of the case's own).
     origin : date, optional
         First day that is drawn (default: the day after the chronology ends).
     until : date, optional

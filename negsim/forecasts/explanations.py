@@ -84,12 +84,13 @@ class Explanation:
 def explain_events(
     case: Scenario | str,
     posterior: Posterior,
-    chronology: Chronology | str = "article",
+    chronology: Chronology | str | None = None,
     events: Any = None,
     runs: int = 2000,
     seed: int = 0,
     workers: int = 1,
     progress: Progress | None = None,
+    engine: str = "numpy",
 ) -> Explanation:
     """Hold the events of a chronology against simulated histories, before and after the fit.
 
@@ -98,19 +99,22 @@ def explain_events(
     case : Scenario or str
     posterior : Posterior
         From :func:`negsim.fit` on the chronology.
-    chronology : Chronology or str
+    chronology : Chronology or str, optional
+        Default: the first of the case's own.
     events : DataFrame or iterable of mappings, optional
         Which events, in words: ``label``, ``date_start``, ``date_end``, ``kind`` and, as far as there are any,
         ``actor``, ``channel``, ``subject`` and ``row`` (default: the told moves of the chronology).
     runs, seed, workers, progress
         Histories of each kind, as in :func:`negsim.simulate`. The two share their clocks, so that they differ by
         their parameters only.
+    engine : str
+        Who simulates and replays: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
 
     Returns
     -------
     Explanation
     """
-    likelihood = bring_together(case, chronology, posterior.names)
+    likelihood = bring_together(case, chronology, posterior.names, engine)
     told = _read_told(events) if events is not None else _told_by(likelihood.chronology)
     require_known(likelihood.compiled, [one.question for one in told], "<events>")
     drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
@@ -120,7 +124,8 @@ def explain_events(
     def run(values: Floats, place: int) -> Ensemble:
         params = {name: values[:, column] for column, name in enumerate(posterior.names)}
         tell = None if progress is None else lambda done, _: progress(place * runs + done, 2 * runs)
-        return simulate(scenario, runs, seed, params, workers=workers, progress=tell)
+        how = {"workers": workers, "progress": tell, "engine": likelihood.engine}
+        return simulate(scenario, runs, seed, params, **how)
 
     prior, after = run(before, 0), run(drawn.draws, 1)
     hazards = log_hazards(likelihood, drawn)
