@@ -141,8 +141,8 @@ def report(outlooks: list[Outlook], happened: Outlook, fits: dict, told: float, 
         "",
         *(
             f"- {name}: log evidence {told['log_evidence']:.2f} ± {told['log_evidence_se']:.2f}, effective sample size "
-            f"{told['ess']:.0f}, {told['evaluations']:,} likelihoods in {told['seconds']} s of one core ({told['engine']})"
-            + (f"; NOT TRUSTED: {told['refused']}" if told["refused"] else "")
+            f"{told['ess']:.0f}, {told['evaluations']:,} likelihoods in {told['seconds']} s of a core, "
+            f"{told['engine']}" + (f"; NOT TRUSTED: {told['refused']}" if told["refused"] else "")
             for name, told in fits.items()
         ),
         "",
