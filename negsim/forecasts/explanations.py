@@ -124,8 +124,8 @@ def explain_events(
     def run(values: Floats, place: int) -> Ensemble:
         params = {name: values[:, column] for column, name in enumerate(posterior.names)}
         tell = None if progress is None else lambda done, _: progress(place * runs + done, 2 * runs)
-        how = {"workers": workers, "progress": tell, "engine": likelihood.engine}
-        return simulate(scenario, runs, seed, params, **how)
+        engine = likelihood.engine
+        return simulate(scenario, runs, seed, params, workers=workers, progress=tell, engine=engine)
 
     prior, after = run(before, 0), run(drawn.draws, 1)
     hazards = log_hazards(likelihood, drawn)
