@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,13 @@ def collect_numbers(scenario: Scenario, shelf: Mapping[str, Term]) -> dict[str, 
 
 def match_numbers(numbers: Iterable[str], patterns: Iterable[str]) -> list[str]:
     """List the key paths that match patterns, in which `*` stands for one part of a path."""
+    return list(_match(tuple(numbers), tuple(patterns)))
+
+
+@lru_cache(maxsize=1024)  # a fit asks for the same few parameters hundreds of times
+def _match(numbers: tuple[str, ...], patterns: tuple[str, ...]) -> tuple[str, ...]:
     wanted = [pattern.split(".") for pattern in patterns]
-    return [path for path in numbers if any(_matches(path.split("."), pattern) for pattern in wanted)]
+    return tuple(path for path in numbers if any(_matches(path.split("."), pattern) for pattern in wanted))
 
 
 def _matches(parts: list[str], pattern: list[str]) -> bool:
