@@ -137,7 +137,7 @@ def report(outlooks: list[Outlook], happened: Outlook, fits: dict, told: float, 
         "",
         *(f"- {one.score}: {one.describe()}" for one in differences if one.score == "log_score"),
         "",
-        "Fits:",
+        "Fits (the bar for one of them: 300 s of a core):",
         "",
         *(
             f"- {name}: log evidence {told['log_evidence']:.2f} ± {told['log_evidence_se']:.2f}, effective sample size "
