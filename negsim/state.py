@@ -104,9 +104,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Sums:
-    """A table of row sums: result row g is the sum of rows ``members[:, g]`` (padded with a row of zeros)."""
+    """A table of row sums: result row g is the sum of rows ``members[:, g]`` (padded with the number of no row)."""
 
     members: Ints
+    layers: tuple[tuple[Any, Ints], ...]
+    """What is added up, one member of each group after the other: (result rows that have one more, these members)."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,16 @@ SMALLEST = 1e-300
 
 
 def add_up(rows: Array, sums: Sums) -> Array:
-    """Add rows in the order of the table, never along the batch."""
-    total: Array = rows[sums.members[0]]
-    for members in sums.members[1:]:
-        total += rows[members]
+    """Add rows in the order of the table, never along the batch; 0 where a group is empty."""
+    (places, members), *layers = sums.layers
+    first = np.take(rows, members, axis=0)
+    if len(members) == sums.members.shape[1]:
+        total = first
+    else:
+        total = np.zeros((sums.members.shape[1], rows.shape[-1]), dtype=rows.dtype)
+        total[places] = first
+    for places, members in layers:
+        total[places] += np.take(rows, members, axis=0)
     return total
 
 
@@ -49,8 +55,7 @@ def evaluate_formula(program: Program, parameters: Parameters, quantities: dict[
 
 def clip(exponent: Array) -> Array:
     """Keep an exponent where exp is finite. Changes the array it is given."""
-    np.maximum(exponent, -EXPONENT_LIMIT, out=exponent)
-    return np.minimum(exponent, EXPONENT_LIMIT, out=exponent)
+    return exponent.clip(-EXPONENT_LIMIT, EXPONENT_LIMIT, out=exponent)
 
 
 def logistic(x: Array) -> Array:
@@ -59,11 +64,6 @@ def logistic(x: Array) -> Array:
     np.exp(x, out=x)
     x += 1.0
     return np.divide(1.0, x, out=x)
-
-
-def with_zero(rows: Array) -> Array:
-    """Add a row of zeros at the end, for tables of sums to point to."""
-    return np.concatenate((rows, np.zeros((1, rows.shape[-1]))))
 
 
 def add_halves(rows: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import SMALLEST, add_up, pick, with_zero
+from negsim.kernel.arithmetic import SMALLEST, add_up, pick
 from negsim.kernel.quantities import driven
 from negsim.kernel.stages import AFTER, BEFORE_SIGNATURE
 from negsim.state import Array, Flags, Floats, Ints, Parameters, State, World
@@ -37,7 +37,7 @@ def advance(world: World, parameters: Parameters, state: State, overdue: Flags, 
     if len(world.overdue_concession) and overdue.any():
         weights = parameters["overdue"] * overdue[world.overdue_concession]
         rows = world.overdue_memory
-        fed = add_up(with_zero(weights), world.overdue_sums)
+        fed = add_up(weights, world.overdue_sums)
         state.memory[rows] += fed / parameters["decay"][world.decay_of[rows]] * (1.0 - shrink[rows])
     if len(world.flow_concession) or world.stocks.stop > world.stocks.start:
         _ship(world, parameters, state, elapsed, shrink)

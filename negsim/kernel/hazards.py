@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import add_halves, add_up, clip, evaluate_formula, logistic, narrow, pick, with_zero
+from negsim.kernel.arithmetic import add_halves, add_up, clip, evaluate_formula, logistic, narrow, pick
 from negsim.kernel.quantities import add_channel_quantities, add_relations, driven, needs
 from negsim.kernel.stages import BEFORE_SIGNATURE, check_gates, find_possible, read_flags
 from negsim.kernel.utilities import find_utilities, log_products, weigh_packages
@@ -75,13 +75,13 @@ def evaluate(world: World, parameters: Parameters, state: State) -> Outlook:
     add_relations(world, parameters, flags, q)
     add_channel_quantities(world, parameters, state, flags, q)
     reservation = driven(world, parameters, state, "reservation")
-    q["seat_reservation"] = add_up(with_zero(reservation), world.reservation_means) / world.reservation_sizes
+    q["seat_reservation"] = add_up(reservation, world.reservation_means) / world.reservation_sizes
     q["utilities"] = find_utilities(world, parameters, flags, q, width)
     weigh_packages(world, parameters, state, flags, q)
     factors = _factors(world, parameters, state, q, reservation)
     rows = np.flatnonzero(possible[:, 0]) if state.width < width else None
     if rows is None:
-        hazards = factors[world.base]
+        hazards = np.take(factors, world.base, axis=0)
         hazards *= parameters["rate"]
         hazards *= possible.view(np.uint8)
     else:
@@ -104,23 +104,25 @@ def _apply_second(second: Program, rows: Ints | None, hazards: Floats, factors: 
 def _factors(world: World, parameters: Parameters, state: State, q: dict[str, Any], reservation: Array) -> Array:
     """Factors that moves share: one, exponentials of log rates, logistics of steps, approvals."""
     width = state.memory.shape[-1]
-    logs = np.zeros((world.log_rate_rows + 1, width))
+    logs = np.empty((world.log_rate_rows, width))
     for program in world.log_rates:
         logs[program.rows] = evaluate_formula(program, parameters, q)
     factors = np.empty((world.factor_rows, width))
     factors[0] = 1.0
     signed = add_up(logs, world.signatures)
     np.exp(clip(signed), out=factors[1 : 1 + signed.shape[0]])
-    factors[world.bargained] = logistic(q["utilities"][world.alone] - reservation[world.alone_state])
-    factors[world.approve_factors] = _approvals(world, parameters, state, q)
+    margin = np.take(q["utilities"], world.alone, axis=0)
+    margin -= reservation[world.alone_state]
+    factors[world.bargained] = logistic(margin)
+    _approvals(world, parameters, state, q, factors[world.approve_factors])
     return factors
 
 
-def _approvals(world: World, parameters: Parameters, state: State, q: dict[str, Any]) -> Array:
-    """Probabilities of approving and of rejecting what waits for a side, 0 where nothing waits."""
+def _approvals(world: World, parameters: Parameters, state: State, q: dict[str, Any], result: Array) -> None:
+    """Write down the probabilities of approving and of rejecting what waits for a side, 0 where nothing waits."""
     sides = world.approve_side
     width = state.memory.shape[-1]
-    result = np.zeros((2, len(sides), width))
+    result[:] = 0.0
     before = world.consent_rule[sides] == BEFORE_SIGNATURE
     tabled = np.where(state.consent[sides], 0, state.table[sides // 2])
     waiting = np.where(before[:, None], tabled, state.awaiting[sides])
@@ -129,14 +131,14 @@ def _approvals(world: World, parameters: Parameters, state: State, q: dict[str, 
     if len(cells):
         side, column = np.divmod(cells, state.width)
         where: Any = slice(None) if state.width < width else column
-        result[:, side, where] = _judge(world, parameters, state, q, waiting.reshape(-1)[cells], side, column)
-    return result.reshape(-1, width)
+        yes, no = _judge(world, parameters, state, q, waiting.reshape(-1)[cells], side, column)
+        result[side, where], result[len(sides) + side, where] = yes, no
 
 
 def _judge(
     world: World, parameters: Parameters, state: State, q: dict[str, Any], bits: Ints, side: Ints, column: Ints
-) -> Array:
-    """Probabilities of approving and rejecting sets of items, shape (2, cells) or, state shared, (2, cells, width)."""
+) -> tuple[Floats, Floats]:
+    """Probabilities of approving and rejecting sets of items, each (cells,) or, state shared, (cells, width)."""
     width = state.memory.shape[-1]
     shared = state.width < width
     where: Any = slice(None) if shared else column
@@ -158,7 +160,7 @@ def _judge(
     if shared:
         sure, free = sure[:, None], free[:, None]
     no = np.where(sure, 0.0, logistic(-odds))
-    return np.stack((np.where(sure, 1.0, logistic(odds)) * free, no))
+    return np.where(sure, 1.0, logistic(odds)) * free, no
 
 
 def _agreements(
@@ -177,10 +179,11 @@ def _agreements(
             yield _agree_by_row(world, parameters, q["margins"], factors, channel, np.flatnonzero(chosen[rows]))
 
 
-def _weigh(sides: Sequence[Array], nash_weight: Array) -> tuple[tuple[Floats, Floats], Floats]:
-    """Turn the margins of both sides into the probabilities that they accept and the log of the Nash product."""
-    first, second = (np.exp(clip(side), out=side) for side in sides)
-    return (first / (1.0 + first), second / (1.0 + second)), log_products((first, second), nash_weight)
+def _weigh(margins: Array, nash_weight: Array) -> tuple[Floats, Floats, Floats]:
+    """Turn margins, side 1 then 2, into the probabilities that they accept and the log of the Nash product."""
+    odds = np.exp(clip(margins), out=margins)
+    first, second = np.split(odds / (1.0 + odds), 2)
+    return first, second, log_products(odds, nash_weight)
 
 
 def _agree_by_row(
@@ -189,16 +192,16 @@ def _agree_by_row(
     """Agree in one channel, in a discrete state that all columns share: whole rows of packages."""
     rows = world.channel_packages[channel]
     packages = rows.start + chosen
-    sides = (margins[packages], margins[len(world.package_channel) + packages])
-    willing, product = _weigh(sides, parameters["nash_weight"][packages])
+    sides = margins[np.concatenate((packages, len(world.package_channel) + packages))]
+    first, second, product = _weigh(sides, parameters["nash_weight"][packages])
     weight = np.exp(np.minimum(parameters["eta"][channel] * (product - product.max(axis=0)), 0.0))
     total = weight[0].copy()
     for row in weight[1:]:
         total += row
     rate = parameters["agree_rate"][channel] * factors[world.agree_signature[channel]]
     hazards, *likes = (np.zeros((rows.stop - rows.start, margins.shape[-1])) for _ in range(3))
-    hazards[chosen] = weight / total * (willing[0] * willing[1]) * rate
-    likes[0][chosen], likes[1][chosen] = willing
+    hazards[chosen] = weight / total * (first * second) * rate
+    likes[0][chosen], likes[1][chosen] = first, second
     place = slice(world.dense + rows.start, world.dense + rows.stop)
     return Packages(place, slice(None), hazards, (likes[0], likes[1]))
 
@@ -209,8 +212,8 @@ def _agree_by_cell(world: World, parameters: Parameters, margins: Array, factors
     cells = np.flatnonzero(chosen)
     package, column = np.divmod(cells, chosen.shape[-1])
     channel, place = world.package_channel[package], np.searchsorted(columns, column)
-    sides = (margins.reshape(-1)[cells], margins.reshape(-1)[cells + chosen.size])
-    willing, product = _weigh(sides, pick(parameters["nash_weight"], package, column))
+    sides = np.take(margins, np.concatenate((cells, chosen.size + cells)))
+    first, second, product = _weigh(sides, pick(parameters["nash_weight"], package, column))
     # The largest is taken out of all powers alike, so that none of them can overflow or vanish. Both at() go through
     # the list in its order, so a sum does not depend on what stands beside it.
     group = channel * len(columns) + place
@@ -221,8 +224,8 @@ def _agree_by_cell(world: World, parameters: Parameters, margins: Array, factors
     np.add.at(total, group, weight)
     rate = pick(parameters["agree_rate"], channel, column) * factors[world.agree_signature[channel], column]
     hazards, *likes = (np.zeros((chosen.shape[0], len(columns))) for _ in range(3))
-    hazards[package, place] = weight / total[group] * (willing[0] * willing[1]) * rate
-    likes[0][package, place], likes[1][package, place] = willing
+    hazards[package, place] = weight / total[group] * (first * second) * rate
+    likes[0][package, place], likes[1][package, place] = first, second
     return Packages(slice(world.dense, world.moves), columns, hazards, (likes[0], likes[1]))
 
 

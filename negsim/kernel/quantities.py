@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import add_up, with_zero
+from negsim.kernel.arithmetic import add_up
 from negsim.state import Array, Floats, Ints, Parameters, State, World
 from negsim.vocabulary import DONE, EXPONENT_LIMIT, IN_FORCE, PROMISED, RAISED
 
@@ -57,24 +57,25 @@ def needs(world: World, parameters: Parameters, state: State) -> Array:
 
 def add_relations(world: World, parameters: Parameters, flags: dict[str, Any], q: dict[str, Any]) -> None:
     """Engagement, easing by allies, share in force, restraints."""
-    width = flags["in_force"].shape[-1]
-    live = np.zeros((world.channels + world.concessions + 1, width))
-    live[: world.channels] = flags["open"]
-    live[world.channels : -1] = flags["in_force"]
+    live = np.concatenate((flags["open"], flags["in_force"])).astype(np.int16)
     if world.ally_engaged.size:
-        count = add_up(live, world.engaged)
-        engaged = (count / (1.0 + count))[world.ally_engaged]
-        q["ally"] = add_up(with_zero(parameters["ally_weight"] * engaged), world.allies)
+        engaged = _saturate(add_up(live, world.engaged))[world.ally_engaged]
+        q["ally"] = add_up(parameters["ally_weight"] * engaged, world.allies)
     else:
         q["ally"] = np.zeros((max(world.allies.members.shape[1], 1), 1))
     if "engagement" in world.wants:
-        count = add_up(live, world.engaged_states)
-        q["engagement"] = count / (1.0 + count)
+        q["engagement"] = _saturate(add_up(live, world.engaged_states))
     if "share_in_force" in world.wants:
         held = flags["in_force"] | ((flags["bits"] & (1 << DONE)) != 0)
-        q["share_in_force"] = add_up(with_zero(parameters["share"] * held[world.share_concession]), world.shares)
+        q["share_in_force"] = add_up(parameters["share"] * held[world.share_concession], world.shares)
     if "restraint" in world.wants:
-        q["restraint"] = np.minimum(add_up(live, world.restraints), 1.0)
+        q["restraint"] = np.minimum(add_up(live, world.restraints), 1).astype(float)
+
+
+def _saturate(count: Ints) -> Floats:
+    """Turn a count of what is live between two into a number from 0 to 1."""
+    number = count.astype(float)
+    return number / (1.0 + number)
 
 
 def add_channel_quantities(
@@ -82,12 +83,9 @@ def add_channel_quantities(
 ) -> None:
     """Pain of channels and pressure of demands."""
     if "pain" in world.wants:
-        need = q["need"].copy()
-        need[-1] = 0.0
         waiting = np.exp(-(state.time - state.last_deal) / parameters["patience"])
-        q["pain"] = add_up(need, world.pains) / world.pain_sizes + (1.0 - waiting)
+        q["pain"] = add_up(q["need"][:-1], world.pains) / world.pain_sizes + (1.0 - waiting)
     if "pressure" in world.wants:
         answered = (world.answers[:, :, None] & ((flags["bits"] & ANSWERING_BITS) != 0)).any(axis=1)
         unanswered = (state.demand == RAISED) & ~answered
-        weights = parameters["demand_weight"] * unanswered
-        q["pressure"] = add_up(with_zero(weights), world.pressures)
+        q["pressure"] = add_up(parameters["demand_weight"] * unanswered, world.pressures)

@@ -64,4 +64,6 @@ def find_possible(world: World, state: State, flags: dict[str, Any], blocked: Ar
     certain = np.zeros((1, state.channel.shape[-1]), dtype=np.int8)
     codes = np.concatenate((channel, concession, demand, certain)).astype(np.uint32)
     bits = np.left_shift(np.uint32(1), codes)
-    return np.asarray((bits[world.entity] & world.allowed) != 0)
+    possible = np.take(bits, world.entity, axis=0)
+    possible &= world.allowed
+    return possible.astype(bool)

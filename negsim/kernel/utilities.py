@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import add_up, clip, evaluate_formula, with_zero
+from negsim.kernel.arithmetic import add_up, clip, evaluate_formula
 from negsim.state import Array, Parameters, State, World
 
 
 def find_utilities(world: World, parameters: Parameters, flags: dict[str, Any], q: dict[str, Any], width: int) -> Array:
     """What each item is worth to whom, by context: benefits, givers' rows, means, and a row of zeros."""
+    rows = np.zeros((world.utility_rows, width))
+    benefits, givers = len(world.benefit_chi), len(world.giver_exponent)
     trust = q["credibility"]
     believed = 1.0 - (1.0 - trust[world.chi_pair]) * parameters["doubt"]
-    rows = np.zeros((world.utility_rows, width))
-    benefits = len(world.benefit_chi)
-    benefit = believed[world.benefit_chi] * parameters["worth"] * q["need"][world.benefit_need]
+    benefit = np.multiply(believed[world.benefit_chi], parameters["worth"], out=rows[:benefits])
+    benefit *= q["need"][world.benefit_need]
     for program in world.benefit_programs:
-        benefit = benefit * evaluate_formula(program, parameters, q)
-    rows[:benefits] = benefit
-    exponent = np.zeros((world.exponent_rows, width))
-    for program in world.exponents:
-        exponent += evaluate_formula(program, parameters, q)
-    price = np.exp(clip(exponent))
-    own = parameters["care"] * q["need"][world.care_need] + np.zeros(width)
-    if world.return_item.size:
-        answer = trust[world.return_pair] * parameters["return_worth"] * flags["standing"][world.return_item]
-        own[world.return_concession] += add_up(with_zero(answer), world.returns)
-    for program in world.giver_programs:
-        own += evaluate_formula(program, parameters, q)
-    givers = len(world.giver_exponent)
-    rows[benefits : benefits + givers] = own[world.giver_concession] - parameters["cost"] * price[world.giver_exponent]
+        benefit *= evaluate_formula(program, parameters, q)
+    price = _find_prices(world, parameters, q, width)[world.giver_exponent]
+    price *= parameters["cost"]
+    own = _find_own_worths(world, parameters, flags, q, width)[world.giver_concession]
+    np.subtract(own, price, out=rows[benefits : benefits + givers])
     if world.mean_sizes.size:
         rows[benefits + givers : -1] = add_up(rows, world.means) / world.mean_sizes
     return rows
 
 
+def _find_prices(world: World, parameters: Parameters, q: dict[str, Any], width: int) -> Array:
+    """Factors on the cost of giving, for each distinct exponent."""
+    exponent = np.zeros((world.exponent_rows, width))
+    for program in world.exponents:
+        exponent += evaluate_formula(program, parameters, q)
+    return np.exp(clip(exponent), out=exponent)
+
+
+def _find_own_worths(
+    world: World, parameters: Parameters, flags: dict[str, Any], q: dict[str, Any], width: int
+) -> Array:
+    """What giving each concession is worth to the giver, but for its cost."""
+    own = np.empty((world.concessions, width))
+    np.multiply(parameters["care"], q["need"][world.care_need], out=own)
+    if world.return_item.size:
+        answer = q["credibility"][world.return_pair] * parameters["return_worth"]
+        answer *= flags["standing"][world.return_item]
+        own[world.return_concession] += add_up(answer, world.returns)
+    for program in world.giver_programs:
+        own += evaluate_formula(program, parameters, q)
+    return own
+
+
 def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any]) -> Array:
     """Margins of side 1 over every package, then those of side 2."""
-    worth = np.zeros((world.nodes, rows.shape[-1]))
+    worth = np.empty((world.nodes, rows.shape[-1]))
+    worth[0] = 0.0
     for level, parents, items in world.levels:
         np.add(worth[parents], rows[items], out=worth[level])
     reservation = q["seat_reservation"]
@@ -64,30 +79,32 @@ def weigh_packages(
         q["surplus"] = _surplus(world, parameters, q["margins"], enabled & asked[world.package_channel])
 
 
-def log_products(odds: Sequence[Array], weight: Array) -> Array:
-    """Logarithms of Nash products from the odds that either side accepts. Overwrites the odds."""
-    gains = [np.log(np.log1p(side, out=side), out=side) for side in odds]
-    product: Array = weight * gains[0]
-    product += (1.0 - weight) * gains[1]
+def log_products(odds: Array, weight: Array) -> Array:
+    """Logarithms of Nash products from the odds that side 1, then side 2, accepts. Overwrites the odds."""
+    gains = np.log(np.log1p(odds, out=odds), out=odds)
+    first, second = np.split(gains, 2)
+    product: Array = weight * first
+    product += (1.0 - weight) * second
     return product
 
 
 def _surplus(world: World, parameters: Parameters, margins: Array, chosen: Array) -> Array:
     """Mean Nash product over the chosen packages of each channel. Nothing is computed of the others."""
-    packages, width = len(world.package_channel), margins.shape[-1]
-    value = np.zeros((packages + 1, width))
-    weight = parameters["nash_weight"]
-    if chosen.shape[-1] < width:  # one discrete state for all columns: whole rows
-        rows = np.flatnonzero(chosen[:, 0])
-        sides = (margins[rows], margins[packages + rows])
-        value[rows] = np.exp(log_products([np.exp(clip(side), out=side) for side in sides], weight[rows]))
-    else:
-        cells = np.flatnonzero(chosen)
-        flat = margins.reshape(-1)
-        sides = (flat[cells], flat[cells + chosen.size])
-        weights = np.repeat(weight[:, 0], chosen.sum(axis=1)) if weight.shape[-1] == 1 else weight.reshape(-1)[cells]
-        products = log_products([np.exp(clip(side), out=side) for side in sides], weights)
-        value.reshape(-1)[cells] = np.exp(products, out=products)
-    count = np.zeros((packages + 1, chosen.shape[-1]), dtype=np.int16)
-    count[:-1] = chosen
-    return add_up(value, world.channel_sums) / np.maximum(add_up(count, world.channel_sums), 1)
+    packages, width = chosen.shape
+    weight, count = parameters["nash_weight"], np.count_nonzero(chosen, axis=1)
+    if width < margins.shape[-1]:  # one discrete state for all columns: whole rows
+        rows = np.flatnonzero(count)
+        products = log_products(np.exp(clip(margins[np.concatenate((rows, packages + rows))])), weight[rows])
+        value = np.zeros((packages, margins.shape[-1]))
+        value[rows] = np.exp(products, out=products)
+        number = add_up(chosen.astype(np.int16), world.channel_sums)
+        return add_up(value, world.channel_sums) / np.maximum(number, 1)
+    cells = np.flatnonzero(chosen)
+    odds = np.exp(clip(np.take(margins, np.concatenate((cells, chosen.size + cells)))))
+    weights = np.repeat(weight[:, 0], count) if weight.shape[-1] == 1 else weight.reshape(-1)[cells]
+    products = log_products(odds, weights)
+    # A sum goes through the list in its order, so that it does not depend on what stands beside it.
+    place = cells + np.repeat((world.package_channel - np.arange(packages)) * width, count)
+    total = np.bincount(place, np.exp(products, out=products), world.channels * width)
+    number = np.bincount(place, minlength=len(total))
+    return (total / np.maximum(number, 1)).reshape(-1, width)

@@ -132,10 +132,15 @@ def row_numbers(numbers: Sequence[int]) -> slice | Ints:
     return integers(numbers)
 
 
-def make_sums(groups: Sequence[Sequence[int]], zero: int) -> Sums:
-    """Make a table of sums, short groups padded with the row of zeros."""
+def make_sums(groups: Sequence[Sequence[int]], none: int) -> Sums:
+    """Make a table of sums, short groups padded with a number that no row has (or a row of zeros)."""
     longest = max((len(group) for group in groups), default=0) or 1
-    members = np.full((longest, len(groups)), zero, dtype=np.int64)
+    members = np.full((longest, len(groups)), none, dtype=np.int64)
     for column, group in enumerate(groups):
         members[: len(group), column] = group
-    return Sums(members)
+    layers = []
+    for place in range(longest):
+        longer = [number for number, group in enumerate(groups) if len(group) > place]
+        everywhere = len(longer) == len(groups)
+        layers.append((slice(None) if everywhere else row_numbers(longer), members[place, longer]))
+    return Sums(members, tuple(layers))
