@@ -211,38 +211,31 @@ def compare_workers(rounds: int, points: int = 32) -> dict[str, Any]:
 # -- kills ------------------------------------------------------------------------------------------------------------
 
 FORK: Final = multiprocessing.get_context("fork")
-POINTS: Final = {"channel.talks.rates.meet": [1.0 + 0.5 * step for step in range(16)]}
+POINTS: Final = {"channel.talks.rates.meet": [1.0 + 0.05 * step for step in range(160)]}
 SWEPT: Final[dict[str, Any]] = {
     "case": "two-state-channel",
     "design": POINTS,
-    "runs": 512,
+    "runs": 256,
     "points_per_block": 1,
-    "until": dt.date(2001, 6, 30),
 }
-"""Thirty-two blocks."""
+"""A hundred and sixty blocks: a cluster, which takes seconds to start, sweeps for longer than that."""
 
 
 def kill_often(kills: int, how: str) -> dict[str, Any]:
     """Kill a sweep, with all its processes, at random moments; go on each time; compare the end with a quiet run.
 
-    Moments are drawn evenly over the time that the sweep takes from its beginning; a cluster, which takes longer to
-    start than to sweep, is killed after a random number of further blocks. When the sweep comes to its end before, what
-    is there is compared as well, and it begins anew.
+    Moments are even over the whole run: a quiet one is timed first (its beginning, and the time from the first block
+    to the last), and a sweep that goes on is killed at any moment of its beginning and of what is left of the rest.
+    When it comes to its end before, what is there is compared as well, and it begins anew.
     """
     stream = random.Random(f"{SEED} {how}")
     with tempfile.TemporaryDirectory() as folder:
-        negsim.sweep(**SWEPT, store=Path(folder) / "quiet")
-        quiet, store = digest_blocks(Path(folder) / "quiet"), Path(folder) / "killed"
-        begun = time.perf_counter()
-        start_sweep(Path(folder) / "timed", how).join()
-        length = time.perf_counter() - begun
-        same, ends, errors, seen = True, 0, 0, []
+        quiet, beginning, rest = time_quietly(Path(folder) / "quiet", how)
+        store, same, ends, errors, seen = Path(folder) / "killed", True, 0, 0, []
         while len(seen) < kills:
+            left = 1.0 - len(digest_blocks(store)) / len(quiet)
             process = start_sweep(store, how)
-            if how == "dask":
-                wait_for_blocks(store, stream.randrange(len(quiet)) - len(digest_blocks(store)), process)
-            else:
-                process.join(timeout=stream.uniform(0.0, 1.0) * length)
+            process.join(timeout=stream.uniform(0.0, beginning + left * rest))
             if process.exitcode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.join()
@@ -260,14 +253,19 @@ def kill_often(kills: int, how: str) -> dict[str, Any]:
         f"{how}: {kills} kills, {len(quiet)} blocks, finished at each kill {seen}, {errors} errors: {verdict}",
         flush=True,
     )
-    return {"how": how, "kills": kills, "ends": ends + 1, "errors": errors, "blocks_at_kill": seen, "identical": same}
+    found = {"how": how, "kills": kills, "blocks": len(quiet), "ends": ends + 1, "errors": errors}
+    return {**found, "beginning_s": beginning, "rest_s": rest, "blocks_at_kill": seen, "identical": same}
 
 
-def wait_for_blocks(store: Path, more: int, process: Any) -> None:
-    """Wait until a store has so many more blocks."""
-    wanted = len(digest_blocks(store)) + max(more, 1)
-    while process.is_alive() and len(digest_blocks(store)) < wanted:
-        time.sleep(0.01)
+def time_quietly(store: Path, how: str) -> tuple[dict[str, str], float, float]:
+    """Sweep without a kill: the blocks, the seconds until the first of them, and from there to the last."""
+    begun = time.time()
+    process = start_sweep(store, how)
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"the quiet sweep ({how}) failed")
+    made = [path.stat().st_mtime for path in (store / "blocks").glob("[!.]*")]
+    return digest_blocks(store), min(made) - begun, max(made) - min(made)
 
 
 def start_sweep(store: Path, how: str) -> Any:
@@ -345,8 +343,7 @@ def main() -> None:
         note("efficiency", compare_workers(options.rounds))
     elif options.part == "kill":
         for how in [options.asked] if options.asked else ("serial", "workers", "dask"):
-            few = max(options.kills // 6, 1)  # a cluster takes long to start
-            note(f"kill {how}", kill_often(few if how == "dask" else options.kills, how))
+            note(f"kill {how}", kill_often(options.kills, how))
     elif options.part == "standing":
         note("standing", run_large(1024, 256, **large))
     else:
