@@ -224,18 +224,16 @@ SWEPT: Final[dict[str, Any]] = {
 def kill_often(kills: int, how: str) -> dict[str, Any]:
     """Kill a sweep, with all its processes, at random moments; go on each time; compare the end with a quiet run.
 
-    Moments are even over the whole run: a quiet one is timed first (its beginning, and the time from the first block
-    to the last), and a sweep that goes on is killed at any moment of its beginning and of what is left of the rest.
-    When it comes to its end before, what is there is compared as well, and it begins anew.
+    Moments are even over the whole of a run, which is timed quietly first (its beginning, and from the first block to
+    the last). When what was left has come to its end before, what is there is compared as well, and it begins anew.
     """
     stream = random.Random(f"{SEED} {how}")
     with tempfile.TemporaryDirectory() as folder:
         quiet, beginning, rest = time_quietly(Path(folder) / "quiet", how)
         store, same, ends, errors, seen = Path(folder) / "killed", True, 0, 0, []
         while len(seen) < kills:
-            left = 1.0 - len(digest_blocks(store)) / len(quiet)
             process = start_sweep(store, how)
-            process.join(timeout=stream.uniform(0.0, beginning + left * rest))
+            process.join(timeout=stream.uniform(0.0, beginning + rest))
             if process.exitcode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.join()
@@ -281,7 +279,7 @@ def sweep_in_a_group(store: Path, how: str) -> None:
         from distributed import Client, LocalCluster
 
         with (
-            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
             Client(cluster) as client,
         ):
             negsim.sweep(**SWEPT, store=store, executor=client.get_executor())

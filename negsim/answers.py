@@ -63,7 +63,8 @@ def write_headline(question: Intervention, products: Mapping[str, Comparison]) -
         row = product.outcomes.iloc[-1]
         if name == "interventional":
             changed, before = (_share(row[arm], product) for arm in ("changed", "without"))
-            told.append(f"in the model {changed} instead of {before} ({_points(row, product)})")
+            apart = "; ".join(filter(None, (_points(row, product), _say_concerned(row))))
+            told.append(f"in the model {changed} instead of {before} ({apart})")
         else:
             told.append(
                 f"looking back {_share(row['changed'], product)}, with fresh clocks {_share(row['other'], product)} "
@@ -161,10 +162,11 @@ def _tell_model(model: Comparison) -> Iterator[str]:
     yield MODEL.format(runs=model.runs, start=start, end=end, numbers=model.numbers)
     yield from _tell_exploded(model)
     yield from _tell_log(model.changed.log, model.runs)
+    yield from _tell_thinned(model)
     for row in model.outcomes.to_dict("records"):
         yield (
             f"- {row['outcome']}: {_share(row['without'], model)} without the change, "
-            f"{_share(row['changed'], model)} with it; {_points(row, model)}{_concerned(row)}"
+            f"{_share(row['changed'], model)} with it; {_points(row, model)}{_in_brackets(_say_concerned(row))}"
             f"{_dates(row)}{_ratio(row['variance_ratio'], row['variance_ratio_se'])}"
         )
     every = model.kinds.iloc[0]
@@ -174,6 +176,23 @@ def _tell_model(model: Comparison) -> Iterator[str]:
         f"{_ratio(every['count_variance_ratio'], every['count_variance_ratio_se'])}"
     )
     yield _tell_partings(model)
+
+
+def _tell_thinned(model: Comparison) -> Iterator[str]:
+    """Say when most pairs give the change nothing to do, so that shares over all pairs say little about it."""
+    here = model.concerned[model.kept]
+    idle = int((~here).sum())
+    if idle == len(here):
+        yield (
+            f"The change finds nothing to do in any of the {len(here):,} pairs: they cannot differ, and the model's answer "
+            f"says nothing of what would follow. Ask of more runs, or of a wider window."
+        )
+    elif idle > len(here) / 2:
+        yield (
+            f"In the other {100 * idle / len(here):.1f}% of the pairs the change finds nothing to do, and they cannot "
+            f"differ: a share over all pairs says how seldom the question comes up in the model's histories, more than "
+            f"what would follow. What follows where it comes up is in brackets."
+        )
 
 
 def _tell_partings(comparison: Comparison) -> str:
@@ -228,6 +247,7 @@ def _share(share: float, comparison: Comparison) -> str:
 
 def _percent(share: float, effective: float) -> str:
     """A share in per cent and its standard error; of one that is all or none, what the runs can rule out."""
+    share = round(share, 12)  # a sum of shares may miss 1 by its last bit
     if share in (0.0, 1.0):  # the rule of three: had it been further off, one of the runs would show it (95%)
         bound = 300.0 / effective
         return f"0% (at most {bound:.1f}%)" if share == 0.0 else f"100% (at least {100 - bound:.1f}%)"
@@ -239,16 +259,21 @@ def _points(row: Mapping[str, float], comparison: Comparison) -> str:
     difference, error = row["difference"], row["difference_se"]
     if error == 0.0:
         bound = 300.0 / comparison.worth
-        return f"no pair differs (so at most {bound:.1f} points)" if difference == 0.0 else "every pair differs"
+        return f"no pair differs, so at most {bound:.1f} points" if difference == 0.0 else "every pair differs"
     return f"a difference of {100 * difference:+.1f} ± {100 * error:.1f} points"
 
 
-def _concerned(row: Mapping[str, float]) -> str:
-    """The difference in the pairs in which there was something to change."""
+def _say_concerned(row: Mapping[str, float]) -> str:
+    """The difference in the pairs in which there was something to change; empty where that is all or none."""
     share, difference, error = (row[name] for name in ("concerned", "difference_concerned", "difference_concerned_se"))
-    if share in (0.0, 1.0) or not np.isfinite(error) or error == 0.0:
+    if share in (0.0, 1.0) or not np.isfinite(error):
         return ""
-    return f" ({100 * difference:+.0f} ± {100 * error:.0f} in the {100 * share:.1f}% of the pairs concerned)"
+    where = f"in the {100 * share:.1f}% of the pairs concerned"
+    return f"none {where}" if error == 0.0 else f"{100 * difference:+.0f} ± {100 * error:.0f} {where}"
+
+
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 def _dates(row: Mapping[str, float]) -> str:

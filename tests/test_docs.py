@@ -82,8 +82,8 @@ def test_every_page_is_in_the_contents_once():
 def block_problems(page: Path, text: str) -> list[str]:
     """Blocks that could not be run.
 
-    Python is a doctest, which `make check` runs, or at least compiles and names what negsim has; TOML is valid;
-    commands are commands. (The tutorial's commands are run below, included files by test_examples.py.)
+    Python names what negsim has; TOML is valid; commands are commands. (Python is also run, below, or a doctest, which
+    `make check` runs; the tutorial's commands are run below, included files by test_examples.py.)
     """
     problems = []
     for kind, inside in blocks(text):
@@ -136,6 +136,58 @@ def test_a_block_that_cannot_be_run_is_found(capsys: pytest.CaptureFixture[str])
     python = "```python\nnegsim.simulat(1)\n```\n\n```python\nx =\n```\n\n"
     text = python + "```toml\na = \n```\n\n```\nnegsim rnu template\n```\n"
     assert len(block_problems(Path("page.md"), text)) == 4
+
+
+SHORT = "until=__import__('datetime').date(1991, 12, 31)"
+SMALLER = {
+    "README.md": {"runs=1000": f"runs=8, {SHORT}"},
+    "sweeps.md": {
+        "runs=256": f"runs=2, {SHORT}",
+        "runs=128": f"runs=3, {SHORT}",
+        "(ranges, 64)": "(ranges, 16)",
+        "Design.morris(ranges)": "Design.morris(ranges, 4)",
+        "runs=512": f"runs=2, {SHORT}",
+        "runs=1024": f"runs=2, {SHORT}",
+        ", workers=2": "",
+        'store="out/tempo", executor': 'store="out/cluster", executor',
+        "LocalCluster(n_workers=4": 'LocalCluster(processes=False, dashboard_address=":0", n_workers=1',
+    },
+    "whatif.md": {"runs=20": "runs=2"},
+}
+"""What makes the blocks of a page short enough for a test."""
+
+
+def written_python(text: str) -> list[str]:
+    """Blocks of Python on a page that are no doctests, which are run elsewhere."""
+    return [inside for kind, inside in blocks(text) if kind == "python" and not inside.startswith(">>> ")]
+
+
+def test_every_page_with_python_is_run():
+    pages = [page for page in (ROOT / "README.md", *PAGES) if written_python(page.read_text(encoding="utf-8"))]
+    assert {page.name for page in pages} == set(SMALLER)
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_the_python_of_a_page_can_be_typed_from_top_to_bottom(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    if name == "sweeps.md":
+        pytest.importorskip("SALib"), pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    text = "\n".join(written_python((ROOT / name if name == "README.md" else DOCS / name).read_text(encoding="utf-8")))
+    for many, few in SMALLER[name].items():
+        assert many in text
+        text = text.replace(many, few)
+    exec(compile(text, name, "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out or name == "sweeps.md"
+
+
+def test_the_question_of_the_page_is_asked():
+    (question,) = [inside for kind, inside in blocks((DOCS / "whatif.md").read_text(encoding="utf-8")) if kind == "toml"]
+    answer = negsim.counterfactual(
+        "beijing-1999", None, tomllib.loads(question), "history", runs=2, products=["retrospective"]
+    )
+    assert "forced: begin:PRK::moratorium at 1998-08-01" in answer.text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -143,7 +143,7 @@ def kill_one(cluster, folder):
 
 if __name__ == "__main__":
     case, folder = sys.argv[1], Path(sys.argv[2])
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         killer = threading.Thread(target=kill_one, args=(cluster, folder))
         killer.start()
         points = {"channel.talks.rates.plan": [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]}
