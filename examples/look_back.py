@@ -21,11 +21,15 @@ else:  # some minutes, once
 
 for name in wanted:
     # Each run has a draw of the numbers and, with it, of every date and move that the article leaves open.
-    answer = negsim.counterfactual(CASE, posterior, name, given=TOLD, seed=1, runs=runs, workers=2)
+    answer = negsim.counterfactual(CASE, posterior, name, given=TOLD, seed=1, runs=runs)
     answer.save(OUT / "look-back" / name)
     draw_outcomes(answer).savefig(OUT / "look-back" / f"{name}.png")
     print(answer.headline())
 
-print(f"\n{runs} draws of {posterior.method} on `{TOLD}`; ± is one standard error of the draws. Looking back, without the")
-print(f"change every history returns exactly ({'yes' if answer.returned else 'NO'}). What clocks would have read in the")
+print(
+    f"\n{runs} draws of {posterior.method} on `{TOLD}`; ± is one standard error of the draws. Looking back, without the"
+)
+print(
+    f"change every history returns exactly ({'yes' if answer.returned else 'NO'}). What clocks would have read in the"
+)
 print("other world is assumed, not known: clocks that start afresh are told beside it. `answer.text()` says all of it.")

@@ -184,7 +184,7 @@ def _tell_thinned(model: Comparison) -> Iterator[str]:
     idle = int((~here).sum())
     if idle == len(here):
         yield (
-            f"The change finds nothing to do in any of the {len(here):,} pairs: they cannot differ, and the model's answer "
+            f"The change finds nothing to do in any of the {len(here):,} pairs: they cannot differ, and the answer "
             f"says nothing of what would follow. Ask of more runs, or of a wider window."
         )
     elif idle > len(here) / 2:

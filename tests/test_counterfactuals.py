@@ -370,7 +370,7 @@ def check_not_later(one: tuple, two: tuple) -> None:
 
 
 @given(raised_rates())
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_raising_a_moves_hazard_never_makes_its_own_first_firing_later(drawn):
     scenario, path, factor, seed = drawn
     check_not_later(firsts(scenario, path, 1.0, seed), firsts(scenario, path, factor, seed))

@@ -183,7 +183,9 @@ def test_the_python_of_a_page_can_be_typed_from_top_to_bottom(
 
 
 def test_the_question_of_the_page_is_asked():
-    (question,) = [inside for kind, inside in blocks((DOCS / "whatif.md").read_text(encoding="utf-8")) if kind == "toml"]
+    (question,) = [
+        inside for kind, inside in blocks((DOCS / "whatif.md").read_text(encoding="utf-8")) if kind == "toml"
+    ]
     answer = negsim.counterfactual(
         "beijing-1999", None, tomllib.loads(question), "history", runs=2, products=["retrospective"]
     )

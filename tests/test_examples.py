@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = ("human_agent", "own_agent", "own_scenario", "replay_history", "save_and_load")
 SMALL = {
     "fit_and_forecast": ["case.toml", "events.csv", "40"],
+    "look_back": ["4", "no-rocket"],
     "beijing": ["--runs", "40", "--futures", "40", "--workers", "1"],
     "sweep": ["16"],
     "what_if": ["40"],
@@ -145,13 +147,28 @@ def test_the_shipped_questions_are_answered_in_a_sentence_and_a_picture(tmp_path
     assert (tmp_path / "out" / "what-ifs" / "no-freeze.png").stat().st_size > 10_000
 
 
+def test_history_is_asked_with_a_fit_that_is_kept(fitted: Path, tmp_path: Path):
+    shutil.copytree(fitted, tmp_path / "out" / "fit")
+    answer, *rest = run_example("look_back", tmp_path, *SMALL["look_back"]).splitlines()
+    assert re.search(r"looking back .*%.*, with fresh clocks .*% .*\(as it happened: yes\)", answer)
+    assert "every history returns exactly (yes)" in " ".join(rest)
+    assert (tmp_path / "out" / "look-back" / "no-rocket.png").stat().st_size > 10_000
+
+
 # -- the main job -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fitted")
+    save_points(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("demo")
-    save_points(folder / "fit")
+    shutil.copytree(fitted, folder / "fit")
     return run_example("beijing", folder, *SMALL["beijing"], "--fit", "fit", "--pictures", "shown"), folder
 
 
