@@ -15,11 +15,12 @@ from scipy import integrate, stats
 import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.posterior import Posterior
-from negsim.forecasts import baselines, comparison, registration
+from negsim.forecasts import baselines, comparison, constant_rates, fits, reach, registration
 from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
 from negsim.forecasts.explanations import explain_events
 from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
+from negsim.forecasts.reach import LEVEL, measure_reach
 from negsim.forecasts.verification import power, score, score_all
 from negsim.observation import observe
 from negsim.problems import ScenarioError
@@ -283,10 +284,10 @@ def test_a_theory_is_spoken_for_only_by_enough():
 def test_evidence_of_constant_rates_is_the_integral_over_them(pair, monkeypatch):
     case, told, _ = pair
     shape, mean = 2.0, 1.5
-    monkeypatch.setattr(comparison, "SHAPES", np.array([shape]))
-    monkeypatch.setattr(comparison, "MEANS", np.array([mean]))
+    monkeypatch.setattr(constant_rates, "SHAPES", np.array([shape]))
+    monkeypatch.setattr(constant_rates, "MEANS", np.array([mean]))
     likelihood = bring_together(case, told)
-    found, error = comparison.constant_rate_evidence(likelihood)
+    found, error = constant_rates.constant_rate_evidence(likelihood)
     prior, days = stats.gamma(shape, scale=mean / shape / 365.25), told.window[1]
     names = [event.name for event in likelihood.compiled.labels.events[: likelihood.compiled.world.moves]]
     numbers = [sum(move.names == (name,) for move in told.moves) for name in names]
@@ -297,6 +298,65 @@ def test_evidence_of_constant_rates_is_the_integral_over_them(pair, monkeypatch)
     }
     volume = told.log_volume(np.full((1, len(told.unknowns)), 0.5))[0]
     assert found == pytest.approx(sum(exact[n] for n in numbers) + volume, abs=0.05 + 4 * error)
+
+
+def test_evidence_at_a_stage_is_that_of_what_was_known_and_its_change_is_the_prequential_score(
+    pair, tmp_path, monkeypatch
+):
+    case, told, posterior = pair
+    day = dt.date(2001, 3, 31)
+    asked = {"theories": ("audience",), "posterior": posterior, "keep": tmp_path, "draws": 200, "rivals": False}
+    found = compare_theories(case, told, 1, stages=[day], **asked)
+    assert [stage.until for stage in found.stages] == [day, told.until]
+    monkeypatch.setattr(fits, "fit", None)  # what was fitted is found again
+    early = compare_theories(case, told.cut(day), 1, **{**asked, "posterior": None})
+    assert found.stages[0].changes[0].change == early.changes[0].change
+    table = found.table().set_index("without")
+    path = found.path().pivot(index="until", columns="without", values="change")
+    assert table["foretold"].to_dict() == pytest.approx((path.loc[told.until] - path.loc[day]).to_dict())
+    assert (table["largest"] >= table["evidence_for"]).all()
+    assert "were foretold" in found.describe()
+
+
+def test_stages_are_spread_over_the_events_and_end_before_the_end(pair):
+    _, told, _ = pair
+    days = comparison.spread_stages(told, 3)
+    known = [sum(move.high <= (day - told.start).days + 1 for move in told.moves) for day in days]
+    assert days == sorted(days)
+    assert np.diff([0, *known, len(told.moves)]) == pytest.approx(len(told.moves) / 4, abs=1)
+    assert days[-1] < told.until
+
+
+@pytest.fixture(scope="module")
+def reached(pair) -> tuple[tuple, tuple]:
+    """The world of the template with its theories and without, each with draws of the numbers it has."""
+    case, told, posterior = pair
+    static = make_static(case)
+    kept = [spec.name for spec in static.parameter if spec.name in posterior.names]
+    columns = [posterior.names.index(name) for name in kept]
+    prior = declare_prior(static, kept)
+    return (
+        (bring_together(case, told, posterior.names), posterior),
+        (bring_together(static, told, kept), replace(posterior, prior=prior, draws=posterior.draws[:, columns])),
+    )
+
+
+def test_an_e_value_misleads_no_more_often_than_it_may_and_a_forgotten_silence_is_found_out(reached, monkeypatch):
+    records = 150
+    may = stats.binom.ppf(0.999, records, LEVEL) / records
+    said = measure_reach(*reached, records=records, draws=12, seed=3)
+    assert said.false_alarm <= may
+    assert said.if_wrong < 0 < said.if_right
+    assert said.power > said.false_alarm
+    assert f"{said.power:.2f} ± {said.power_error:.2f}" in said.describe()
+    whole = reach.replay
+
+    def forget_silence(compiled, *rest, **how):
+        found = whole(compiled, *rest, **how)
+        return replace(found, intervals=found.intervals * (compiled is not reached[0][0].compiled))
+
+    monkeypatch.setattr(reach, "replay", forget_silence)
+    assert measure_reach(*reached, records=40, draws=4, seed=3).false_alarm > may
 
 
 # -- registered forecasts ---------------------------------------------------------------------------------------------

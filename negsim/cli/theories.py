@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, paths_as_input
+from negsim.cli.words import add_command, paths_as_input, whole
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -28,6 +31,8 @@ def compare(options: argparse.Namespace) -> None:
             rivals=not options.no_rivals,
             refit=not options.no_refit,
             posterior=posterior,
+            stages=options.stages,
+            keep=options.keep,
             progress=progress,
             engine=options.engine,
             **settings,
@@ -38,14 +43,25 @@ def compare(options: argparse.Namespace) -> None:
             table.to_csv(options.out, index=False)
         print(f"{options.out}: written", file=sys.stderr)
     print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
-    print(table.drop(columns=["k_hat"]).to_string(index=False, na_rep="", float_format="%.2f"))
-    print(f"\n{found.describe()}\n\n{LEGEND}")
+    print(write_changes(table))
+    print(f"\n{found.describe()}\n\n{LEGEND}{FORETOLD if len(found.stages) > 1 else ''}")
+
+
+def write_changes(table: pandas.DataFrame) -> str:
+    """A table of what the evidence loses, as it is printed."""
+    rounded = {name: "{:.3g}".format for name in ("evidence_for", "largest") if name in table}
+    shown = table.drop(columns=["k_hat", "how"])
+    return shown.to_string(index=False, na_rep="", float_format="%.2f", formatters=rounded)
 
 
 LEGEND = """\
 change        log evidence without it less with it: negative speaks for it
 evidence_for  the factor by which the sequence speaks for it; 20 is called enough, 1 is nothing
 at_most       log evidence for it that a complete record of the same length could show on average, at most"""
+
+FORETOLD = """
+foretold      the same of what was told after the first stage, foretold event by event: negative speaks for it
+largest       the largest evidence_for at any stage: were the case without it right, 20 or more with probability 0.05"""
 
 
 def add_compare(commands: Any) -> None:
@@ -57,6 +73,7 @@ def add_compare(commands: Any) -> None:
         "take theories out of a fitted case, one at a time, and say which of them the events speak for",
         "negsim compare out/fit",
         "negsim compare out/fit --theory resentment --theory sequencing --pairs",
+        "negsim compare out/fit --stages 2 --keep out/variants --engine auto",
         "negsim compare out/fit --no-refit     # minutes less; what cannot be known from the fit stays open",
     )
     add_fitted(parser)
@@ -64,5 +81,13 @@ def add_compare(commands: Any) -> None:
     parser.add_argument("--pairs", action="store_true", help="also two at a time")
     parser.add_argument("--no-rivals", action="store_true", help="leave out the static model and constant rates")
     parser.add_argument("--no-refit", action="store_true", help="do not fit again where the fit's draws do not reach")
+    parser.add_argument(
+        "--stages",
+        metavar="N",
+        type=whole(0),
+        default=0,
+        help="also at so many dates on the way: how well each variant foretold the rest (each takes a fit)",
+    )
+    parser.add_argument("--keep", metavar="DIR", help="keep fits there and take them up again after a stop")
     add_sampler(parser)
     parser.add_argument("--out", metavar="FILE", help="write the table there (CSV)")

@@ -1,9 +1,17 @@
-"""Which mechanisms does a sequence speak for? Log evidence with a theory and without it, and whether that is enough.
+"""Which mechanisms does a sequence speak for? Evidence with and without a theory as it grows, and if it is enough.
 
 The evidence of the case without a theory follows from the posterior with it: the mean, over its draws, of the ratio of
 the two likelihoods (the parameters they share have the same priors). Where those weights cannot be trusted the case is
 fitted again without the theory. A ratio of evidences is an e-value: were the case without the theory right, data would
 speak for the theory by a factor of 20 or more with probability 1/20 at most (Markov's inequality), however few.
+
+*As it grows.* The evidence of a sequence is the product of what was said of each event before it was known. At some
+dates on the way (stages) the same is asked of what was known by then. The change of the log evidence from the first
+stage to the end is the change of the *prequential log score* (Dawid 1984) of everything told after that stage: it owes
+less to the priors than the evidence does. The ratios at the stages are a likelihood-ratio martingale under the case
+without the theory, so the largest of them exceeds 20 with probability 1/20 at most as well (Ville's inequality),
+whenever one stops. (That is exact where a chronology tells everything that happens; moves that it only implies are
+known later than they happened.)
 
 *Is it enough?* On average over what the model with the theory could have drawn, the log evidence for it is at most the
 mean log ratio of the two likelihoods at the true parameters, of complete records to the day (the divergence of
@@ -14,26 +22,29 @@ do not say so on average.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy.special import logsumexp
 
-from negsim.calibration.fitting import bring_together, fit
+from negsim.calibration.fitting import bring_together
 from negsim.calibration.likelihood import ChronologyLikelihood
-from negsim.calibration.posterior import Posterior
+from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
 from negsim.ensemble import simulate
+from negsim.forecasts.constant_rates import constant_rate_evidence, expected_rate_evidence
 from negsim.forecasts.drawing import PURPOSE, open_purpose
+from negsim.forecasts.fits import Fits
 from negsim.replays import replay
+from negsim.results import Ensemble
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario
 from negsim.state import Floats
-from negsim.streams import address_words, open_stream
 from negsim.theories import list_theories, make_static, switch_off
 
 if TYPE_CHECKING:
@@ -45,14 +56,12 @@ TRUSTED: Final = 0.7
 """Largest k-hat of weights that are trusted."""
 FEWEST: Final = 30.0
 """Least effective number of draws behind weights that are trusted."""
+DRAWS: Final = 1000
+"""Draws of a posterior, at most, that are scored without a theory."""
 RECORDS: Final = 200
 """Complete records that are drawn to say what could be shown."""
-PLACEMENTS: Final = 1000
-PURPOSE_PLACEMENTS: Final = 94
-STATIC, CONSTANT = "every theory (static)", "everything but constant rates"
-SHAPES: Final = np.geomspace(0.02, 5.0, 25)
-MEANS: Final = np.geomspace(1e-3, 10.0, 41)
-"""Prior means of constant rates that are tried, events per year."""
+STATIC = "every theory (static)"
+CONSTANT, EXPECTED = "all but constant rates (likeliest prior)", "all but constant rates (the case's prior)"
 
 Progress = Callable[[float, str], None]
 
@@ -68,7 +77,7 @@ class Change:
     change, error : float
         Log evidence without it less log evidence with it (negative: the data speak for it), and its standard error.
     how : str
-        ``weights`` of the posterior, ``refit``, or ``formula``.
+        ``weights`` of the posterior, ``refit``, ``refused`` (a fit whose runs disagree), or ``formula``.
     k_hat : float
         Of the weights; NaN where they were not used.
     at_most : float
@@ -87,13 +96,40 @@ class Change:
     def says(self) -> str:
         """What the data say of it."""
         if not np.isfinite(self.change):
-            return "not known: the weights cannot be trusted, and it was not fitted again"
+            why = "its fit was refused" if self.how == "refused" else "it was not fitted again"
+            return f"not known: the weights cannot be trusted, and {why}"
         if -self.change - 2 * self.error >= ENOUGH:
             return "the data speak for it"
         if self.change - 2 * self.error >= ENOUGH:
             return "the data speak against it"
         beyond_reach = self.at_most + 2 * self.at_most_error < ENOUGH
         return "cannot tell, nor would a complete record on average" if beyond_reach else "cannot tell"
+
+    def since(self, earlier: Change) -> Change:
+        """The same of what was told after an earlier stage: the change of its prequential log score."""
+        error = float(np.hypot(self.error, earlier.error))
+        return Change(self.without, self.change - earlier.change, error, self.how)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the events said that were known on a day.
+
+    Attributes
+    ----------
+    until : date
+    told : int
+        Moves told by then.
+    log_evidence, error : float
+        Of the whole case.
+    changes : tuple of Change
+    """
+
+    until: dt.date
+    told: int
+    log_evidence: float
+    error: float
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True)
@@ -105,28 +141,68 @@ class Comparison:
     posterior : Posterior
         Of the whole case.
     changes : tuple of Change
+        At the end.
+    stages : tuple of Stage
+        What was known at some dates, the last of them being the end.
     """
 
     posterior: Posterior
     changes: tuple[Change, ...]
+    stages: tuple[Stage, ...] = ()
 
     def table(self) -> pandas.DataFrame:
-        """One row for each thing taken out (see :class:`Change`), with the e-value ``evidence_for`` it."""
+        """One row for each thing taken out (see :class:`Change`), with the e-value ``evidence_for`` it.
+
+        With stages also ``foretold`` and ``foretold_error``: the change of the prequential log score of what was told
+        after the first of them; ``largest``: the largest e-value at any stage.
+        """
         import pandas as pd
 
         columns = ("without", "change", "error", "at_most", "at_most_error", "how", "k_hat", "says")
         table = pd.DataFrame([[getattr(one, name) for name in columns] for one in self.changes], columns=columns)
-        table.insert(3, "evidence_for", np.exp(np.clip(-table["change"], -700, 700)))
+        table.insert(3, "evidence_for", _e_value(table["change"].to_numpy()))
+        if len(self.stages) > 1:
+            later = [one.since(first) for one, first in zip(self.changes, self.stages[0].changes, strict=True)]
+            table.insert(4, "foretold", [one.change for one in later])
+            table.insert(5, "foretold_error", [one.error for one in later])
+            path = np.array([[one.change for one in stage.changes] for stage in self.stages])
+            table.insert(6, "largest", _e_value(np.where(np.isnan(path), np.inf, path).min(axis=0)))
         return table
 
-    def describe(self) -> str:
-        """Say in a sentence or two what the sequence speaks for."""
-        told = {says: [one.without for one in self.changes if one.says == says] for says in dict.fromkeys(self._says())}
-        lines = [f"{says}: {', '.join(names)}." for says, names in told.items()]
-        return "\n".join(line[:1].upper() + line[1:] for line in lines)
+    def path(self) -> pandas.DataFrame:
+        """A row for each stage and thing taken out: ``until``, ``told``, and what :meth:`table` says of it."""
+        import pandas as pd
 
-    def _says(self) -> Iterable[str]:
-        return (one.says for one in self.changes)
+        rows = [
+            (stage.until, stage.told, one.without, one.change, one.error, float(_e_value(np.array(one.change))))
+            for stage in self.stages
+            for one in stage.changes
+        ]
+        return pd.DataFrame(rows, columns=["until", "told", "without", "change", "error", "evidence_for"])
+
+    def describe(self) -> str:
+        """Say in some sentences what the sequence speaks for, and whether it is enough."""
+        return "\n".join(self._tell())
+
+    def _tell(self) -> Iterator[str]:
+        yield from _group((one.without, one.says) for one in self.changes)
+        if len(self.stages) > 1:
+            first = self.stages[0]
+            yield f"By how the events after {first.until} were foretold ({self.stages[-1].told - first.told} told):"
+            later = [one.since(before) for one, before in zip(self.changes, first.changes, strict=True)]
+            yield from (f"  {line}" for line in _group((one.without, one.says) for one in later))
+
+
+def _group(said: Any) -> Iterator[str]:
+    told: dict[str, list[str]] = {}
+    for name, says in said:
+        told.setdefault(says, []).append(name)
+    for says, names in told.items():
+        yield f"{says[:1].upper()}{says[1:]}: {', '.join(names)}."
+
+
+def _e_value(change: Floats) -> Floats:
+    return np.exp(np.clip(-change, -700, 700))
 
 
 def compare_theories(
@@ -138,11 +214,13 @@ def compare_theories(
     rivals: bool = True,
     refit: bool = True,
     posterior: Posterior | None = None,
+    stages: int | Sequence[dt.date] = 0,
+    keep: str | Path | None = None,
     progress: Progress | None = None,
     engine: str = "numpy",
     **settings: Any,
 ) -> Comparison:
-    """Take theories out of a case one at a time and say what the evidence loses.
+    """Take theories out of a case one at a time and say what the evidence loses, and what forecasts of the events lose.
 
     Parameters
     ----------
@@ -161,6 +239,11 @@ def compare_theories(
         Fit again where the weights cannot be trusted; otherwise their change is not known.
     posterior : Posterior, optional
         Of the case and the chronology, if it has been fitted already.
+    stages : int or sequence of date
+        Days on the way at which the same is asked of what was known by then; a number: so many, between which about
+        as many moves are told. Each takes a fit of its own.
+    keep : str or Path, optional
+        Folder in which fits are kept and found again: what was finished is not lost when this is stopped.
     progress : callable, optional
         Told the share of the work that is done, and what is being done.
     engine : str
@@ -173,77 +256,151 @@ def compare_theories(
     Comparison
     """
     scenario = load_scenario(case) if isinstance(case, str) else case
-    tell = progress or (lambda share, doing: None)
     likelihood = bring_together(scenario, chronology, engine=engine)
-    told, settings = likelihood.chronology, {**settings, "engine": likelihood.engine}
-    if posterior is None:
-        tell(0.0, "fit")
-        posterior = fit(scenario, told, seed, **settings)
+    told = likelihood.chronology
     singles = [(name,) for name in (theories if theories is not None else list_theories(scenario))]
     sets: list[tuple[str, ...]] = [*singles, *(combinations([name for (name,) in singles], 2) if pairs else ())]
-    records = _Records.draw(likelihood, posterior, seed)
-    changes = []
-    for place, names in enumerate(sets):
-        tell(place / (len(sets) + 2), f"without {' and '.join(names)}")
-        changes.append(_take_out(switch_off(scenario, names), names, told, posterior, records, seed, refit, settings))
-    if rivals:
-        tell(len(sets) / (len(sets) + 2), "static")
-        changes.append(_fit_static(scenario, told, posterior, seed, refit, settings))
-        changes.append(_constant(likelihood, posterior, seed))
-    return Comparison(posterior, tuple(changes))
+    fits = Fits(seed, {**settings, "engine": likelihood.engine}, None if keep is None else Path(keep))
+    work = _Work(scenario, tuple(sets), rivals, refit, fits)
+    days = [*(spread_stages(told, stages) if isinstance(stages, int) else stages), told.until]
+    found = []
+    for number, day in enumerate(days):
+        known = told if day == told.until else told.cut(day)
+        tell = _part(progress, number, len(days))
+        tell(0.0, f"fit until {day}")
+        whole = posterior if posterior is not None and known is told else fits.find(scenario, known, known is not told)
+        changes = work.take_out(replace(likelihood, chronology=known), whole, tell)
+        count = sum(not move.implied for move in known.moves)
+        found.append(Stage(day, count, whole.log_evidence, whole.log_evidence_se, changes))
+    return Comparison(whole, found[-1].changes, tuple(found))
+
+
+def _part(progress: Progress | None, number: int, parts: int) -> Progress:
+    """Progress within one part of several."""
+    if progress is None:
+        return lambda share, doing: None
+    return lambda share, doing: progress((number + share) / parts, doing)
+
+
+def spread_stages(told: Chronology, number: int) -> list[dt.date]:
+    """Days between which about as many moves are told: the days on which the last of each part is known."""
+    known = np.sort([told.placement.high[place] for place, move in enumerate(told.moves) if not move.implied])
+    places = np.linspace(0, len(known), number + 2)[1:-1].round().astype(int) - 1
+    days = [told.date(known[place] - 1.0) for place in places if place >= 0]
+    return [day for day in dict.fromkeys(days) if day < told.until]
 
 
 # -- one theory less --------------------------------------------------------------------------------------------------
 
 
-def _take_out(
-    left: Scenario,
-    names: tuple[str, ...],
-    told: Chronology,
-    posterior: Posterior,
-    records: _Records,
-    seed: int,
-    refit: bool,
-    settings: dict[str, Any],
-) -> Change:
-    label = " and ".join(names)
-    kept = [place for place, name in enumerate(posterior.names) if name in {spec.name for spec in left.parameter}]
-    likelihood = bring_together(left, told, [posterior.names[place] for place in kept], settings["engine"])
-    bound = records.mean_log_ratio(likelihood, kept)
-    logs = likelihood(posterior.draws[:, kept], posterior.latent) - posterior.log_likelihood
-    smooth, k_hat = smooth_weights(logs + posterior.log_weights)
-    share = effective_sample_size(smooth) / len(smooth)
-    worth = share * posterior.ess
-    if k_hat <= TRUSTED and worth >= FEWEST:
-        change = float(logsumexp(smooth))
-        # Of a mean of weights: their squared coefficient of variation is 1 / share - 1.
-        error = float(np.sqrt(max(1 / share - 1, 0.0) / posterior.ess))
-        return Change(label, change, error, "weights", k_hat, *bound)
-    if not refit:
-        return Change(label, np.nan, np.nan, "weights", k_hat, *bound)
-    found = fit(left, told, seed, even_if_too_much=True, **settings)
-    return Change(label, *_difference(found, posterior), "refit", k_hat, *bound)
+@dataclass(frozen=True)
+class _Work:
+    """What is to be taken out of a case, and how."""
+
+    scenario: Scenario
+    sets: tuple[tuple[str, ...], ...]
+    rivals: bool
+    refit: bool
+    fits: Fits
+
+    def take_out(self, likelihood: ChronologyLikelihood, posterior: Posterior, tell: Progress) -> tuple[Change, ...]:
+        """Take out each in turn."""
+        drawn = _thin(posterior, self.fits.seed)
+        records = _Records.draw(likelihood, posterior, self.fits.seed)
+        steps = len(self.sets) + self.rivals
+        changes = []
+        for place, names in enumerate(self.sets):
+            tell((place + 1) / (steps + 1), f"without {' and '.join(names)}")
+            left = switch_off(self.scenario, names)
+            changes.append(self._without(left, " and ".join(names), likelihood, posterior, drawn, records))
+        if self.rivals:
+            tell(steps / (steps + 1), "static")
+            changes += self._rivals(likelihood, posterior, records)
+        return tuple(changes)
+
+    def _without(
+        self,
+        left: Scenario,
+        label: str,
+        likelihood: ChronologyLikelihood,
+        posterior: Posterior,
+        drawn: Posterior,
+        records: _Records,
+    ) -> Change:
+        without, kept = _leave(left, likelihood, posterior)
+        bound = records.mean_log_ratio(without, kept)
+        logs = without(drawn.draws[:, kept], drawn.latent) - drawn.log_likelihood
+        smooth, k_hat = smooth_weights(logs + drawn.log_weights)
+        share = effective_sample_size(smooth) / len(smooth)
+        if k_hat <= TRUSTED and share * drawn.ess >= FEWEST:
+            change = float(logsumexp(smooth))
+            # Of a mean of weights: their squared coefficient of variation is 1 / share - 1.
+            error = float(np.sqrt(max(1 / share - 1, 0.0) / drawn.ess))
+            return Change(label, change, error, "weights", k_hat, *bound)
+        return self._fit_again(left, label, likelihood, posterior, k_hat, bound)
+
+    def _fit_again(
+        self,
+        left: Scenario,
+        label: str,
+        likelihood: ChronologyLikelihood,
+        posterior: Posterior,
+        k_hat: float,
+        bound: tuple[float, float],
+    ) -> Change:
+        if not self.refit:
+            return Change(label, np.nan, np.nan, "weights", k_hat, *bound)
+        try:
+            found = self.fits.find(left, likelihood.chronology)
+        except SamplingError:
+            return Change(label, np.nan, np.nan, "refused", k_hat, *bound)
+        error = float(np.hypot(found.log_evidence_se, posterior.log_evidence_se))
+        return Change(label, found.log_evidence - posterior.log_evidence, error, "refit", k_hat, *bound)
+
+    def _rivals(self, likelihood: ChronologyLikelihood, posterior: Posterior, records: _Records) -> list[Change]:
+        static = make_static(self.scenario)
+        bound = records.mean_log_ratio(*_leave(static, likelihood, posterior))
+        changes = [self._fit_again(static, STATIC, likelihood, posterior, np.nan, bound)]
+        for name, (evidence, error) in (
+            (CONSTANT, constant_rate_evidence(likelihood, self.fits.seed)),
+            (EXPECTED, expected_rate_evidence(likelihood, posterior, self.fits.seed)),
+        ):
+            both = float(np.hypot(error, posterior.log_evidence_se))
+            changes.append(Change(name, evidence - posterior.log_evidence, both, "formula"))
+        return changes
 
 
-def _difference(found: Posterior, posterior: Posterior) -> tuple[float, float]:
-    error = float(np.hypot(found.log_evidence_se, posterior.log_evidence_se))
-    return found.log_evidence - posterior.log_evidence, error
+def _thin(posterior: Posterior, seed: int) -> Posterior:
+    """Some of the draws, with their weights, where there are many."""
+    draws = len(posterior.draws)
+    if draws <= DRAWS:
+        return posterior
+    kept = open_purpose(seed, PURPOSE).choice(draws, DRAWS, replace=False)
+    return replace(
+        posterior,
+        draws=posterior.draws[kept],
+        latent=posterior.latent[kept],
+        log_likelihood=posterior.log_likelihood[kept],
+        log_weights=posterior.log_weights[kept],
+        diagnostics={**posterior.diagnostics, "ess": posterior.ess * DRAWS / draws},
+    )
 
 
-def _fit_static(
-    scenario: Scenario, told: Chronology, posterior: Posterior, seed: int, refit: bool, settings: dict[str, Any]
-) -> Change:
-    if not refit:
-        return Change(STATIC, np.nan, np.nan, "refit")
-    found = fit(make_static(scenario), told, seed, even_if_too_much=True, **settings)
-    return Change(STATIC, *_difference(found, posterior), "refit")
+def _leave(
+    left: Scenario, likelihood: ChronologyLikelihood, posterior: Posterior
+) -> tuple[ChronologyLikelihood, list[int]]:
+    """The likelihood of what is left of a case, and which parameters are left."""
+    still = {spec.name for spec in left.parameter}
+    kept = [place for place, name in enumerate(posterior.names) if name in still]
+    names = [posterior.names[place] for place in kept]
+    return bring_together(left, likelihood.chronology, names, likelihood.engine), kept
 
 
 @dataclass(frozen=True)
 class _Records:
     """Complete records drawn from the whole case, with the parameters of each."""
 
-    ensemble: Any
+    ensemble: Ensemble
     draws: Floats
     log_likelihood: Floats
     until: dt.date
@@ -264,46 +421,3 @@ class _Records:
         if not np.isfinite(ratio).all():  # without the theory, something that was drawn is impossible
             return float(np.inf), 0.0
         return float(ratio.mean()), float(ratio.std(ddof=1) / np.sqrt(len(ratio)))
-
-
-# -- constant rates ---------------------------------------------------------------------------------------------------
-
-
-def _constant(likelihood: ChronologyLikelihood, posterior: Posterior, seed: int) -> Change:
-    evidence, error = constant_rate_evidence(likelihood, seed)
-    return Change(
-        CONSTANT,
-        evidence - posterior.log_evidence,
-        float(np.hypot(error, posterior.log_evidence_se)),
-        "formula",
-    )
-
-
-def constant_rate_evidence(likelihood: ChronologyLikelihood, seed: int = 0) -> tuple[float, float]:
-    """Log evidence of a chronology if every move happened at a constant rate, and its standard error.
-
-    The rates share a gamma prior, whose two numbers are those under which the chronology is likeliest: that favours
-    this rival. What is possible is not asked: every move could happen at any time. Given where the vague dates lie the
-    evidence has a closed form; its mean is taken over placements of them.
-    """
-    compiled, told, coverage = likelihood.compiled, likelihood.chronology, likelihood.coverage
-    stream = open_stream(seed, PURPOSE_PLACEMENTS, 0, address_words("constant"))
-    placed = told.place(compiled, stream.random((PLACEMENTS, len(told.unknowns))))
-    moves = compiled.world.moves
-    numbers = np.stack([np.bincount(row, minlength=moves) for row in placed.moves])
-    end = np.array([told.window[1]])
-    exposed = coverage.exposure(np.zeros(1), end)[:, 0][coverage.profile]
-    shares = np.stack([coverage.log_share(m, d) for m, d in zip(placed.moves, placed.days, strict=True)]).sum(axis=1)
-    known = (exposed > 0) | (numbers > 0).any(axis=0)
-    numbers, exposed = numbers[:, known], exposed[known]
-    best, error = -np.inf, 0.0
-    for shape in SHAPES:
-        for mean in MEANS:
-            rate = shape * 365.25 / mean
-            terms = gammaln(shape + numbers) - gammaln(shape) + shape * np.log(rate)
-            logs = (terms - (shape + numbers) * np.log(rate + exposed)).sum(axis=1) + placed.log_volume + shares
-            mean_log = float(logsumexp(logs) - np.log(len(logs)))
-            if mean_log > best:
-                weights = np.exp(logs - logs.max())
-                best, error = mean_log, float(weights.std(ddof=1) / weights.mean() / np.sqrt(len(weights)))
-    return best, error
