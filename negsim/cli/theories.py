@@ -51,7 +51,7 @@ def write_changes(table: pandas.DataFrame) -> str:
     """A table of what the evidence loses, as it is printed."""
     rounded = {name: "{:.3g}".format for name in ("evidence_for", "largest") if name in table}
     shown = table.drop(columns=["k_hat", "how"])
-    return shown.to_string(index=False, na_rep="", float_format="%.2f", formatters=rounded)
+    return str(shown.to_string(index=False, na_rep="", float_format="%.2f", formatters=rounded))
 
 
 LEGEND = """\

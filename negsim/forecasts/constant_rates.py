@@ -1,8 +1,8 @@
 """How likely is a chronology if nothing depends on anything? Every move at a constant rate of its own.
 
 What is possible is not asked: every move could happen at any time. So nothing is implied either: only told moves are to
-be explained, and what a source would not have told stays open. Given where the vague dates lie the evidence has a closed
-form (gamma rates, Poisson counts); its mean is taken over placements of them.
+be explained, and what a source would not have told stays open. Given where the vague dates lie the evidence has a
+closed form (gamma rates, Poisson counts); its mean is taken over placements of them.
 """
 
 from __future__ import annotations
