@@ -21,7 +21,7 @@ else:  # some minutes, once
 
 for name in wanted:
     # Each run has a draw of the numbers and, with it, of every date and move that the article leaves open.
-    answer = negsim.counterfactual(CASE, posterior, name, given=TOLD, seed=1, runs=runs)
+    answer = negsim.counterfactual(CASE, posterior, name, given=TOLD, seed=1, runs=runs, products=["retrospective"])
     answer.save(OUT / "look-back" / name)
     draw_outcomes(answer).savefig(OUT / "look-back" / f"{name}.png")
     print(answer.headline())
