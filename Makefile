@@ -8,7 +8,7 @@ PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 OLDEST := (3, 11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs baseline clean
+.PHONY: help demo test check bench docs links baseline clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ bench: $(READY) ## how fast is it? a table on the screen, JSON beside the script
 docs: $(READY) ## the documentation, as pages in docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+links: $(READY) ## ask the addresses outside that the documentation names whether they answer (needs the network)
+	@$(BIN)/python -m sphinx --keep-going -q -b linkcheck docs docs/_build/links
 
 baseline: $(READY) ## write the golden numbers of the shipped cases anew (the diff is then yours to explain)
 	$(BIN)/python -m pytest -q tests/test_baselines.py --refresh-baselines

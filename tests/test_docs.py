@@ -26,6 +26,7 @@ DOCS = ROOT / "docs"
 TUTORIAL = ROOT / "examples" / "tutorial"
 PAGES = sorted(DOCS.glob("*.md"))
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OUTSIDE = re.compile(r"https://[\w-]+(\.[\w-]+)+(/[\w./~%-]*)?(#[\w-]+)?")
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -40,11 +41,14 @@ def anchors(text: str) -> set[str]:
 
 
 def broken_links(page: Path, text: str) -> list[str]:
-    """Links to files or headings that are not there; pages made when the documentation is built count as there."""
+    """Links to files or headings that are not there; pages made when the documentation is built count as there.
+
+    Of addresses outside only the form is looked at: `make links` asks them.
+    """
     broken = []
     for link in LINK.findall(BLOCK.sub("", text)):
         path, _, anchor = link.partition("#")
-        if "://" in link or link.startswith("mailto:") or path.startswith("made/"):
+        if OUTSIDE.fullmatch(link) or path.startswith("made/"):
             continue
         target = page if not path else page.parent / path
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target.read_text())):
@@ -61,6 +65,7 @@ def test_a_broken_link_is_found(tmp_path: Path):
     (tmp_path / "there.md").write_text("# A heading\n")
     text = "[a](there.md) [b](there.md#a-heading) [c](gone.md) [d](there.md#no-heading) [e](https://example.org)"
     assert broken_links(tmp_path / "page.md", text) == ["gone.md", "there.md#no-heading"]
+    assert broken_links(tmp_path / "page.md", "[f](https://example) [g](http://example.org)") != []
 
 
 def test_every_page_is_in_the_contents_once():
