@@ -14,8 +14,8 @@ from scipy import integrate, stats
 
 import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
-from negsim.calibration.posterior import Posterior
-from negsim.forecasts import baselines, comparison, constant_rates, fits, reach, registration
+from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.forecasts import baselines, comparison, constant_rates, fits, omissions, reach, registration
 from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
 from negsim.forecasts.explanations import explain_events
@@ -206,6 +206,48 @@ def test_an_event_left_out_of_a_flat_fit_changes_nothing(channel):
     assert table["left_out"].to_numpy() == pytest.approx(table["posterior"].to_numpy())
     assert (table["k_hat"] == 0).all()
     assert table["posterior"].between(0, 1).all()
+
+
+def test_an_event_whose_date_is_forgotten_is_implied_and_a_flat_fit_does_not_mind(channel, tmp_path):
+    case, told, posterior = channel
+    known = told.cut(dt.date(2003, 12, 31))
+    left = omissions.forget_dates(known, [3])
+    assert [move.implied for move in left.moves] == [place == 3 for place in range(len(known.moves))]
+    assert (left.moves[3].low, left.moves[3].high) == known.window
+    assert len(left.unknowns) == len(known.unknowns) + 1
+    flat = replace(posterior, draws=np.full_like(posterior.draws, 6.0), log_weights=np.zeros(300))
+    events = [{"kind": "meet", "channel": "talks", "date_start": known.date(move.low), "date_end": known.date(move.low),
+               "row": move.row} for move in known.moves[:1]]  # fmt: skip
+    table = explain_events(case, flat, known, events, runs=60, seed=1, omit="date").table
+    assert table["how"].tolist() == ["weights"]
+    assert table["left_out"].to_numpy() == pytest.approx(table["posterior"].to_numpy(), abs=0.05)
+
+
+def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(channel, monkeypatch):
+    case, told, posterior = channel
+    known = told.cut(dt.date(2003, 12, 31))
+    first, second = (move.row for move in known.moves[:2])
+    events = [{"kind": "meet", "channel": "talks", "date_start": known.start, "date_end": known.start,
+               "row": f"{first};{second}"}]  # fmt: skip
+    quick = replace(posterior, draws=np.full_like(posterior.draws, 40.0))
+    asked = []
+
+    def find(self, scenario, chronology):
+        asked.append(sum(move.implied for move in chronology.moves))
+        return quick
+
+    monkeypatch.setattr(fits.Fits, "find", find)
+    row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date").table.iloc[0]
+    assert (row["how"], asked) == ("refit", [2])
+    assert row["left_out"] >= row["posterior"]  # those who meet ever so often have met
+
+    def refuse(self, scenario, chronology):
+        raise SamplingError("runs disagree")
+
+    monkeypatch.setattr(fits.Fits, "find", refuse)
+    row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date").table.iloc[0]
+    assert row["how"] == "refused"
+    assert np.isnan(row["left_out"])
 
 
 # -- questions and theories -------------------------------------------------------------------------------------------

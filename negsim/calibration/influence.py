@@ -103,7 +103,7 @@ def leave_events_out(
     told = [place for place, move in enumerate(chronology.moves) if not move.implied]
     ratios = []
     for number, place in enumerate(told):
-        ratios.append(_widen(likelihood, posterior, place, dates, seed))
+        ratios.append(widen_date(likelihood, posterior, place, dates, seed))
         if progress is not None:
             progress((number + 1) / len(told), "events left out")
     lines = [_compare(posterior, *ratio) for ratio in ratios]
@@ -126,10 +126,21 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _widen(
+def widen_date(
     likelihood: ChronologyLikelihood, posterior: Posterior, place: int, dates: int, seed: int
 ) -> tuple[Floats, Floats]:
     """Log of the ratio of the integral over all dates of an event to that over its own, and share of dates told.
+
+    Parameters
+    ----------
+    likelihood : ChronologyLikelihood
+    posterior : Posterior
+        Equally weighted draws.
+    place : int
+        Of the event, among the moves of the chronology.
+    dates : int
+        Dates tried for each draw.
+    seed : int
 
     Returns
     -------

@@ -7,9 +7,10 @@ parameters have learned from them. It is fit, not forecast: the posterior has se
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
 from negsim.ensemble import Progress, simulate
 from negsim.forecasts.drawing import PURPOSE, PURPOSE_PRIOR, SHARES, open_purpose, standard_error
+from negsim.forecasts.fits import Fits
+from negsim.forecasts.omissions import leave_out
 from negsim.questions import Question, require_known
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -33,7 +36,7 @@ MONTHS: Final = 12
 """How near to its date an event is looked for."""
 NOT_TRUSTED: Final = 0.7
 """k-hat above which weights that leave an event out are not trusted."""
-ORIGINS: Final = ("prior", "posterior", "left_out")
+Omit = Literal["density", "date"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Told:
         First and last day on which it can have happened.
     rows : tuple of str
         Rows of the chronology that tell it.
+    places : tuple of int
+        The told moves of those rows, among the moves of the chronology.
     """
 
     label: str
@@ -57,6 +62,7 @@ class Told:
     start: dt.date
     end: dt.date
     rows: tuple[str, ...]
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,9 @@ class Explanation:
     table : DataFrame
         A row for each event: ``event``, ``row``, ``start``, ``end``; probability that it happens within a year of its
         date under the ``prior``, the ``posterior``, and ``left_out`` (the posterior without this event), each with its
-        standard error (``prior_error`` and so on); ``k_hat`` of the weights that leave it out; ``date_10``,
-        ``date_50``, ``date_90``: when the posterior has the first such event after a year before its date.
+        standard error (``prior_error`` and so on); ``k_hat`` of the weights that leave it out, and ``how`` it was left
+        out (``density``, ``weights``, ``refit`` or ``refused``); ``date_10``, ``date_50``, ``date_90``: when the
+        posterior has the first such event after a year before its date.
     """
 
     told: tuple[Told, ...]
@@ -91,6 +98,9 @@ def explain_events(
     workers: int = 1,
     progress: Progress | None = None,
     engine: str = "numpy",
+    omit: Omit = "density",
+    keep: str | Path | None = None,
+    **settings: Any,
 ) -> Explanation:
     """Hold the events of a chronology against simulated histories, before and after the fit.
 
@@ -109,13 +119,21 @@ def explain_events(
         their parameters only.
     engine : str
         Who simulates and replays: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+    omit : {"density", "date"}
+        How an event is left out. ``density``: it happened when it did, and what that says of the numbers is not
+        counted. ``date``: it happened, and nobody knows when (:mod:`negsim.forecasts.omissions`); that takes a
+        minute or more, and a fit for each event of which weights do not tell.
+    keep : str or Path, optional
+        Folder in which those fits are kept and found again.
+    **settings
+        Of the sampler, for those fits (see :func:`negsim.fit`).
 
     Returns
     -------
     Explanation
     """
     likelihood = bring_together(case, chronology, posterior.names, engine)
-    told = _read_told(events) if events is not None else _told_by(likelihood.chronology)
+    told = _read_told(events, likelihood.chronology) if events is not None else _told_by(likelihood.chronology)
     require_known(likelihood.compiled, [one.question for one in told], "<events>")
     drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
     before = posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
@@ -128,8 +146,16 @@ def explain_events(
         return simulate(scenario, runs, seed, params, workers=workers, progress=tell, engine=engine)
 
     prior, after = run(before, 0), run(drawn.draws, 1)
-    hazards = log_hazards(likelihood, drawn)
-    table = _tabulate(told, prior, after, drawn, hazards)
+    table = _tabulate(told, prior, after, drawn)
+    if omit == "density":
+        hazards = log_hazards(likelihood, drawn)
+        left = [_leave_out_density(one, after, drawn, hazards) for one in told]
+    else:
+        fits = Fits(seed, {**settings, "engine": likelihood.engine}, None if keep is None else Path(keep))
+        left = [_leave_out_date(one, likelihood, after, drawn, fits, lambda values: run(values, 1)) for one in told]
+    place = list(table.columns).index("date_10")
+    for number, name in enumerate(("left_out", "left_out_error", "k_hat", "how")):
+        table.insert(place + number, name, [line[name] for line in left])
     return Explanation(told, prior, after, table)
 
 
@@ -159,22 +185,24 @@ def log_hazards(likelihood: ChronologyLikelihood, draws: Posterior) -> Mapping[s
 
 def _told_by(chronology: Chronology) -> tuple[Told, ...]:
     found = []
-    for move in chronology.moves:
+    for place, move in enumerate(chronology.moves):
         if not move.implied:
             question = Question(move.key, move.names)
             start, end = chronology.date(move.low), chronology.date(move.high - 1.0)
-            found.append(Told(move.key, question, start, end, (move.row,)))
+            found.append(Told(move.key, question, start, end, (move.row,), (place,)))
     return tuple(sorted(found, key=lambda one: (one.start, one.end)))
 
 
-def _read_told(events: Any) -> tuple[Told, ...]:
+def _read_told(events: Any, chronology: Chronology) -> tuple[Told, ...]:
     rows = events.to_dict("records") if hasattr(events, "to_dict") else events
     found = []
     for row in rows:
         parts = [_text(row, part) for part in ("kind", "actor", "channel", "subject")]
         label = _text(row, "label") or ":".join(parts)
         start, end = (dt.date.fromisoformat(str(row[key])[:10]) for key in ("date_start", "date_end"))
-        found.append(Told(label, Question(label, (":".join(parts),)), start, end, tuple(_text(row, "row").split(";"))))
+        question, cited = Question(label, (":".join(parts),)), tuple(_text(row, "row").split(";"))
+        places = [place for place, move in enumerate(chronology.moves) if move.row in cited and not move.implied]
+        found.append(Told(label, question, start, end, cited, tuple(places)))
     return tuple(found)
 
 
@@ -186,18 +214,14 @@ def _text(row: Mapping[str, Any], key: str) -> str:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-def _tabulate(
-    told: Iterable[Told], prior: Ensemble, after: Ensemble, drawn: Posterior, hazards: Mapping[str, Floats]
-) -> pandas.DataFrame:
+def _tabulate(told: Iterable[Told], prior: Ensemble, after: Ensemble, drawn: Posterior) -> pandas.DataFrame:
     import pandas as pd
 
     lines = []
     for one in told:
-        row = next((row for row in one.rows if row in hazards), "")
         line: dict[str, Any] = {"event": one.label, "row": ";".join(one.rows), "start": one.start, "end": one.end}
         line |= _share("prior", _near(prior, one), None, prior.runs)
         line |= _share("posterior", _near(after, one), None, min(drawn.ess, after.runs))
-        line |= _leave_out(_near(after, one), hazards.get(row), drawn)
         lines.append(line | _dates(after, one))
     return pd.DataFrame(lines)
 
@@ -237,14 +261,43 @@ def _share(name: str, happened: Flags, weights: Floats | None, worth: float) -> 
     return {name: probability, f"{name}_error": float(standard_error(np.array(probability), worth))}
 
 
-def _leave_out(happened: Flags, log_hazard: Floats | None, drawn: Posterior) -> dict[str, float]:
+def _leave_out_density(one: Told, after: Ensemble, drawn: Posterior, hazards: Mapping[str, Floats]) -> dict[str, Any]:
     """Weigh the runs as if the event's own density had no part in the fit (Pareto-smoothed importance weights)."""
-    if log_hazard is None:
-        return {"left_out": np.nan, "left_out_error": np.nan, "k_hat": np.nan}
-    smooth, k_hat = smooth_weights(-log_hazard)
+    row = next((row for row in one.rows if row in hazards), None)
+    if row is None:
+        return dict(NOT_LEFT_OUT)
+    happened = _near(after, one)
+    smooth, k_hat = smooth_weights(-hazards[row])
     share = effective_sample_size(smooth) / len(smooth)
     weights = np.exp(smooth - smooth.max())
-    return _share("left_out", happened, weights, share * min(drawn.ess, len(happened))) | {"k_hat": k_hat}
+    told = _share("left_out", happened, weights, share * min(drawn.ess, len(happened)))
+    return {**told, "k_hat": k_hat, "how": "density"}
+
+
+def _leave_out_date(
+    one: Told,
+    likelihood: ChronologyLikelihood,
+    after: Ensemble,
+    drawn: Posterior,
+    fits: Fits,
+    run: Callable[[Floats], Ensemble],
+) -> dict[str, Any]:
+    """The share of the runs had nobody known when the event happened: by weights, or with another fit."""
+    if not one.places:
+        return dict(NOT_LEFT_OUT)
+    found = leave_out(likelihood, drawn, one.places, fits, fits.seed)
+    if found.posterior is not None:
+        other = found.posterior.resample(after.runs, open_purpose(fits.seed, PURPOSE))
+        told = _share("left_out", _near(run(other.draws), one), None, min(other.ess, after.runs))
+        return {**told, "k_hat": np.nan, "how": found.how}
+    if found.log_weights is None:
+        return {**NOT_LEFT_OUT, "k_hat": found.k_hat, "how": found.how}
+    weights = np.exp(found.log_weights - found.log_weights.max())
+    told = _share("left_out", _near(after, one)[: len(weights)], weights, found.worth)
+    return {**told, "k_hat": found.k_hat, "how": found.how}
+
+
+NOT_LEFT_OUT: Final[dict[str, Any]] = {"left_out": np.nan, "left_out_error": np.nan, "k_hat": np.nan, "how": ""}
 
 
 def _dates(ensemble: Ensemble, one: Told) -> dict[str, dt.date | None]:
