@@ -45,7 +45,7 @@ def _find_own_worths(
     np.multiply(parameters["care"], q["need"][world.care_need], out=own)
     if world.return_item.size:
         answer = q["credibility"][world.return_pair] * parameters["return_worth"]
-        answer *= flags["standing"][world.return_item]
+        answer = answer * flags["standing"][world.return_item]
         own[world.return_concession] += add_up(answer, world.returns)
     for program in world.giver_programs:
         own += evaluate_formula(program, parameters, q)
