@@ -30,8 +30,8 @@ from negsim import ensemble, load_scenario
 from negsim.compiler import Compiled, compile_scenario
 from negsim.ensemble import Work, run_block
 from negsim.kernel import hazards
+from negsim.recording import Recorder
 from negsim.replays import Given, replay, split_runs
-from negsim.results import Recorder
 from negsim.state import Parameters, State
 from negsim.streams import Clocks
 

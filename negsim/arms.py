@@ -16,7 +16,8 @@ from negsim.compiler import Compiled
 from negsim.ensemble import moments
 from negsim.interference import Interfering, Log, Plan, join_logs
 from negsim.numbers import resolve_params
-from negsim.results import Block, Ensemble, Recorder, gather
+from negsim.recording import Block, Recorder
+from negsim.results import Ensemble, gather
 from negsim.state import Floats, Ints, State
 
 MOMENT = 1e-6

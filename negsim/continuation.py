@@ -17,8 +17,9 @@ from negsim.compiler import Compiled
 from negsim.ensemble import COMPUTE_WIDTH, Drawn, end_of, moments, warn_of_explosions
 from negsim.history import History, Stacked, stack_histories
 from negsim.kernel import Outlook, run_clocks
+from negsim.recording import Block, Recorder
 from negsim.replays import Given
-from negsim.results import Block, Ensemble, Recorder, gather
+from negsim.results import Ensemble, gather
 from negsim.state import Floats, Ints, Parameters, State
 from negsim.streams import Clocks
 

@@ -22,7 +22,8 @@ from negsim.calendar import day_number
 from negsim.compiler import Compiled, compile_scenario
 from negsim.engines import choose_engine
 from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, pass_tick, run_clocks
-from negsim.results import Block, Ensemble, Recorder, gather
+from negsim.recording import Block, Recorder
+from negsim.results import Ensemble, gather
 from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
@@ -245,7 +246,7 @@ def simulate(
     workers : int
         Processes; threads with the compiled engine.
     record : iterable of str
-        What to keep besides the summary: ``"events"``, or any of :data:`negsim.results.PATHS` at every tick.
+        What to keep besides the summary: ``"events"``, or any of :data:`negsim.recording.PATHS` at every tick.
     progress : callable, optional
         Told (runs done, runs) as blocks finish.
     executor : Executor, optional

@@ -23,7 +23,7 @@ from negsim.ensemble import Drawn, Moment, end_of, moments
 from negsim.history import read_history
 from negsim.moves import Event
 from negsim.problems import find_nearest, list_names
-from negsim.results import watch
+from negsim.recording import watch
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_settings, require_valid
 from negsim.state import Floats, Parameters

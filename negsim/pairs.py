@@ -16,7 +16,8 @@ import numpy as np
 from negsim.calendar import moments
 from negsim.compiler import Compiled
 from negsim.moves import Event
-from negsim.results import GROUP_COLUMNS, Ensemble, ResultError
+from negsim.recording import GROUP_COLUMNS
+from negsim.results import Ensemble, ResultError
 from negsim.state import Array, Flags, Floats, Ints
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ import numpy as np
 from negsim.compiler import Compiled
 from negsim.moves import Event
 from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
-from negsim.results import Ensemble, ResultError, group_events
+from negsim.recording import group_events
+from negsim.results import Ensemble, ResultError
 from negsim.state import Floats, Ints
 from negsim.vocabulary import CONSEQUENCES
 

@@ -118,7 +118,7 @@ def calm(test: Callable[..., None]) -> Callable[..., None]:
     def calmly(*args: Any, **kwargs: Any) -> None:
         patches = (
             mock.patch("negsim.ensemble.MOST_EVENTS", MOST_MOVES),
-            mock.patch("negsim.results.Recorder.stop", side_effect=Explosive),
+            mock.patch("negsim.recording.Recorder.stop", side_effect=Explosive),
         )
         with patches[0], patches[1]:
             try:

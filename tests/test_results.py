@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import negsim
-from negsim.results import PATHS, ResultError
+from negsim.recording import PATHS
+from negsim.results import ResultError
 
 RUNS = 300
 

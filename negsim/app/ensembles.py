@@ -20,7 +20,8 @@ from negsim.interventions import Intervention
 from negsim.moves import Event
 from negsim.plots.page import describe_events
 from negsim.questions import Answers, Question, answer, case_questions, require_known
-from negsim.results import Ensemble, group_events
+from negsim.recording import group_events
+from negsim.results import Ensemble
 
 MOST_RUNS = 5_000
 MOST_SECONDS = 30.0

@@ -18,7 +18,7 @@ from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.forecasts.drawing import Forecast
 from negsim.questions import Question
-from negsim.results import group_events
+from negsim.recording import group_events
 from negsim.state import Flags, Floats, Ints
 from negsim.streams import address_words, open_stream
 

@@ -30,7 +30,8 @@ from negsim.plots.page import (
     to_axis,
 )
 from negsim.problems import find_nearest
-from negsim.results import Ensemble, ResultError, group_events
+from negsim.recording import group_events
+from negsim.results import Ensemble, ResultError
 from negsim.state import Floats, Ints
 
 if TYPE_CHECKING:

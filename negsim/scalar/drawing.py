@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negsim.compiler import Compiled
-from negsim.results import Block, Tally, count_ticks, group_events, watch
+from negsim.recording import Block, Tally, count_ticks, group_events, watch
 from negsim.scalar.building import Machine, build_machine
 from negsim.scalar.loops import (
     ENDED,

@@ -10,7 +10,7 @@ import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.problems import find_nearest, list_names
-from negsim.results import Block, group_events
+from negsim.recording import Block, group_events
 from negsim.state import Floats, Ints
 from negsim.vocabulary import SIDE_MOVES
 
