@@ -28,10 +28,12 @@ from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
-from negsim.streams import Clocks
+from negsim.streams import BLOCK_WIDTH, Clocks
 
 COMPUTE_WIDTH = 4096
 """Runs computed side by side; any other width gives the same histories."""
+BLOCKS_PER_THREAD = 4
+"""So that threads of the compiled engine end at about the same time."""
 TICK, NOTHING = -1, -2
 """What a chooser may name besides a move: the tick comes first; time passes and nothing happens."""
 KEPT_SHARE = 0.9
@@ -279,6 +281,9 @@ def simulate(
     wanted = tuple(dict.fromkeys(record))
     engine = choose_engine(engine, compiled)
     work = Work(compiled.scenario, seed, end_of(compiled, until), values, wanted, strict=strict, engine=engine)
+    if engine == "compiled" and workers > 1:
+        # What a thread gains from wide blocks is nothing; there must be some for each.
+        width = min(width, BLOCK_WIDTH * max(1, runs // (BLOCK_WIDTH * BLOCKS_PER_THREAD * workers)))
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
     parts = _tell(_run_blocks(work, compiled, bounds, workers, executor, progress), bounds, progress)
     return warn_of_explosions(gather(compiled, parts, runs, seed, work.until, params or {}, wanted, engine))

@@ -63,6 +63,7 @@ def replay(
     until: dt.date | None = None,
     coverage: Coverage | None = None,
     engine: str = "numpy",
+    workers: int = 1,
 ) -> Replay:
     """Score given histories: the exact log-likelihood of dated moves.
 
@@ -84,6 +85,8 @@ def replay(
     engine : str
         ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`; compiled, each column goes through its
         history by itself.
+    workers : int
+        Threads of the compiled engine, among which the columns are shared out.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def replay(
         raise ValueError(f"histories and params disagree about the width: {sorted(widths)}")
     end = end_of(compiled, until)
     if choose_engine(engine, compiled) == "compiled":
-        return _replay_compiled(compiled, histories, values, width, end, coverage)
+        return _replay_compiled(compiled, histories, values, width, end, coverage, workers)
     return _replay(compiled, histories, values, width, end, coverage)
 
 
@@ -143,11 +146,12 @@ def _replay_compiled(
     width: int,
     end: float,
     coverage: Coverage | None,
+    workers: int,
 ) -> Replay:
     """Score by the compiled loop, one column after the other."""
     if histories.columns == 1:
         histories = histories.select(np.zeros(width, dtype=np.int64))
-    logs, integrals = score_histories(compiled, histories, values, end, coverage)
+    logs, integrals = score_histories(compiled, histories, values, end, coverage, workers)
 
     def explain() -> tuple[str, ...]:
         # The kernel knows what stands in the way of a move; it goes over the first histories that have one.

@@ -22,7 +22,7 @@ from negsim.history import Coverage
 from negsim.replays import replay, split_runs
 from negsim.results import Ensemble
 from negsim.scalar.building import write_source
-from negsim.scalar.tables import SHIPPED, list_formulas
+from negsim.scalar.formulas import SHIPPED, list_formulas
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms
 from strategies import numbers_for, scenarios, two_state_channel

@@ -1,19 +1,24 @@
 """How is the scalar code compiled with the formulas of a scenario's terms, and where is the result kept?
 
-The scalar modules are plain Python. Here their functions are given a common home, in which ``evaluate_rows`` is a
+The scalar modules are plain Python. Here their functions are read into a common home, in which ``evaluate_rows`` is a
 switch over the formulas at hand, written to a file of a cache directory; numba compiles both loops from there and keeps
 what it made beside that file. The directory is named by a digest of all that went in, so a change of a formula, of the
 scalar code or of numba makes another.
+
+Two things are promised to the compiler that it cannot see: no index into the rows of numbers (T, W, S, V) is negative,
+and no two rows overlap. It can then keep in registers what it has read, and take several numbers side by side.
 """
 
 from __future__ import annotations
+import __future__
 
+import ast
 import contextlib
 import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from getpass import getuser
 from inspect import getfile, signature
@@ -24,13 +29,17 @@ from typing import Any, Final
 import numpy as np
 
 import negsim.scalar.effects as effects
+import negsim.scalar.exponentials as exponentials
 import negsim.scalar.hazards as hazards
 import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
 import negsim.scalar.possibilities as possibilities
-from negsim.scalar.tables import SHIPPED, Formula
+from negsim.scalar.formulas import SHIPPED, Formula
 
-MODULES: Final = (possibilities, hazards, passage, effects, loops)
+MODULES: Final = (exponentials, possibilities, hazards, passage, effects, loops)
+GIVEN: Final = ("evaluate_rows", "trailing_zeros")
+"""Scalar functions that are written or taken from numba."""
+ROWS: Final = ("T", "W", "S", "V")
 ENTRIES: Final = ("draw", "score")
 CACHE_VARIABLE: Final = "NEGSIM_CACHE"
 
@@ -66,28 +75,69 @@ def build_machine(formulas: Sequence[Formula]) -> Machine:
 
 def _build(formulas: tuple[Formula, ...]) -> Machine:
     from numba import njit
+    from numba.cpython.unsafe.numbers import trailing_zeros
 
     compiled = [_compile_formula(formula) for formula in formulas]
     # Numba looks the home up by this name when it loads what it kept.
-    home: dict[str, Any] = {"__name__": __name__}
+    home: dict[str, Any] = {"__name__": __name__, "unsigned": np.uint64, "trailing_zeros": trailing_zeros}
     home |= {f"formula_{number}": formula for number, formula in enumerate(compiled)}
     for module in MODULES:
         constants = _constants(module)
         assert all(home.get(name, value) is value for name, value in constants.items()), f"{module}: names collide"
         home |= constants
     # Nobody calls the inner functions from Python, so nothing is made that would let one; this halves the compilation.
-    options: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    inner = njit(error_model="numpy", **options)
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+    alone: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    inner = njit(**alone, **options)
     for module in MODULES:
-        for name, function in _functions(module):
-            assert name not in home, f"two scalar functions are called {name}"
-            home[name] = inner(FunctionType(function.__code__, home, name))
+        for name in _read_functions(module, home):
+            home[name] = inner(home[name])
     text = write_source(formulas)
     file = _place(text, formulas)
-    exec(compile(text, str(file), "exec"), home)
+    exec(_compile_unchecked(text, file), home)
     home["evaluate_rows"] = inner(home["evaluate_rows"])
-    outer = njit(error_model="numpy", nogil=True, cache=file.exists())
+    outer = njit(nogil=True, cache=file.exists(), pipeline_class=_separate_rows(), **options)
     return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
+
+
+def _separate_rows() -> Any:
+    """Make a compiler that takes the arrays of a function as not overlapping."""
+    from numba.core.compiler import Compiler
+
+    class Separate(Compiler):
+        def define_pipelines(self) -> Any:
+            self.state.flags.noalias = True
+            return super().define_pipelines()  # type: ignore[no-untyped-call]
+
+    return Separate
+
+
+class _Unchecked(ast.NodeTransformer):
+    """Hands indices into the rows of numbers over as unsigned ones: numba need not look whether they are negative."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in ROWS and not isinstance(node.slice, ast.Slice):
+            node.slice = ast.Call(ast.Name("unsigned", ast.Load()), [node.slice], [])
+        return node
+
+
+def _compile_unchecked(tree: str | ast.Module, file: Path) -> CodeType:
+    parsed = _Unchecked().visit(ast.parse(tree) if isinstance(tree, str) else tree)
+    flags = __future__.annotations.compiler_flag
+    code: CodeType = compile(ast.fix_missing_locations(parsed), str(file), "exec", flags=flags, dont_inherit=True)
+    return code
+
+
+def _read_functions(module: ModuleType, home: dict[str, Any]) -> list[str]:
+    """Read the functions of a scalar module into the home; their names."""
+    file = Path(getfile(module))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in GIVEN]
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert not home.keys() & set(names), f"scalar functions share names: {sorted(home.keys() & set(names))}"
+    exec(_compile_unchecked(tree, file), home)
+    return names
 
 
 def _compile_formula(formula: Formula) -> Any:
@@ -120,15 +170,13 @@ def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
     return call
 
 
-def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
-    for name, value in vars(module).items():
-        if isinstance(value, FunctionType) and value.__module__ == module.__name__ and name != "evaluate_rows":
-            yield name, value
-
-
 def _constants(module: ModuleType) -> dict[str, Any]:
     """Numbers that the scalar code names, and numpy."""
-    numbers = {name: value for name, value in vars(module).items() if isinstance(value, int | float) and name.isupper()}
+    numbers = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, int | float | np.integer) and name.isupper()
+    }
     return {**numbers, "np": np}
 
 
@@ -147,7 +195,7 @@ def write_source(formulas: Sequence[Formula]) -> str:
         lines += [
             f"    {'el' if number else ''}if formula == {number}:  # {_name(formula)}",
             "        for place in range(count):",
-            "            at = arguments + width * (S[rows + place] if rows >= 0 else place)",
+            "            at = arguments + width * S[rows + place]",
             f"            V[out + place] = formula_{number}({values})",
         ]
     for name in ENTRIES:
@@ -192,6 +240,7 @@ def _digest(text: str, formulas: Sequence[Formula]) -> str:
 
     state = hashlib.sha256(text.encode())
     state.update(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    state.update(Path(__file__).read_bytes())
     for module in MODULES:
         state.update(Path(getfile(module)).read_bytes())
         state.update(repr(sorted((name, value) for name, value in _constants(module).items() if name != "np")).encode())

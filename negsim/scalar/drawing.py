@@ -9,7 +9,8 @@ import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.recording import Block, Tally, count_ticks, group_events, watch
-from negsim.scalar.building import Machine, build_machine
+from negsim.scalar.building import CannotCompile, Machine, build_machine
+from negsim.scalar.layouts import LONGEST_AGENDA, Layout, lay_out, start_stand
 from negsim.scalar.loops import (
     ENDED,
     EXPLODES,
@@ -24,7 +25,6 @@ from negsim.scalar.loops import (
     Record,
 )
 from negsim.scalar.numbers import flatten_parameters
-from negsim.scalar.tables import Layout, lay_out, start_stand
 from negsim.state import Array, Floats, Ints, Parameters
 from negsim.streams import BLOCK_WIDTH, Rows, address_words
 
@@ -48,6 +48,8 @@ def prepare(compiled: Compiled) -> Engine:
     CannotCompile
         When a formula of a term cannot be compiled; the message says why.
     """
+    if compiled.world.agenda.shape[1] > LONGEST_AGENDA:
+        raise CannotCompile(f"an agenda has more than {LONGEST_AGENDA} items")
     if "compiled" not in compiled.kept:
         layout = lay_out(compiled.world, compiled.bind(), group_events(compiled)[0])
         compiled.kept["compiled"] = Engine(layout, build_machine(layout.formulas))
@@ -117,10 +119,11 @@ def _draw_lanes(engine: Engine, columns: Columns, rows: Rows, lanes: Ints, keepe
     layout = engine.layout
     whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
     noted = np.array([0, -1, 0, 0, 0], dtype=np.int64)
+    wanted = layout.lay_wants()
     status = LACKS_ROOM
     while status != ENDED:
         status = engine.machine.draw(
-            layout.fixed, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, lanes),
+            layout.fixed, wanted, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, lanes),
             keeper.record, noted, most_events,
         )  # fmt: skip
         if status == LACKS_CLOCK:

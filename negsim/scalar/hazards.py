@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from negsim.kernel.stages import BEFORE_SIGNATURE, STANDING_BITS
+from negsim.scalar.exponentials import exponential, log1p_of, logarithm
 from negsim.scalar.numbers import Values
-from negsim.scalar.possibilities import list_possible
+from negsim.scalar.possibilities import list_possible, read_timers
 from negsim.scalar.tables import (
+    AGREEING,
     BENEFITS,
     CONCESSIONS,
     EXPONENTS,
@@ -20,14 +22,14 @@ from negsim.scalar.tables import (
     MOVES,
     PAINS,
     PROGRAM_COLUMNS,
-    PROMISED_ONES,
     SIGNATURES,
     STEPS,
+    SURPLUS,
     Stand,
     Tables,
 )
-from negsim.state import Array, Floats, Ints
-from negsim.vocabulary import EXPONENT_LIMIT, OPEN, PROMISED, SIGNED
+from negsim.state import Floats, Ints
+from negsim.vocabulary import EXPONENT_LIMIT, SIGNED
 
 
 def evaluate_rows(
@@ -81,88 +83,80 @@ def _copy(V: Floats, source: int, target: int, count: int) -> None:
         V[target + row] = V[source + row]
 
 
-def read_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> bool:
-    """Look whether promises have become ready or overdue; whether any has changed."""
-    changed = False
-    for place in range(S[s.lengths + PROMISED_ONES]):
-        concession = S[s.promised + place]
-        since = V[v.time] - V[v.changed + concession]
-        lead = V[v.lead + concession]
-        held_by = T[t.held_by + concession]
-        ready = since >= lead and (held_by < 0 or S[s.channel + held_by] >= OPEN)
-        overdue = since >= lead + V[v.grace + concession]
-        if ready != S[s.ready + concession] or overdue != S[s.overdue + concession]:
-            S[s.ready + concession] = ready
-            S[s.overdue + concession] = overdue
-            changed = True
-    return changed
-
-
 # -- hazards ----------------------------------------------------------------------------------------------------------
 
 
-def evaluate(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int, moved: bool
-) -> None:
+def evaluate(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, moved: bool) -> None:
     """Compute the hazards of what is possible, per day; all others stand at zero.
 
     Parameters
     ----------
-    watched : array of int8, shape (moves,)
-        Moves whose hazards count.
-    given : int
-        A move whose hazard counts besides, or -1.
     moved : bool
         Whether the discrete state or the calendar has changed since the last re-evaluation.
     """
-    if moved:
-        _renew_timers(T, S, V, t, s, v)
-        list_possible(T, S, V, t, s, v, watched, given)
-    elif read_timers(T, S, V, t, s, v):
-        list_possible(T, S, V, t, s, v, watched, given)
-    _find_needs(T, V, t, v)
+    if moved or read_timers(T, S, V, t, s, v):
+        list_possible(T, W, S, V, t, s, v)
     for number in range(t.trust_count):
-        program = t.trust + number * PROGRAM_COLUMNS
-        arguments = t.argument + T[program + 1] * t.arguments
-        evaluate_rows(T[program], T, S, V, arguments, t.arguments, -1, t.pairs, v.credibility)
-    _find_pains(T, S, V, t, s, v)
+        _evaluate_program(T, S, V, t, s, t.trust + number * PROGRAM_COLUMNS, 0, s.counting, t.pairs, v.credibility)
+    _find_first_exponentials(T, S, V, t, s, v)
     _find_utilities(T, S, V, t, s, v)
     _find_packages(T, S, V, t, s, v)
     _find_factors(T, S, V, t, s, v)
     _find_hazards(T, S, V, t, s, v)
 
 
-def _renew_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    """Look at the timers of all promises, whether listed or not."""
-    listed = 0
-    for concession in range(t.concessions):
-        if S[s.stage + concession] == PROMISED:
-            S[s.promised + listed] = concession
-            listed += 1
-    S[s.lengths + PROMISED_ONES] = listed
-    read_timers(T, S, V, t, s, v)
+def _evaluate_program(
+    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, program: int, before: int, rows: int, count: int, out: int
+) -> None:
+    """Call a formula for the listed rows; its arguments begin so many rows before those that the program names."""
+    arguments = t.argument + (T[program + 1] - before) * t.arguments
+    evaluate_rows(T[program], T, S, V, arguments, t.arguments, rows, count, out)
 
 
-def _find_needs(T: Ints, V: Floats, t: Tables, v: Values) -> None:
+def exponentiate(V: Floats, first: int, count: int) -> None:
+    """Take exponentials of some numbers in a row, of a few more, so that all come in fours."""
+    for place in range((count + 3) & -4):
+        V[first + place] = exponential(V[first + place])
+
+
+def _clip(exponent: float) -> float:
+    return min(max(exponent, -EXPONENT_LIMIT), EXPONENT_LIMIT)
+
+
+def _find_first_exponentials(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Exponentials of what time and memory alone decide: needs after stocks, pains of waiting, prices of giving."""
+    waits, prices = v.second + t.needs, v.second + t.needs + S[s.lengths + PAINS]
     stocks = v.memory + t.memories - 1 - t.needs
     for need in range(t.needs):
-        relief = max(-V[stocks + need] / V[v.scale + need], -EXPONENT_LIMIT)
-        V[v.need + need] = V[v.ripe_need + need] * np.exp(relief)
+        V[v.second + need] = max(-V[stocks + need] / V[v.scale + need], -EXPONENT_LIMIT)
+    for place in range(S[s.lengths + PAINS]):
+        V[waits + place] = -(V[v.time] - V[v.last_deal + S[s.pains + place]]) / V[v.patience]
+    count = S[s.lengths + EXPONENTS]
+    _add_exponents(T, S, V, t, s, v, prices, count)
+    exponentiate(V, v.second, prices + count - v.second)
+    for need in range(t.needs):
+        V[v.need + need] = V[v.ripe_need + need] * V[v.second + need]
     V[v.need + t.needs] = 1.0
-
-
-def _find_pains(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     for place in range(S[s.lengths + PAINS]):
         channel = S[s.pains + place]
         total = 0.0
         for entry in range(T[t.pain_first + channel], T[t.pain_first + channel + 1]):
             total += V[v.need + T[t.pain_item + entry]]
-        waiting = np.exp(-(V[v.time] - V[v.last_deal + channel]) / V[v.patience])
-        V[v.pain + channel] = total / T[t.pain_size + channel] + (1.0 - waiting)
+        V[v.pain + channel] = total / T[t.pain_size + channel] + (1.0 - V[waits + place])
+    for place in range(count):
+        V[v.price + S[s.exponents + place]] = V[prices + place]
 
 
-def _clip(exponent: float) -> float:
-    return min(max(exponent, -EXPONENT_LIMIT), EXPONENT_LIMIT)
+def _add_exponents(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, prices: int, count: int) -> None:
+    """Add up the exponents of what giving costs, by the listed rows."""
+    for place in range(count):
+        V[prices + place] = 0.0
+    for number in range(t.exponent_count):
+        _evaluate_program(T, S, V, t, s, t.exponent + number * PROGRAM_COLUMNS, 0, s.exponents, count, v.first)
+        for place in range(count):
+            V[prices + place] += V[v.first + place]
+    for place in range(count):
+        V[prices + place] = _clip(V[prices + place])
 
 
 # -- utilities --------------------------------------------------------------------------------------------------------
@@ -171,7 +165,6 @@ def _clip(exponent: float) -> float:
 def _find_utilities(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     """What items are worth: to beneficiaries, to givers, to sides that decide by the mean."""
     _find_benefits(T, S, V, t, s, v)
-    _find_prices(T, S, V, t, s, v)
     _find_own_worths(T, S, V, t, s, v)
     for place in range(S[s.lengths + GIVERS]):
         giver = S[s.givers + place]
@@ -194,25 +187,9 @@ def _find_benefits(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
         believed = 1.0 - (1.0 - V[v.credibility + T[t.benefit_pair + row]]) * doubt
         V[v.utility + row] = believed * V[v.worth + row] * V[v.need + T[t.benefit_need + row]]
     for number in range(t.benefit_count):
-        program = t.benefit + number * PROGRAM_COLUMNS
-        arguments = t.argument + T[program + 1] * t.arguments
-        evaluate_rows(T[program], T, S, V, arguments, t.arguments, s.benefits, count, v.first)
+        _evaluate_program(T, S, V, t, s, t.benefit + number * PROGRAM_COLUMNS, 0, s.benefits, count, v.first)
         for place in range(count):
             V[v.utility + S[s.benefits + place]] *= V[v.first + place]
-
-
-def _find_prices(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    count = S[s.lengths + EXPONENTS]
-    for place in range(count):
-        V[v.second + place] = 0.0
-    for number in range(t.exponent_count):
-        program = t.exponent + number * PROGRAM_COLUMNS
-        arguments = t.argument + T[program + 1] * t.arguments
-        evaluate_rows(T[program], T, S, V, arguments, t.arguments, s.exponents, count, v.first)
-        for place in range(count):
-            V[v.second + place] += V[v.first + place]
-    for place in range(count):
-        V[v.price + S[s.exponents + place]] = np.exp(_clip(V[v.second + place]))
 
 
 def _find_own_worths(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
@@ -228,9 +205,7 @@ def _find_own_worths(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values
         care = V[v.care + concession] * V[v.need + T[t.care_need + concession]]
         V[v.own + concession] = care + answer
     for number in range(t.giver_count):
-        program = t.giver + number * PROGRAM_COLUMNS
-        arguments = t.argument + T[program + 1] * t.arguments
-        evaluate_rows(T[program], T, S, V, arguments, t.arguments, s.concessions, count, v.first)
+        _evaluate_program(T, S, V, t, s, t.giver + number * PROGRAM_COLUMNS, 0, s.concessions, count, v.first)
         for place in range(count):
             V[v.own + S[s.concessions + place]] += V[v.first + place]
 
@@ -239,23 +214,33 @@ def _find_own_worths(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values
 
 
 def _find_packages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    """Odds of acceptance of both sides, Nash products, surplus."""
+    """Margins and gains of both sides by package, and the surplus of channels: the mean Nash product."""
     count = S[s.package_first + t.channels]
+    if count == 0:
+        for place in range(S[s.lengths + SURPLUS]):
+            V[v.surplus + S[s.surplus + place]] = 0.0
+        return
+    padded = (count + 3) & -4
     for place in range(count):
         package = S[s.packages + place]
-        V[v.odds + place] = np.exp(_clip(_find_margin(T, V, t, v, 0, package)))
-        V[v.odds + t.packages + place] = np.exp(_clip(_find_margin(T, V, t, v, 1, package)))
-    for place in range(count):
-        weight = V[v.nash_weight + S[s.packages + place]]
-        first, second = np.log(np.log1p(V[v.odds + place])), np.log(np.log1p(V[v.odds + t.packages + place]))
-        V[v.product + place] = weight * first + (1.0 - weight) * second
-    for channel in range(t.channels):
-        if S[s.surplus_mark + channel] == S[s.stamp]:
-            first, last = S[s.package_first + channel], S[s.package_first + channel + 1]
-            total = 0.0
-            for place in range(first, last):
-                total += np.exp(V[v.product + place])
-            V[v.surplus + channel] = total / max(last - first, 1)
+        V[v.margin + place] = _clip(_find_margin(T, V, t, v, 0, package))
+        V[v.margin + padded + place] = _clip(_find_margin(T, V, t, v, 1, package))
+        V[v.product + place] = V[v.nash_weight + package]
+    for place in range(2 * padded):
+        margin = V[v.margin + place]
+        V[v.gain + place] = max(margin, 0.0) + log1p_of(exponential(-abs(margin)))
+    for place in range(padded):
+        other = V[v.gain + padded + place]
+        V[v.ratio + place] = logarithm(V[v.gain + place] / other)
+        # The product is first ** weight * second ** (1 - weight).
+        V[v.product + place] = other * exponential(V[v.product + place] * V[v.ratio + place])
+    for number in range(S[s.lengths + SURPLUS]):
+        channel = S[s.surplus + number]
+        first, last = S[s.package_first + channel], S[s.package_first + channel + 1]
+        total = 0.0
+        for place in range(first, last):
+            total += V[v.product + place]
+        V[v.surplus + channel] = total / max(last - first, 1)
 
 
 def _find_margin(T: Ints, V: Floats, t: Tables, v: Values, side: int, package: int) -> float:
@@ -275,26 +260,32 @@ def _find_margin(T: Ints, V: Floats, t: Tables, v: Values, side: int, package: i
 
 def _find_factors(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     """Exponentials of log rates, logistics of steps, probabilities of approval."""
-    V[v.factor] = 1.0
-    for place in range(S[s.lengths + STEPS]):
-        step = S[s.steps + place]
-        margin = V[v.utility + T[t.alone + step]] - V[v.now_reservation + T[t.alone_state + step]]
-        V[v.factor + t.first_step + step] = 1.0 / (1.0 + np.exp(_clip(-margin)))
-    _find_approvals(T, S, V, t, s, v)
     for number in range(t.log_rate_count):
         program = t.log_rate + number * PROGRAM_COLUMNS
-        arguments = t.argument + (T[program + 1] - T[program + 2]) * t.arguments
         first, last = S[s.rate_first + number], S[s.rate_first + number + 1]
-        rows = s.log_rates + first
-        evaluate_rows(T[program], T, S, V, arguments, t.arguments, rows, last - first, v.second)
-        for place in range(last - first):
-            V[v.first + S[rows + place]] = V[v.second + place]
-    for place in range(S[s.lengths + SIGNATURES]):
+        if last > first:
+            rows = s.log_rates + first
+            _evaluate_program(T, S, V, t, s, program, T[program + 2], rows, last - first, v.second)
+            for place in range(last - first):
+                V[v.first + S[rows + place]] = V[v.second + place]
+    signatures, steps = S[s.lengths + SIGNATURES], S[s.lengths + STEPS]
+    for place in range(signatures):
         signature = S[s.signatures + place]
         total = 0.0
         for entry in range(T[t.signature_first + signature], T[t.signature_first + signature + 1]):
             total += V[v.first + T[t.signature_row + entry]]
-        V[v.factor + 1 + signature] = np.exp(_clip(total))
+        V[v.second + place] = _clip(total)
+    for place in range(steps):
+        step = S[s.steps + place]
+        margin = V[v.utility + T[t.alone + step]] - V[v.now_reservation + T[t.alone_state + step]]
+        V[v.second + signatures + place] = _clip(-margin)
+    exponentiate(V, v.second, signatures + steps)
+    V[v.factor] = 1.0
+    for place in range(signatures):
+        V[v.factor + 1 + S[s.signatures + place]] = V[v.second + place]
+    for place in range(steps):
+        V[v.factor + t.first_step + S[s.steps + place]] = 1.0 / (1.0 + V[v.second + signatures + place])
+    _find_approvals(T, S, V, t, s, v)
 
 
 def _find_approvals(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
@@ -308,8 +299,7 @@ def _find_approvals(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values)
         odds = value - V[v.now_threshold + T[t.approve_state + number]]
         for place in range(t.approval_count):
             program = t.approval + place * PROGRAM_COLUMNS
-            arguments = t.argument + (T[program + 1] + number) * t.arguments
-            evaluate_rows(T[program], T, S, V, arguments, t.arguments, -1, 1, v.first)
+            _evaluate_program(T, S, V, t, s, program, -number, s.counting, 1, v.first)
             odds += V[v.first]
         sure = T[t.uncertain + number] == 0
         yes = 1.0 if sure else 1.0 / (1.0 + np.exp(_clip(-odds)))
@@ -340,26 +330,26 @@ def _find_hazards(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
         move = S[s.moves + place]
         hazard = V[v.factor + T[t.base + move]] * V[v.rate + move]
         V[v.hazard + move] = hazard * V[v.factor + T[t.second + move]]
-    for channel in range(t.channels):
-        if S[s.agreeing + channel]:
-            _find_agreements(T, S, V, t, s, v, channel)
+    for place in range(S[s.lengths + AGREEING]):
+        _find_agreements(T, S, V, t, s, v, S[s.agreeing + place])
 
 
 def _find_agreements(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
     """Hazards of agreeing on each enabled package: an asymmetric Nash product, if both sides accept."""
     first, last = S[s.package_first + channel], S[s.package_first + channel + 1]
+    other = v.margin + ((S[s.package_first + t.channels] + 3) & -4)
     top = -np.inf
     for place in range(first, last):
+        V[v.product + place] = logarithm(V[v.product + place])
         top = max(top, V[v.product + place])
     total = 0.0
     for place in range(first, last):
         # The largest is taken out of all powers alike, so that none of them can overflow or vanish.
-        weight = np.exp(min(V[v.eta + channel] * (V[v.product + place] - top), 0.0))
+        weight = exponential(min(V[v.eta + channel] * (V[v.product + place] - top), 0.0))
         V[v.product + place] = weight
         total += weight
     rate = V[v.agree_rate + channel] * V[v.factor + T[t.agree_signature + channel]]
     for place in range(first, last):
-        one, two = V[v.odds + place], V[v.odds + t.packages + place]
-        likes = one / (1.0 + one) * (two / (1.0 + two))
+        one, two = exponential(-V[v.margin + place]), exponential(-V[other + place])
         share = V[v.product + place] / total
-        V[v.hazard + t.dense + S[s.packages + place]] = share * likes * rate
+        V[v.hazard + t.dense + S[s.packages + place]] = share * rate / ((1.0 + one) * (1.0 + two))

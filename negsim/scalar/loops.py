@@ -22,7 +22,7 @@ from negsim.scalar.effects import (
 from negsim.scalar.hazards import evaluate, read_calendar
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.tables import MOVES, Stand, Tables
+from negsim.scalar.tables import ACTIVE, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
@@ -79,7 +79,6 @@ class Account(NamedTuple):
     moves: Ints
     logs: Floats
     integrals: Floats
-    watched: Array
     profile: Ints
     edges: Floats
     sums: Floats
@@ -111,18 +110,17 @@ def pass_tick(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, ticks
 
 
 def draw(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record, noted: Ints,
-    most_events: int,
+    T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
+    noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
     """Draw the histories of all columns, from the first not yet done; says why it returns."""
-    everything = np.ones(t.moves, dtype=np.int8)
     while noted[RUN] < len(d.lanes):
         if not noted[GOING]:
             begin(T, S, V, t, s, v, c, noted[RUN])
             for move in range(t.moves):
                 V[v.remaining + move] = d.pool[d.chunk_of[move, 0], 0, d.lanes[noted[RUN]]]
             noted[GOING] = noted[TICKED] = 1
-        status = _draw_one(T, S, V, t, s, v, c, d, r, noted, most_events, everything)
+        status = _draw_one(T, W, S, V, t, s, v, c, d, r, noted, most_events)
         if status != ENDED:
             return status
         _close_counts(S, t, s, r)
@@ -132,8 +130,8 @@ def draw(
 
 
 def _draw_one(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record, noted: Ints,
-    most_events: int, everything: Array,
+    T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
+    noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
     room = t.concessions + t.whiles + t.flows + 1
     moved = True
@@ -142,14 +140,14 @@ def _draw_one(
             return LACKS_CLOCK
         if r.keep and noted[KEPT] + room > len(r.day):
             return LACKS_ROOM
-        evaluate(T, S, V, t, s, v, everything, -1, moved)
+        evaluate(T, W, S, V, t, s, v, moved)
         if noted[TICKED]:
             _keep_state(S, V, s, r, noted[RUN])
         horizon = c.ticks[S[s.tick] + 1] - V[v.time]
-        move, elapsed = _choose(T, S, V, t, s, v, horizon)
+        move, elapsed = _choose(S, V, s, v, horizon)
         if not V[v.time] + elapsed < c.until:
             return ENDED
-        _run_clocks(S, V, t, s, v, elapsed)
+        _run_clocks(S, V, s, v, elapsed)
         advance(T, S, V, t, s, v, elapsed)
         if move >= 0:
             moved = True
@@ -176,34 +174,22 @@ def _renew(S: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bo
     return True
 
 
-def _choose(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, horizon: float) -> tuple[int, float]:
+def _choose(S: Ints, V: Floats, s: Stand, v: Values, horizon: float) -> tuple[int, float]:
     """Choose the nearest ring, if it comes before the horizon; else -1."""
     chosen, nearest = -1, horizon
-    for place in range(S[s.lengths + MOVES]):
+    for place in range(S[s.lengths + ACTIVE]):
         move = S[s.moves + place]
         wait = V[v.remaining + move] / V[v.hazard + move]
         if wait < nearest:
             chosen, nearest = move, wait
-    for channel in range(t.channels):
-        if S[s.agreeing + channel]:
-            for place in range(S[s.package_first + channel], S[s.package_first + channel + 1]):
-                move = t.dense + S[s.packages + place]
-                wait = V[v.remaining + move] / V[v.hazard + move]
-                if wait < nearest:
-                    chosen, nearest = move, wait
     return chosen, nearest
 
 
-def _run_clocks(S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
+def _run_clocks(S: Ints, V: Floats, s: Stand, v: Values, elapsed: float) -> None:
     """Let the clocks gather their hazards for some days."""
-    for place in range(S[s.lengths + MOVES]):
+    for place in range(S[s.lengths + ACTIVE]):
         move = S[s.moves + place]
         V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
-    for channel in range(t.channels):
-        if S[s.agreeing + channel]:
-            for place in range(S[s.package_first + channel], S[s.package_first + channel + 1]):
-                move = t.dense + S[s.packages + place]
-                V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
 
 
 def _make(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, move: int) -> None:
@@ -270,23 +256,33 @@ def _keep_state(S: Ints, V: Floats, s: Stand, r: Record, column: int) -> None:
 
 
 def score(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, first: int, last: int
+    T: Ints,
+    W: Ints,
+    S: Ints,
+    V: Floats,
+    t: Tables,
+    s: Stand,
+    v: Values,
+    c: Columns,
+    a: Account,
+    first: int,
+    last: int,
 ) -> None:
     """Score the given histories of some columns (see :class:`negsim.replays.Given`)."""
     for column in range(first, last):
         begin(T, S, V, t, s, v, c, column)
-        _score_one(T, S, V, t, s, v, c, a, column)
+        _score_one(T, W, S, V, t, s, v, c, a, column)
 
 
 def _score_one(
-    T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
+    T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
 ) -> None:
     number, period, moved = 0, 0, True
     for profile in range(a.sums.shape[0]):
         V[v.exposure + profile] = a.sums[profile, 0]
     while True:
         move = a.moves[column, number]
-        evaluate(T, S, V, t, s, v, a.watched, move, moved)
+        evaluate(T, W, S, V, t, s, v, moved)
         horizon = c.ticks[S[s.tick] + 1] - V[v.time]
         wait = max(a.days[column, number] - V[v.time], 0.0)
         comes = wait < horizon
@@ -295,9 +291,9 @@ def _score_one(
         spent = elapsed if inside else c.until - V[v.time]
         if a.covered:
             period = _expose(V, v, a, period, V[v.time] + spent)
-            a.integrals[column, number] += _add_exposed(S, V, t, s, v, a)
+            a.integrals[column, number] += _add_exposed(S, V, s, v, a)
         else:
-            a.integrals[column, number] += _add_hazards(S, V, t, s, v) * spent
+            a.integrals[column, number] += _add_hazards(S, V, s, v) * spent
         if not inside:
             return
         hazard = V[v.hazard + move] if comes else 0.0
@@ -312,29 +308,20 @@ def _score_one(
             moved = _tick_given(T, S, V, t, s, v, c)
 
 
-def _add_hazards(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> float:
+def _add_hazards(S: Ints, V: Floats, s: Stand, v: Values) -> float:
     total = 0.0
-    for place in range(S[s.lengths + MOVES]):
+    for place in range(S[s.lengths + ACTIVE]):
         total += V[v.hazard + S[s.moves + place]]
-    for channel in range(t.channels):
-        if S[s.agreeing + channel]:
-            for place in range(S[s.package_first + channel], S[s.package_first + channel + 1]):
-                total += V[v.hazard + t.dense + S[s.packages + place]]
     return total
 
 
-def _add_exposed(S: Ints, V: Floats, t: Tables, s: Stand, v: Values, a: Account) -> float:
+def _add_exposed(S: Ints, V: Floats, s: Stand, v: Values, a: Account) -> float:
     """Integrate the hazards of what would have been reported."""
     gained = v.exposure + a.sums.shape[0]
     total = 0.0
-    for place in range(S[s.lengths + MOVES]):
+    for place in range(S[s.lengths + ACTIVE]):
         move = S[s.moves + place]
         total += V[v.hazard + move] * V[gained + a.profile[move]]
-    for channel in range(t.channels):
-        if S[s.agreeing + channel]:
-            for place in range(S[s.package_first + channel], S[s.package_first + channel + 1]):
-                move = t.dense + S[s.packages + place]
-                total += V[v.hazard + move] * V[gained + a.profile[move]]
     return total
 
 

@@ -80,8 +80,12 @@ class Values(NamedTuple):
     price: int
     own: int
     utility: int
-    odds: int
-    """Odds of acceptance of the packages listed: of side 1, then of side 2."""
+    margin: int
+    """Margins of the packages listed: of side 1, then, at the next multiple of four, of side 2."""
+    gain: int
+    """Softplus of the margins, laid out alike."""
+    ratio: int
+    """Log of the ratio of gains by package listed."""
     product: int
     factor: int
     hazard: int
@@ -99,6 +103,8 @@ SLOTS = (
     "ally_weight", "memory_start", "shortfall", "supply", "reservation", "threshold",
 )  # fmt: skip
 """Slots that the scalar code reads itself; the others are arguments of formulas."""
+PADDING = 4
+"""Rows besides those needed where some are computed side by side: their number is rounded up."""
 DRIVEN = ("shortfall", "supply", "reservation", "threshold")
 
 
@@ -145,6 +151,7 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
     """Sizes of what the world alone determines."""
     moved = {f"now_{name}": len(parameters[name]) for name in DRIVEN}
     needs = world.stocks.stop - world.stocks.start
+    packages = len(world.package_channel) + PADDING
     return moved | {
         "memory": len(world.decay_of),
         "need": needs + 1,
@@ -163,13 +170,15 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "remaining": world.moves,
         "ripe_need": needs,
         "seat": world.reservation_means.members.shape[1],
-        "shrink": len(parameters["decay"]),
+        "shrink": len(parameters["decay"]) + PADDING,
         "engaged": world.engaged.members.shape[1],
         "price": world.exponent_rows,
         "own": world.concessions,
         "utility": world.utility_rows,
-        "odds": 2 * len(world.package_channel),
-        "product": len(world.package_channel),
+        "margin": 2 * packages,
+        "gain": 2 * packages,
+        "ratio": packages,
+        "product": packages,
         "factor": world.factor_rows,
         "hazard": world.moves,
     }

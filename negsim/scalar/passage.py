@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from negsim.kernel.arithmetic import SMALLEST
+from negsim.scalar.hazards import exponentiate
 from negsim.scalar.numbers import Values
-from negsim.scalar.tables import Stand, Tables
+from negsim.scalar.tables import OVERDUE_ONES, Stand, Tables
 from negsim.state import Floats, Ints
 from negsim.vocabulary import IN_FORCE
 
@@ -14,10 +13,11 @@ from negsim.vocabulary import IN_FORCE
 def advance(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
     """Let some days pass."""
     for decay in range(t.decays):
-        V[v.shrink + decay] = np.exp(-V[v.decay + decay] * elapsed)
+        V[v.shrink + decay] = -V[v.decay + decay] * elapsed
+    exponentiate(V, v.shrink, t.decays)
     for row in range(t.memories):
         V[v.memory + row] *= V[v.shrink + T[t.decay_of + row]]
-    for place in range(t.overdues):
+    for place in range(t.overdues if S[s.lengths + OVERDUE_ONES] else 0):
         fed = 0.0
         for entry in range(T[t.overdue_first + place], T[t.overdue_first + place + 1]):
             promise = T[t.overdue_entry + entry]

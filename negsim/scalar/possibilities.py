@@ -1,7 +1,8 @@
 """What has to be computed now? After a change of the discrete state: what is possible, and all that hangs on it.
 
-Everything here is scalar code over the three arrays (see :mod:`negsim.scalar.tables`). A thing is listed when the first
-that needs it is listed: its mark is then the stamp of this listing.
+Everything here is scalar code over the rows of numbers (see :mod:`negsim.scalar.tables`). What is possible is decided
+by switches; where a switch has another code than before, the rows of bits of all switches are united and listed anew
+(see :mod:`negsim.scalar.wants`).
 """
 
 from __future__ import annotations
@@ -9,74 +10,142 @@ from __future__ import annotations
 from negsim.kernel.stages import AVAILABLE_BITS, BEFORE_SIGNATURE
 from negsim.scalar.numbers import Values
 from negsim.scalar.tables import (
-    BENEFITS,
-    CONCESSIONS,
-    EXPONENTS,
-    GIVERS,
-    MEANS,
+    ACTIVE,
+    AGREEING,
+    KIND_COUNT,
+    LOG_RATES,
     MOVES,
-    PAINS,
+    OVERDUE_ONES,
     PROGRAM_COLUMNS,
     PROMISED_ONES,
-    SIGNATURES,
-    STEPS,
+    SURPLUS,
+    WORD,
+    WORD_BITS,
     Stand,
     Tables,
 )
-from negsim.state import Array, Floats, Ints
+from negsim.state import Floats, Ints
 from negsim.vocabulary import DONE, IN_FORCE, IN_SESSION, OPEN, PROMISED, RAISED
 
+RELATED_BITS = (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
+"""Stages of concessions that relations between actors depend on."""
+STAGES = 7
+"""The bits of a concession's code that are its stage; those of a channel's are 3."""
 
-def list_possible(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int) -> None:
-    """List all that must be computed until the discrete state changes again.
 
-    Parameters
-    ----------
-    watched : array of int8, shape (moves,)
-        Moves whose hazards count; the others are passed over (unless others need them).
-    given : int
-        A move whose hazard counts besides, or -1.
-    """
-    S[s.stamp] += 1
-    for length in (MOVES, STEPS, SIGNATURES, PAINS, EXPONENTS, CONCESSIONS, BENEFITS, GIVERS, MEANS):
-        S[s.lengths + length] = 0
-    _read_stages(T, S, t, s)
-    _read_gates(T, S, V, t, s, v)
-    _read_relations(T, S, V, t, s, v)
-    _find_waiting(T, S, t, s)
-    _list_moves(T, S, V, t, s, v, watched, given)
-    _list_packages(T, S, V, t, s, v, watched, given)
-    _list_log_rates(T, S, t, s)
-    if t.pains_wanted:
-        for channel in range(t.channels):
-            _want_pain(S, s, channel)
+def trailing_zeros(word: int) -> int:
+    """Place of the lowest bit that is set; numba's own takes its place in compiled code."""
+    return (word & -word).bit_length() - 1
+
+
+def list_possible(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """List all that must be computed until the discrete state changes again, if it has changed."""
+    changed, related = _read_switches(T, S, V, t, s, v)
+    if related:
+        _read_relations(T, S, V, t, s, v)
+    if not changed:
+        return
+    for place in range(S[s.lengths + ACTIVE]):
+        V[v.hazard + S[s.moves + place]] = 0.0
+    for word in range(t.words):
+        S[s.words + word] = 0
+    for switch in range(t.switches):
+        _unite(W, S, t, s, T[t.want_first + switch] + S[s.code + switch] * t.words)
+    _list_packages(T, W, S, t, s)
+    for kind in range(KIND_COUNT):
+        S[s.lengths + kind] = _list_bits(S, s, T[t.kind_word + kind], T[t.kind_word + kind + 1], T[t.kind_list + kind])
+    _list_agreements(T, S, t, s)
+    _split_log_rates(T, S, t, s)
 
 
 # -- the discrete state -----------------------------------------------------------------------------------------------
 
 
-def _read_stages(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
-    """Codes of concessions and demands, and which promises a timer runs for."""
-    promised = 0
+def _read_switches(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> tuple[bool, bool]:
+    """Read the codes of all switches; whether any has changed, and whether relations may have."""
+    _read_gates(T, S, V, t, s, v)
+    changed, related = False, False
+    for channel in range(t.channels):
+        code, before = S[s.channel + channel] + 4 * S[s.blocked + channel], S[s.code + channel]
+        if code != before:
+            S[s.code + channel] = code
+            changed = True
+            related = related or before < 0 or ((code & 3) >= OPEN) != ((before & 3) >= OPEN)
+    _list_promises(S, s, t)
+    read_timers(T, S, V, t, s, v)
     for concession in range(t.concessions):
         stage = S[s.stage + concession]
-        if stage == PROMISED:
-            S[s.promised + promised] = concession
-            promised += 1
-        else:
-            S[s.overdue + concession] = 0
-        code = stage + 8 * S[s.frozen + concession] + 16 * S[s.ready + concession]
-        S[s.code + t.channels + concession] = code
-    S[s.lengths + PROMISED_ONES] = promised
+        place = s.code + t.channels + concession
+        code, before = stage + 8 * S[s.frozen + concession] + 16 * S[s.ready + concession], S[place]
+        if code != before:
+            S[place] = code
+            changed = True
+            old = before & STAGES
+            touches = ((RELATED_BITS >> old) | (RELATED_BITS >> stage)) & 1
+            related = related or before < 0 or (old != stage and touches != 0)
     first = s.code + t.channels + t.concessions
     for demand in range(t.demands):
         live = S[s.channel + T[t.demand_channel + demand]] >= OPEN
-        S[first + demand] = S[s.demand + demand] + 2 * live
-    S[first + t.demands] = 0
+        code = S[s.demand + demand] + 2 * live
+        if code != S[first + demand]:
+            S[first + demand] = code
+            changed, related = True, True
+    return _read_tables(T, S, t, s, first + t.demands) or changed, related
+
+
+def _read_tables(T: Ints, S: Ints, t: Tables, s: Stand, first: int) -> bool:
+    """Read what waits for approval and who may agree; whether any of it has changed."""
+    changed = S[first] != 0
+    S[first] = 0
+    for approval in range(t.approvals):
+        side = T[t.approve_side + approval]
+        waiting = S[s.awaiting + side]
+        if T[t.consent_rule + side] == BEFORE_SIGNATURE:
+            waiting = 0 if S[s.consent + side] else S[s.table + (side >> 1)]
+        S[s.waiting + approval] = waiting
+        changed = changed or (waiting != 0) != S[first + 1 + approval]
+        S[first + 1 + approval] = waiting != 0
+    for channel in range(t.channels):
+        place = first + 1 + t.approvals + channel
+        free = S[s.channel + channel] == IN_SESSION and S[s.table + channel] == 0
+        changed = changed or free != S[place]
+        S[place] = free
+    return bool(changed)
+
+
+def _list_promises(S: Ints, s: Stand, t: Tables) -> None:
+    """List the promises, for which timers run."""
+    listed = 0
+    for concession in range(t.concessions):
+        if S[s.stage + concession] == PROMISED:
+            S[s.promised + listed] = concession
+            listed += 1
+        else:
+            S[s.ready + concession] = 0
+            S[s.overdue + concession] = 0
+    S[s.lengths + PROMISED_ONES] = listed
+
+
+def read_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> bool:
+    """Look whether promises have become ready or overdue; whether any has become ready or is so no longer."""
+    changed, late = False, 0
+    for place in range(S[s.lengths + PROMISED_ONES]):
+        concession = S[s.promised + place]
+        since = V[v.time] - V[v.changed + concession]
+        lead = V[v.lead + concession]
+        held_by = T[t.held_by + concession]
+        ready = since >= lead and (held_by < 0 or S[s.channel + held_by] >= OPEN)
+        overdue = since >= lead + V[v.grace + concession]
+        changed = changed or ready != S[s.ready + concession]
+        S[s.ready + concession] = ready
+        S[s.overdue + concession] = overdue
+        late += overdue
+    S[s.lengths + OVERDUE_ONES] = late
+    return changed
 
 
 def _read_gates(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    """Codes of channels: their stage, and whether a hard gate blocks them; which have active gates that are all met."""
+    """Find which channels a hard gate blocks, and which have active gates that are all met."""
     for channel in range(t.channels):
         S[s.blocked + channel] = 0
         V[v.gate_met + channel] = 0.0
@@ -89,8 +158,6 @@ def _read_gates(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> 
             channel = T[t.gate_channel + gate]
             V[v.gate_met + channel] = 0.0
             S[s.blocked + channel] |= T[t.gate_hard + gate]
-    for channel in range(t.channels):
-        S[s.code + channel] = S[s.channel + channel] + 4 * S[s.blocked + channel]
 
 
 def _is_met(T: Ints, S: Ints, t: Tables, s: Stand, gate: int) -> bool:
@@ -155,70 +222,48 @@ def _is_answered(T: Ints, S: Ints, t: Tables, s: Stand, demand: int) -> bool:
     return False
 
 
-def _find_waiting(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
-    """Find what waits for each side's approval."""
-    for approval in range(t.approvals):
-        side = T[t.approve_side + approval]
-        waiting = S[s.awaiting + side]
-        if T[t.consent_rule + side] == BEFORE_SIGNATURE:
-            waiting = 0 if S[s.consent + side] else S[s.table + side // 2]
-        S[s.waiting + approval] = waiting
-
-
 # -- lists ------------------------------------------------------------------------------------------------------------
 
 
-def _append(S: Ints, s: Stand, rows: int, length: int, row: int) -> None:
-    S[rows + S[s.lengths + length]] = row
-    S[s.lengths + length] += 1
+def _unite(W: Ints, S: Ints, t: Tables, s: Stand, row: int) -> None:
+    for word in range(t.words):
+        S[s.words + word] |= W[row + word]
 
 
-def _list_moves(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int) -> None:
-    """List the dense moves that are possible, with their factors."""
-    for move in range(t.moves):
-        V[v.hazard + move] = 0.0
-    for move in range(t.dense):
-        possible = (T[t.allowed + move] >> S[s.code + T[t.entity + move]]) & 1
-        if not possible or not (watched[move] or move == given) or V[v.rate + move] <= 0.0:
-            continue
-        base, second = T[t.base + move], T[t.second + move]
-        decision = base - t.first_step - t.concessions
-        if decision >= 0 and not S[s.waiting + decision % t.approvals]:
-            continue
-        _append(S, s, s.moves, MOVES, move)
-        if second > 0:
-            _want_signature(T, S, t, s, second - 1)
-        if base > t.signatures:
-            if decision < 0:
-                _append(S, s, s.steps, STEPS, base - t.first_step)
-                _want_utility(T, S, t, s, T[t.alone + base - t.first_step])
-        elif base > 0:
-            _want_signature(T, S, t, s, base - 1)
+def _is_wanted(T: Ints, S: Ints, t: Tables, s: Stand, kind: int, row: int) -> int:
+    bit: int = (S[s.words + T[t.kind_word + kind] + (row >> WORD_BITS)] >> (row & (WORD - 1))) & 1
+    return bit
 
 
-def _list_packages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, watched: Array, given: int) -> None:
-    """List the enabled packages of channels that may agree, or whose surplus is asked for."""
+def _list_bits(S: Ints, s: Stand, first: int, last: int, rows: int) -> int:
+    """List the bits that are set in some words; how many there are."""
+    count, base = 0, 0
+    for word in range(first, last):
+        bits = S[s.words + word]
+        while bits != 0:
+            S[rows + count] = base + trailing_zeros(bits)
+            bits &= bits - 1
+            count += 1
+        base += WORD
+    return count
+
+
+def _list_packages(T: Ints, W: Ints, S: Ints, t: Tables, s: Stand) -> None:
+    """List the enabled packages of channels that may agree, or whose surplus is asked for; want what they are worth."""
     listed = 0
     for channel in range(t.channels):
         S[s.package_first + channel] = listed
-        first, last = T[t.channel_first + channel], T[t.channel_first + channel + 1]
-        S[s.agreeing + channel] = 0
-        if S[s.channel + channel] == IN_SESSION and S[s.table + channel] == 0:
-            for package in range(first, last):
-                move = t.dense + package
-                if watched[move] or move == given:
-                    S[s.agreeing + channel] = 1
-            if S[s.agreeing + channel]:
-                _want_signature(T, S, t, s, T[t.agree_signature + channel] - 1)
-        if S[s.agreeing + channel] or S[s.surplus_mark + channel] == S[s.stamp]:
+        if _is_wanted(T, S, t, s, AGREEING, channel) or _is_wanted(T, S, t, s, SURPLUS, channel):
             available, wanted = _find_available(T, S, t, s, channel), 0
-            for package in range(first, last):
+            for package in range(T[t.channel_first + channel], T[t.channel_first + channel + 1]):
                 members = T[t.package_members + package]
                 if available & members == members:
                     S[s.packages + listed] = package
                     listed += 1
                     wanted |= members
-            _want_items(T, S, t, s, channel, wanted)
+            for position in range(t.agenda_length):
+                if (wanted >> position) & 1:
+                    _unite(W, S, t, s, (channel * t.agenda_length + position) * t.words)
     S[s.package_first + t.channels] = listed
 
 
@@ -232,76 +277,23 @@ def _find_available(T: Ints, S: Ints, t: Tables, s: Stand, channel: int) -> int:
     return bits
 
 
-def _want_items(T: Ints, S: Ints, t: Tables, s: Stand, channel: int, items: int) -> None:
-    """List what some items of an agenda are worth to all who decide there."""
-    for position in range(t.agenda_length):
-        if (items >> position) & 1:
-            place = channel * t.agenda_length + position
-            for entry in range(T[t.item_first + place], T[t.item_first + place + 1]):
-                _want_utility(T, S, t, s, T[t.item_row + entry])
+def _list_agreements(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
+    """Add the packages that may be agreed on now to the list of moves."""
+    active = S[s.lengths + MOVES]
+    for place in range(S[s.lengths + AGREEING]):
+        channel = S[s.agreeing + place]
+        for package in range(S[s.package_first + channel], S[s.package_first + channel + 1]):
+            S[s.moves + active] = t.dense + S[s.packages + package]
+            active += 1
+    S[s.lengths + ACTIVE] = active
 
 
-def _want_utility(T: Ints, S: Ints, t: Tables, s: Stand, row: int) -> None:
-    """List what an item is worth to someone, with what it is computed from."""
-    if S[s.utility_mark + row] == S[s.stamp]:
-        return
-    S[s.utility_mark + row] = S[s.stamp]
-    mean = row - t.benefits - t.givers
-    if mean < 0:
-        _want_own_utility(T, S, t, s, row)
-    elif mean < t.means:
-        _append(S, s, s.means, MEANS, mean)
-        for place in range(T[t.mean_first + mean], T[t.mean_first + mean + 1]):
-            member = T[t.mean_row + place]
-            if S[s.utility_mark + member] != S[s.stamp]:
-                S[s.utility_mark + member] = S[s.stamp]
-                if member < t.benefits + t.givers:
-                    _want_own_utility(T, S, t, s, member)
-
-
-def _want_own_utility(T: Ints, S: Ints, t: Tables, s: Stand, row: int) -> None:
-    if row < t.benefits:
-        _append(S, s, s.benefits, BENEFITS, row)
-        return
-    giver = row - t.benefits
-    _append(S, s, s.givers, GIVERS, giver)
-    exponent, concession = T[t.giver_exponent + giver], T[t.giver_concession + giver]
-    if S[s.exponent_mark + exponent] != S[s.stamp]:
-        S[s.exponent_mark + exponent] = S[s.stamp]
-        _append(S, s, s.exponents, EXPONENTS, exponent)
-    if S[s.concession_mark + concession] != S[s.stamp]:
-        S[s.concession_mark + concession] = S[s.stamp]
-        _append(S, s, s.concessions, CONCESSIONS, concession)
-
-
-def _want_signature(T: Ints, S: Ints, t: Tables, s: Stand, signature: int) -> None:
-    """List a sum of log rates, with what its log rates ask for."""
-    if signature < 0 or S[s.signature_mark + signature] == S[s.stamp]:
-        return
-    S[s.signature_mark + signature] = S[s.stamp]
-    _append(S, s, s.signatures, SIGNATURES, signature)
-    for place in range(T[t.signature_first + signature], T[t.signature_first + signature + 1]):
-        row = T[t.signature_row + place]
-        S[s.rate_mark + row] = S[s.stamp]
-        _want_pain(S, s, T[t.rate_pain + row])
-        if T[t.rate_surplus + row] >= 0:
-            S[s.surplus_mark + T[t.rate_surplus + row]] = S[s.stamp]
-
-
-def _want_pain(S: Ints, s: Stand, channel: int) -> None:
-    if channel >= 0 and S[s.pain_mark + channel] != S[s.stamp]:
-        S[s.pain_mark + channel] = S[s.stamp]
-        _append(S, s, s.pains, PAINS, channel)
-
-
-def _list_log_rates(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
-    """List the log rates wanted, formula by formula."""
-    listed = 0
+def _split_log_rates(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
+    """Find where the listed rows of each formula of log rates begin."""
+    place, count = 0, S[s.lengths + LOG_RATES]
     for number in range(t.log_rate_count):
-        program = t.log_rate + number * PROGRAM_COLUMNS
-        S[s.rate_first + number] = listed
-        for row in range(T[program + 2], T[program + 3]):
-            if S[s.rate_mark + row] == S[s.stamp]:
-                S[s.log_rates + listed] = row
-                listed += 1
-    S[s.rate_first + t.log_rate_count] = listed
+        S[s.rate_first + number] = place
+        last = T[t.log_rate + number * PROGRAM_COLUMNS + 3]
+        while place < count and S[s.log_rates + place] < last:
+            place += 1
+    S[s.rate_first + t.log_rate_count] = place

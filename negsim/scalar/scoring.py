@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -16,7 +17,12 @@ NO_EDGES = np.array([0.0, 1.0])
 
 
 def score_histories(
-    compiled: Compiled, histories: Stacked, values: Mapping[str, Floats], until: float, coverage: Coverage | None
+    compiled: Compiled,
+    histories: Stacked,
+    values: Mapping[str, Floats],
+    until: float,
+    coverage: Coverage | None,
+    workers: int = 1,
 ) -> tuple[Floats, Floats]:
     """Score histories, a column each.
 
@@ -30,6 +36,8 @@ def score_histories(
         Days of the window.
     coverage : Coverage or None
         What would have been reported.
+    workers : int
+        Threads.
 
     Returns
     -------
@@ -45,8 +53,18 @@ def score_histories(
     moves: Ints = np.ascontiguousarray(histories.moves.T, dtype=np.int64)
     logs, integrals = np.full((len(days), days.shape[1] - 1), np.nan), np.zeros(days.shape)
     account = Account(days, moves, logs, integrals, *_lay_coverage(layout.tables.moves, coverage))
-    whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
-    engine.machine.score(layout.fixed, whole, numbers, *layout.records, columns, account, 0, len(days))
+    wanted = layout.lay_wants(_find_watched(layout.tables.moves, moves, coverage))
+
+    def score(first: int, last: int) -> None:
+        whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
+        engine.machine.score(layout.fixed, wanted, whole, numbers, *layout.records, columns, account, first, last)
+
+    edges = np.linspace(0, len(days), min(workers, len(days)) + 1).astype(int).tolist()
+    if len(edges) <= 2:
+        score(0, len(days))
+    else:
+        with ThreadPoolExecutor(len(edges) - 1) as threads:
+            list(threads.map(score, edges[:-1], edges[1:]))
     logs = logs.T
     if coverage is not None:
         told = ~np.isnan(logs)
@@ -54,10 +72,18 @@ def score_histories(
     return logs, integrals.T
 
 
-def _lay_coverage(moves: int, coverage: Coverage | None) -> tuple[Array, Ints, Floats, Floats, bool]:
-    """Which moves count at all, and how coverage grows with time."""
+def _find_watched(count: int, moves: Ints, coverage: Coverage | None) -> Array | None:
+    """Which moves count at all: those that would have been reported at some time, and those given."""
     if coverage is None:
-        return np.ones(moves, np.int8), np.zeros(moves, np.int64), NO_EDGES.copy(), np.zeros((0, 2)), False
+        return None
+    watched: Array = np.asarray((coverage.shares > 0).any(axis=1))[coverage.profile]
+    watched[np.unique(moves[(moves >= 0) & (moves < count)])] = True
+    return watched
+
+
+def _lay_coverage(moves: int, coverage: Coverage | None) -> tuple[Ints, Floats, Floats, bool]:
+    """How coverage grows with time, for each move."""
+    if coverage is None:
+        return np.zeros(moves, np.int64), NO_EDGES.copy(), np.zeros((0, 2)), False
     profile: Ints = np.array(coverage.profile, dtype=np.int64)
-    watched: Array = np.asarray((coverage.shares > 0).any(axis=1))[profile].astype(np.int8)
-    return watched, profile, np.array(coverage.edges, dtype=float), np.array(coverage.sums), True
+    return profile, np.array(coverage.edges, dtype=float), np.array(coverage.sums), True
