@@ -72,8 +72,8 @@ class Posterior:
     diagnostics : dict
         How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`. With tempering
         `r_hat` by name, `runs` (log evidence and least effective share of each independent run), `possible` (share of
-        the prior's draws), and for each temperature `temperatures`, `moves`, `acceptance` and `memory` (largest
-        correlation of a coordinate with where it started, after the moves).
+        the prior's draws), and for each temperature `temperatures`, `moves`, `glides` (those along a surrogate),
+        `acceptance` and `memory` (largest correlation of a coordinate with where it started, after the moves).
     latent : array, shape (n, L)
         Unit-cube coordinates sampled along with the parameters (unknown dates).
     provenance : dict
