@@ -139,20 +139,20 @@ def _judge(
     world: World, parameters: Parameters, state: State, q: dict[str, Any], bits: Ints, side: Ints, column: Ints
 ) -> tuple[Floats, Floats]:
     """Probabilities of approving and rejecting sets of items, each (cells,) or, state shared, (cells, width)."""
-    width = state.memory.shape[-1]
-    shared = state.width < width
+    shared = state.width < state.memory.shape[-1]
     where: Any = slice(None) if shared else column
     channel, own_side = np.divmod(world.approve_side[side], 2)
     before = world.consent_rule[world.approve_side[side]] == BEFORE_SIGNATURE
     odds = -pick(driven(world, parameters, state, "threshold"), world.approve_state[side], where)
-    value = np.zeros((len(side), width) if shared else len(side))
-    stuck = np.zeros(len(side), dtype=bool)
-    for position in range(world.agenda.shape[1]):
-        here = ((bits >> position) & 1) != 0
-        item = world.agenda[channel, position]
-        owed = before | ((world.agenda_side[channel, position] == own_side) & (state.stage[item, column] == SIGNED))
-        stuck |= here & state.frozen[item, column] & owed
-        value += (here[:, None] if shared else here) * pick(parameters["values"][position], side, where)
+    # One row for each position on the agenda, added up row by row.
+    here = ((bits >> np.arange(world.agenda.shape[1])[:, None]) & 1) != 0
+    items = world.agenda.T[:, channel]
+    owed = before | ((world.agenda_side.T[:, channel] == own_side) & (state.stage[items, column] == SIGNED))
+    stuck = (here & state.frozen[items, column] & owed).any(axis=0)
+    tabled = here[..., None] if shared else here
+    value: Array = sum(
+        each * pick(table, side, where) for each, table in zip(tabled, parameters["values"], strict=True)
+    )
     odds = value + odds
     for program in world.approval_programs:
         odds = odds + pick(evaluate_formula(program, parameters, q), side, where)

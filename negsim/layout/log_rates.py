@@ -16,7 +16,7 @@ from negsim.terms.term import LogRate, Term
 
 @dataclass(frozen=True)
 class LogRates:
-    """Rows of log rates by move, as signatures: the first is that of a move of which no term speaks."""
+    """Rows of log rates by move, as signatures; the empty one is that of a move of which no term speaks."""
 
     programs: tuple[Program, ...]
     size: int
@@ -40,7 +40,7 @@ class LogRates:
         found = {number for move, number in self.of_move.items() if move.kind == "agree" and move.channel == channel}
         if len(found) > 1:
             raise ValueError("a log rate of `agree` must be the same for all packages of a channel")
-        return found.pop() if found else 0
+        return found.pop() if found else self.signatures[()]
 
 
 def number_log_rates(sheet: Sheet) -> LogRates:
@@ -56,9 +56,10 @@ def number_log_rates(sheet: Sheet) -> LogRates:
             for move, row in row_of.items():
                 rows_of.setdefault(move, []).append(size + row)
             size += len(shared)
-    signatures: dict[tuple[int, ...], int] = {(): 0}
-    of_move = {move: signatures.setdefault(tuple(rows), len(signatures)) for move, rows in rows_of.items()}
-    return LogRates(tuple(programs), size, signatures, of_move)
+    # The longest first: those that have one more row to add are then the first few, which numpy takes as a slice.
+    signatures = sorted({(): None, **{tuple(rows): None for rows in rows_of.values()}}, key=len, reverse=True)
+    number = {signature: place for place, signature in enumerate(signatures)}
+    return LogRates(tuple(programs), size, number, {move: number[tuple(rows)] for move, rows in rows_of.items()})
 
 
 def _shared_rows(sheet: Sheet, term: Term, hook: LogRate) -> tuple[list[About], dict[Event, int]]:
