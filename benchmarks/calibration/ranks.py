@@ -1,11 +1,15 @@
 """Do fits find the truth, and would planted bugs of the likelihood be found? Ranks of truths, a study to be resumed.
 
-    python benchmarks/calibration/ranks.py small [--simulations 500]      the textbook channel, checks of fit included
-    python benchmarks/calibration/ranks.py planted [--simulations 200]    the same with six planted bugs
-    python benchmarks/calibration/ranks.py beijing [--simulations 20]     beijing-1999, 13 parameters, dated to the day
+    python benchmarks/calibration/ranks.py small [--simulations 500]      the textbook channel, dated to the day
+    python benchmarks/calibration/ranks.py vague [--simulations 500]      the same, dated to the month: tempering
+    python benchmarks/calibration/ranks.py planted [--simulations 500]    the first with six planted bugs
+    python benchmarks/calibration/ranks.py checks [--simulations 500]     how often checks of fit cry wolf
+    python benchmarks/calibration/ranks.py beijing [--simulations 20]     beijing-1999, seen as the article saw it
 
 Finished simulations are lines of a file under the folder given by --keep; a study that is interrupted goes on from
-there. What is printed is written to ``benchmarks/results/calibration-<study>.json`` with date and seed.
+there, and with --report it reports those that there are. A planted bug's study ends as soon as it is caught beyond
+doubt. What is printed is written to ``benchmarks/results/calibration-<study>.json`` with date, seed, commit, observer
+and settings.
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
+import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +29,20 @@ import numpy as np
 from scipy import stats
 
 import negsim
+from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.predictive import check_predictions
 from negsim.calibration.ranks import QUANTITIES, Ranks, sbc
+from negsim.calibration.sampling import sample_posterior
+from negsim.engines import choose_engine
 
 RESULTS = Path(__file__).parents[1] / "results"
 SEED = 1999
 DRAWS = 1500
+STEP = 50
+"""A planted bug is looked for after so many simulations, again and again."""
+BEYOND_DOUBT = 1e-6
+"""Holm-adjusted p below which no more simulations are spent on a bug (looking ten times costs less than a digit)."""
 
 
 def textbook(years: int = 6) -> negsim.Scenario:
@@ -50,7 +64,7 @@ def forget_quarter(right: ChronologyLikelihood) -> Callable[..., Any]:
     """The last quarter of the window does not count, neither moves nor silence."""
     first, last = right.chronology.window
     day = right.chronology.date(first + 0.75 * (last - first))
-    return ChronologyLikelihood(right.compiled, right.chronology.cut(day), right.names)
+    return ChronologyLikelihood(right.compiled, right.chronology.cut(day), right.names, right.engine)
 
 
 def forget_silence(right: ChronologyLikelihood) -> Callable[..., Any]:
@@ -94,27 +108,40 @@ def nothing(theta: np.ndarray) -> np.ndarray:
 # -- studies -----------------------------------------------------------------------------------------------------------
 
 
-def describe(ranks: Ranks, seconds: float) -> dict[str, Any]:
+def describe(ranks: Ranks, head: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a study."""
     table = ranks.table()
     parameters = table.iloc[: len(ranks.names) - len(QUANTITIES)]["coverage"]
     return {
-        "simulations": len(ranks.values),
-        "seconds": round(seconds, 1),
+        "simulations": len(ranks.values) + ranks.rejected,
+        "without_news": ranks.rejected,
         "fallbacks_to_tempering": ranks.fallbacks,
         "trusted_to_no_sampler": ranks.failures,
         "smallest_holm_p": float(table["p_holm"].min()),
         "mean_coverage_90": float(parameters.mean()),
         "coverage_90": {name: float(value) for name, value in parameters.items()},
         "p_values": {name: float(value) for name, value in table["p_value"].items()},
+        "study_head": head,
     }
 
 
-def study(case: negsim.Scenario, name: str, simulations: int, keep: Path, **options: Any) -> tuple[Ranks, float]:
+def study(case: negsim.Scenario, name: str, simulations: int, keep: Path, **options: Any) -> dict[str, Any]:
     """Run a study or go on with it."""
-    began = time.perf_counter()
-    ranks = sbc(case, simulations, SEED, path=keep / f"{name}.jsonl", progress=tell, **options)
-    return ranks, time.perf_counter() - began
+    file = keep / f"{name}.jsonl"
+    began, before = time.process_time(), count_lines(file)
+    ranks = sbc(case, simulations, SEED, path=file, progress=tell, engine="auto", **options)
+    print(ranks.summary())
+    print(ranks.table().to_string(float_format="%.3f"), flush=True)
+    found = describe(ranks, json.loads(file.read_text().splitlines()[0]))
+    done = simulations - before
+    if done > 0:
+        found["processor_seconds_per_simulation"] = round((time.process_time() - began) / done, 2)
+    return found
+
+
+def count_lines(file: Path) -> int:
+    """Finished simulations in a file."""
+    return max(len(file.read_text().splitlines()) - 1, 0) if file.exists() else 0
 
 
 def tell(done: int, simulations: int) -> None:
@@ -123,71 +150,84 @@ def tell(done: int, simulations: int) -> None:
 
 
 def run_small(simulations: int, keep: Path) -> dict[str, Any]:
-    ranks, seconds = study(textbook(), "small", simulations, keep, draws=DRAWS)
-    print(ranks.summary())
-    print(ranks.table().to_string(float_format="%.3f"))
-    return describe(ranks, seconds)
+    return study(textbook(), "small", simulations, keep, draws=DRAWS)
+
+
+def run_vague(simulations: int, keep: Path) -> dict[str, Any]:
+    """Dates to the month are sampled along: every fit is by tempering, surrogate and all."""
+    observer = {"precision": "month"}
+    return study(textbook(2), "vague", simulations, keep, observer=observer, particles=100, runs=4)
 
 
 def run_planted(simulations: int, keep: Path) -> dict[str, Any]:
     found = {}
     for doctor in PLANTED:
-        ranks, seconds = study(textbook(), f"planted-{doctor.__name__}", simulations, keep, doctor=doctor, draws=DRAWS)
-        found[doctor.__name__] = describe(ranks, seconds)
-        p = found[doctor.__name__]["smallest_holm_p"]
-        print(f"{doctor.__doc__}  Holm-adjusted p {p:.2g}: {'caught' if p < 0.01 else 'NOT caught'}")
+        for many in (*range(STEP, simulations, STEP), simulations):
+            name = f"planted-{doctor.__name__}"
+            found[doctor.__name__] = study(textbook(), name, many, keep, doctor=doctor, draws=DRAWS)
+            p = found[doctor.__name__]["smallest_holm_p"]
+            if p < BEYOND_DOUBT:
+                break
+        print(f"{doctor.__doc__}  Holm-adjusted p {p:.2g} after {many}: {'caught' if p < 0.01 else 'NOT caught'}")
     caught = sum(entry["smallest_holm_p"] < 0.01 for entry in found.values())
     print(f"{caught} of {len(PLANTED)} caught")
-    return {"caught": caught, "planted": len(PLANTED), "each": found}
+    return {"caught": caught, "planted": len(PLANTED), "beyond_doubt": BEYOND_DOUBT, "step": STEP, "each": found}
 
 
 def run_beijing(simulations: int, keep: Path) -> dict[str, Any]:
-    ranks, seconds = study(negsim.load_scenario("beijing-1999"), "beijing", simulations, keep, engine="auto")
-    print(ranks.summary())
-    print(ranks.table().to_string(float_format="%.3f"))
-    return describe(ranks, seconds)
+    """Nine years seen as the article sees them: its coverage, months for dates; the rest happened at unknown dates."""
+    case = negsim.load_scenario("beijing-1999")
+    reporting = negsim.load_chronology(case, "article").reporting
+    observer = {"reporting": reporting, "precision": "month", "unreported": "implied"}
+    return study(case, "beijing", simulations, keep, observer=observer, particles=100, runs=4)
 
 
 def run_checks(simulations: int, keep: Path) -> dict[str, Any]:
-    """How often the sampled p-values of predictive checks fall below 5% when the model is right."""
-    case, values = textbook(), []
-    began = time.perf_counter()
-    names: list[str] = []
-    for number in range(simulations):
-        rng = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(number,)))
-        params = {name: 4.0 * np.exp(0.6 * rng.standard_normal(1)) for name in ("meeting", "ending")}
-        told = negsim.observe(negsim.simulate(case, runs=1, seed=int(rng.integers(2**31)), params=params), seed=number)
-        posterior = negsim.fit(case, told, seed=number, even_if_too_much=True, even_if_explosive=True, draws=2000)
-        likelihood = ChronologyLikelihood(_compile(case), told, posterior.names)
-        table = check_predictions(likelihood, posterior, seed=number, runs=99).table
-        names = list(table.index)
-        values.append(table[["p_value", "posterior_share"]].to_numpy())
-        tell(number + 1, simulations)
-    every = np.array(values)
-    out: dict[str, Any] = {
-        "simulations": simulations,
-        "seconds": round(time.perf_counter() - began, 1),
-        "statistics": {},
-    }
-    for place, name in enumerate(names):
-        below = int((every[:, place, 0] < 0.05).sum())
-        tail = 2 * np.minimum(every[:, place, 1], 1 - every[:, place, 1])
-        low, high = stats.binomtest(below, simulations).proportion_ci()
-        naive = float((tail < 0.05).mean())
-        out["statistics"][name] = {"type_1_error": below / simulations, "interval": [low, high], "naive_share": naive}
-        print(f"{name}: p < .05 in {below / simulations:.3f} ({low:.3f} to {high:.3f}); doubled tail share {naive:.3f}")
+    """How often the p-values of predictive checks fall below 5% when the model is right."""
+    file = keep / "checks.jsonl"
+    keep.mkdir(parents=True, exist_ok=True)
+    before = count_lines(file)
+    began = time.process_time()
+    with file.open("a", encoding="utf-8") as lines:
+        if not lines.tell():
+            lines.write(json.dumps({"case": "textbook", "seed": SEED, "draws": DRAWS, "runs": 99}) + "\n")
+        for number in range(before, simulations):
+            lines.write(json.dumps(check_once(number)) + "\n")
+            lines.flush()
+            tell(number + 1, simulations)
+    spent = time.process_time() - began
+    done = [json.loads(line) for line in file.read_text().splitlines()[1 : simulations + 1]]
+    out: dict[str, Any] = {"simulations": len(done), "statistics": {}}
+    if simulations > before:
+        out["processor_seconds_per_simulation"] = round(spent / (simulations - before), 2)
+    for name in done[0]:
+        p_values, shares = np.array([entry[name] for entry in done]).T
+        below = int((p_values < 0.05).sum())
+        low, high = stats.binomtest(below, len(done)).proportion_ci()
+        naive = float((2 * np.minimum(shares, 1 - shares) < 0.05).mean())
+        out["statistics"][name] = {"type_1_error": below / len(done), "interval": [low, high], "naive_share": naive}
+        print(f"{name}: p < .05 in {below / len(done):.3f} ({low:.3f} to {high:.3f}); doubled tail share {naive:.3f}")
     return out
 
 
-def _compile(case: negsim.Scenario) -> Any:
-    from negsim.compiler import compile_scenario
-
-    return compile_scenario(case)
+def check_once(number: int) -> dict[str, list[float]]:
+    """p-value and posterior share of each statistic, for a history of the right model."""
+    case = textbook()
+    rng = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(number,)))
+    params = {name: 4.0 * np.exp(0.6 * rng.standard_normal(1)) for name in ("meeting", "ending")}
+    told = negsim.observe(negsim.simulate(case, runs=1, seed=int(rng.integers(2**31)), params=params), seed=number)
+    likelihood = bring_together(case, told, ("meeting", "ending"))
+    likelihood = replace(likelihood, engine=choose_engine("auto", likelihood.compiled))
+    prior = declare_prior(case, likelihood.names)
+    posterior = sample_posterior(likelihood, prior, seed=number, latent=likelihood.open_dates, draws=DRAWS)
+    table = check_predictions(likelihood, posterior, seed=number, runs=99).table
+    return {name: [float(row.p_value), float(row.posterior_share)] for name, row in table.iterrows()}
 
 
 STUDIES = {
     "small": (run_small, 500),
-    "planted": (run_planted, 200),
+    "vague": (run_vague, 500),
+    "planted": (run_planted, 500),
     "beijing": (run_beijing, 20),
     "checks": (run_checks, 500),
 }
@@ -198,10 +238,21 @@ def main() -> None:
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--simulations", type=int)
     parser.add_argument("--keep", type=Path, default=Path("out") / "calibration", help="folder of finished simulations")
+    parser.add_argument("--report", action="store_true", help="run none, report the simulations that are finished")
     options = parser.parse_args()
     run, usual = STUDIES[options.study]
-    found = run(options.simulations or usual, options.keep)
-    head = {"study": options.study, "date": dt.date.today().isoformat(), "seed": SEED, "version": negsim.__version__}
+    many = count_lines(options.keep / f"{options.study}.jsonl") if options.report else options.simulations or usual
+    found = run(many, options.keep)
+    head = {
+        "study": options.study,
+        "date": dt.date.today().isoformat(),
+        "seed": SEED,
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+        ).stdout.strip(),
+        "version": negsim.__version__,
+        "processors": os.cpu_count(),
+    }
     file = RESULTS / f"calibration-{options.study}.json"
     file.write_text(json.dumps(head | found, indent=1) + "\n", encoding="utf-8")
     print(f"written: {file.name}")

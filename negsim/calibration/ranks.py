@@ -33,9 +33,10 @@ from negsim.engines import choose_engine
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.scenario_files import load_scenario, load_terms, require_valid, scenario_digest
 from negsim.state import Floats
 from negsim.streams import open_stream
+from negsim.version import VERSION
 
 if TYPE_CHECKING:
     import pandas
@@ -204,11 +205,26 @@ class Study:
     @property
     def head(self) -> dict[str, Any]:
         """What a file of this study says first."""
+        watched = self.observer
         return {
             "case": self.compiled.scenario.name,
+            "scenario_digest": scenario_digest(self.compiled.scenario),
             "parameters": list(self.prior.names),
             "seed": self.seed,
             "given": None if self.given is None else self.given[1].chronology.name,
+            "doctor": None if self.doctor is None else getattr(self.doctor, "__name__", "a doctor without a name"),
+            "observer": {
+                "reporting": [f"{', '.join(rule.moves)}: {rule.probability:g}" for rule in watched.reporting.rules],
+                "precision": watched.precision if isinstance(watched.precision, str) else dict(watched.precision),
+                "first": watched.first and watched.first.isoformat(),
+                "last": watched.last and watched.last.isoformat(),
+                "ending": watched.ending,
+                "unreported": watched.unreported,
+                "keep_order": watched.keep_order,
+            },
+            "engine": self.engine,
+            "settings": self.settings,
+            "version": VERSION,
         }
 
     def run(self, number: int) -> dict[str, Any]:
