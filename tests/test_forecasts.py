@@ -19,6 +19,7 @@ from negsim.forecasts import baselines, comparison, constant_rates, fits, omissi
 from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
 from negsim.forecasts.explanations import explain_events
+from negsim.forecasts.information import measure_information
 from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
 from negsim.forecasts.reach import LEVEL, measure_reach
 from negsim.forecasts.verification import power, score, score_all
@@ -226,7 +227,7 @@ def test_an_event_whose_date_is_forgotten_is_implied_and_a_flat_fit_does_not_min
 def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(channel, monkeypatch):
     case, told, posterior = channel
     known = told.cut(dt.date(2003, 12, 31))
-    first, second = (move.row for move in known.moves[:2])
+    first, second = [move.row for move in known.moves if move.names[0].startswith("meet")][:2]
     events = [{"kind": "meet", "channel": "talks", "date_start": known.start, "date_end": known.start,
                "row": f"{first};{second}"}]  # fmt: skip
     quick = replace(posterior, draws=np.full_like(posterior.draws, 40.0))
@@ -248,6 +249,24 @@ def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(chan
     row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date").table.iloc[0]
     assert row["how"] == "refused"
     assert np.isnan(row["left_out"])
+
+
+def test_the_bits_of_an_event_are_the_difference_of_two_densities(channel):
+    case, told, posterior = channel
+    known = told.cut(dt.date(2003, 12, 31))
+    likelihood = bring_together(case, known, posterior.names)
+    often, seldom = (replace(posterior, draws=np.full_like(posterior.draws, rate), log_weights=np.zeros(300))
+                     for rate in (6.0, 3.0))  # fmt: skip
+    table = measure_information((likelihood, often), (likelihood, seldom), draws=10).table
+    days = np.array([(row.start - known.start).days for row in table.itertuples()])
+    for number, row in enumerate(table.head(6).itertuples()):
+        waited = days[number] - (days[number - 1] if number else 0)
+        meets = row.event.startswith("meet")
+        assert row.bits == pytest.approx((1 - 3 * waited / 365.25 / np.log(2)) * meets, abs=0.03)
+        assert row.error == pytest.approx(0.0, abs=1e-9)
+    assert table["key"].iloc[-1] == "silence"
+    total = [likelihood(one.draws[:1], np.full((1, likelihood.open_dates), 0.5))[0] for one in (often, seldom)]
+    assert table["bits"].sum() == pytest.approx((total[0] - total[1]) / np.log(2), abs=0.05)
 
 
 # -- questions and theories -------------------------------------------------------------------------------------------

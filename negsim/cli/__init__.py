@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from negsim.cli import diagnoses, fits, futures, pages, reports, runs, scenarios, sweeps, theories, whatifs
+from negsim.cli import accounts, diagnoses, fits, futures, pages, reports, runs, scenarios, sweeps, theories, whatifs
 from negsim.cli.words import InputError, add_debug, examples
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -28,6 +28,7 @@ COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (
     runs.add_run,
     fits.add_fit,
     diagnoses.add_diagnose,
+    accounts.add_explain,
     theories.add_compare,
     futures.add_forecast,
     whatifs.add_whatif,

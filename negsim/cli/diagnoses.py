@@ -8,7 +8,7 @@ from typing import Any
 
 from negsim.cli.fits import share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, paths_as_input, whole
+from negsim.cli.words import add_command, add_engine, paths_as_input, whole
 
 
 def diagnose(options: argparse.Namespace) -> None:
@@ -27,6 +27,7 @@ def diagnose(options: argparse.Namespace) -> None:
             influence=not options.no_influence,
             conventions=options.conventions,
             progress=progress,
+            engine=options.engine,
         )
     print(found)
     if options.out is not None:
@@ -62,4 +63,5 @@ def add_diagnose(commands: Any) -> None:
     )
     parser.add_argument("--no-influence", action="store_true", help="do not leave each event out in turn")
     parser.add_argument("--conventions", action="store_true", help="fit anew with unknown dates put by rule")
+    add_engine(parser)
     parser.add_argument("--out", metavar="FILE", help="write what was found there (text)")

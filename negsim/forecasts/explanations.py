@@ -7,7 +7,7 @@ parameters have learned from them. It is fit, not forecast: the posterior has se
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -100,7 +100,7 @@ def explain_events(
     engine: str = "numpy",
     omit: Omit = "density",
     keep: str | Path | None = None,
-    **settings: Any,
+    sampler: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """Hold the events of a chronology against simulated histories, before and after the fit.
 
@@ -125,15 +125,15 @@ def explain_events(
         minute or more, and a fit for each event of which weights do not tell.
     keep : str or Path, optional
         Folder in which those fits are kept and found again.
-    **settings
-        Of the sampler, for those fits (see :func:`negsim.fit`).
+    sampler : mapping, optional
+        Settings of those fits, such as particles and runs (see :func:`negsim.fit`).
 
     Returns
     -------
     Explanation
     """
     likelihood = bring_together(case, chronology, posterior.names, engine)
-    told = _read_told(events, likelihood.chronology) if events is not None else _told_by(likelihood.chronology)
+    told = _read_told(events, likelihood) if events is not None else _told_by(likelihood.chronology)
     require_known(likelihood.compiled, [one.question for one in told], "<events>")
     drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
     before = posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
@@ -151,7 +151,7 @@ def explain_events(
         hazards = log_hazards(likelihood, drawn)
         left = [_leave_out_density(one, after, drawn, hazards) for one in told]
     else:
-        fits = Fits(seed, {**settings, "engine": likelihood.engine}, None if keep is None else Path(keep))
+        fits = Fits(seed, {**(sampler or {}), "engine": likelihood.engine}, None if keep is None else Path(keep))
         left = [_leave_out_date(one, likelihood, after, drawn, fits, lambda values: run(values, 1)) for one in told]
     place = list(table.columns).index("date_10")
     for number, name in enumerate(("left_out", "left_out_error", "k_hat", "how")):
@@ -193,7 +193,7 @@ def _told_by(chronology: Chronology) -> tuple[Told, ...]:
     return tuple(sorted(found, key=lambda one: (one.start, one.end)))
 
 
-def _read_told(events: Any, chronology: Chronology) -> tuple[Told, ...]:
+def _read_told(events: Any, likelihood: ChronologyLikelihood) -> tuple[Told, ...]:
     rows = events.to_dict("records") if hasattr(events, "to_dict") else events
     found = []
     for row in rows:
@@ -201,9 +201,16 @@ def _read_told(events: Any, chronology: Chronology) -> tuple[Told, ...]:
         label = _text(row, "label") or ":".join(parts)
         start, end = (dt.date.fromisoformat(str(row[key])[:10]) for key in ("date_start", "date_end"))
         question, cited = Question(label, (":".join(parts),)), tuple(_text(row, "row").split(";"))
-        places = [place for place, move in enumerate(chronology.moves) if move.row in cited and not move.implied]
-        found.append(Told(label, question, start, end, cited, tuple(places)))
+        found.append(Told(label, question, start, end, cited, _find_places(likelihood, question, cited)))
     return tuple(found)
+
+
+def _find_places(likelihood: ChronologyLikelihood, question: Question, rows: Sequence[str]) -> tuple[int, ...]:
+    """The told moves of some rows that are such an event; all of them, where none is."""
+    events = likelihood.compiled.labels.events
+    names = {events[number].name for number in question.events(events)}
+    told = [(k, move) for k, move in enumerate(likelihood.chronology.moves) if move.row in rows and not move.implied]
+    return tuple(k for k, move in told if names & set(move.names)) or tuple(k for k, _ in told)
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:

@@ -47,6 +47,8 @@ class Reach:
         Probability that it is so anywhere in the record, were the reference right: :data:`LEVEL` at most.
     if_right, if_wrong : float
         Median of the log e-value at the end, were the model right, and were the reference.
+    impossible : float
+        Share of the model's records in which something happens that the reference calls impossible.
     records : int
         Drawn from each.
     """
@@ -59,14 +61,18 @@ class Reach:
     false_alarm_error: float
     if_right: float
     if_wrong: float
+    impossible: float
     records: int
 
     def describe(self) -> str:
         """Say it in a sentence or two."""
+        bounded = np.isfinite(self.if_right)
+        middle = f"log evidence {self.if_right:+.1f} in the middle" if bounded else "beyond all bounds in the middle"
+        never = f"; {100 * self.impossible:.0f}% of such records hold what {self.reference} calls impossible"
         return (
             f"Could it be told? Were {self.name} right, a complete record of the same length, to the day, would speak "
             f"for it by a factor of {1 / LEVEL:.0f} or more with probability {self.power:.2f} ± {self.power_error:.2f} "
-            f"(log evidence {self.if_right:+.1f} in the middle). Were {self.reference} right, it would do so at any "
+            f"({middle}{never if self.impossible else ''}). Were {self.reference} right, it would do so at any "
             f"moment with probability {self.false_alarm:.2f} ± {self.false_alarm_error:.2f} ({self.if_wrong:+.1f} in "
             f"the middle; {LEVEL:.2f} is the most that can be). What a source tells is less than such a record."
         )
@@ -103,7 +109,8 @@ def measure_reach(
     false = float(np.mean([path.max() >= enough for path in wrong]))
     if_right, if_wrong = (float(np.median([path[-1] for path in paths])) for paths in (right, wrong))
     errors = _error(power, records), _error(false, records)
-    return Reach(*names, power, errors[0], false, errors[1], if_right, if_wrong, records)
+    impossible = float(np.mean([np.isinf(path[-1]) for path in right]))
+    return Reach(*names, power, errors[0], false, errors[1], if_right, if_wrong, impossible, records)
 
 
 def _error(share: float, records: int) -> float:

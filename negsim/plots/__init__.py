@@ -11,6 +11,7 @@ from typing import Any
 
 from negsim.plots.foresight import draw_explanation, draw_forecast
 from negsim.plots.histories import draw_histories
+from negsim.plots.information import draw_information
 from negsim.plots.ledger import draw_ledger
 from negsim.plots.parameters import draw_parameters
 from negsim.plots.responses import draw_phase_map, draw_responses
@@ -27,6 +28,7 @@ __all__ = [
     "draw_forecast",
     "draw_histories",
     "draw_indices",
+    "draw_information",
     "draw_ledger",
     "draw_outcomes",
     "draw_parameters",

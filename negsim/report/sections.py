@@ -240,7 +240,7 @@ def _hold_against_events(found: Findings, runs: int) -> None:
             told = load_chronology(found.scenario, asked["chronology"], codebook=asked.get("codebook"))
             if asked.get("until"):
                 told = told.cut(dt.date.fromisoformat(asked["until"]))
-            held = explain_events(found.scenario, posterior, told, _name_events(found.scenario, told), runs)
+            held = explain_events(found.scenario, posterior, told, name_events(found.scenario, told), runs)
         except (ScenarioError, ValueError) as error:
             found.unread.append(f"{name_place(name)}: events not put beside the model ({error})")
             continue
@@ -248,7 +248,7 @@ def _hold_against_events(found: Findings, runs: int) -> None:
         found.drawn[name] = draw(draw_explanation(held), SENTENCES["explanation"])
 
 
-def _name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
+def name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
     """The told moves of a chronology, each with a name for a reader."""
     known = {event.name: event for event in list_events(scenario)}
     named = []

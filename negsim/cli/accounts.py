@@ -1,0 +1,101 @@
+"""What does a fit make of what happened? ``explain`` holds its events against it, and the fit against its rivals."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from negsim.cli.fits import add_sampler, share_bar
+from negsim.cli.futures import add_fitted, reopen
+from negsim.cli.theories import write_changes
+from negsim.cli.words import add_command, make_folder, whole
+
+if TYPE_CHECKING:
+    import pandas
+
+    from negsim.forecasts.accounts import Account
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Hold the events of a fit against it, with and without each, and the fit against its rivals."""
+    from negsim.forecasts.accounts import account_for
+    from negsim.report.sections import name_events
+
+    scenario, chronology, posterior = reopen(Path(options.fit))
+    folder = None if options.out is None else make_folder(options.out)
+    settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
+    with share_bar("explain") as progress:
+        found = account_for(
+            scenario,
+            posterior,
+            chronology,
+            name_events(scenario, chronology),
+            options.histories,
+            options.seed,
+            options.keep,
+            progress,
+            options.engine,
+            settings,
+        )
+    if folder is not None:
+        _keep(found, folder)
+    print(f"{scenario.title or scenario.name}: {chronology.name} until {chronology.until}; fit, not forecast\n")
+    print(f"{write_events(found.explanation.table)}\n\n{LEGEND.format(runs=options.histories)}\n")
+    print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
+    print(f"{write_changes(found.comparison.table())}\n\n{found.describe()}")
+
+
+LEGEND = """\
+prior, fitted, without it: probability in {runs:,} whole histories each that it happens within 12 months of its date,
+with numbers from the prior, after the fit, and after a fit to which nobody told when it happened (by weights of the
+draws; refit where those cannot be trusted; refused where that fit's runs disagree)"""
+
+
+def write_events(table: pandas.DataFrame) -> str:
+    """A table of events, as it is printed."""
+    import pandas as pd
+
+    shown = pd.DataFrame({"event": table["event"]})
+    alike = table["start"] == table["end"]
+    shown["date"] = table["start"].astype(str).where(alike, table["start"].astype(str) + "/" + table["end"].astype(str))
+    for name, title in (("prior", "prior"), ("posterior", "fitted"), ("left_out", "without it")):
+        errors = table[f"{name}_error"]
+        shown[title] = [
+            "" if share != share else f"{share:.2f} ± {error:.2f}"
+            for share, error in zip(table[name], errors, strict=True)
+        ]
+    shown["by"] = table["how"]
+    return str(shown.to_string(index=False))
+
+
+def _keep(found: Account, folder: Path) -> None:
+    from negsim.plots import draw_explanation, draw_information
+
+    found.explanation.table.to_csv(folder / "explanation.csv", index=False)
+    found.comparison.table().to_csv(folder / "evidence.csv", index=False)
+    draw_explanation(found.explanation).savefig(folder / "explanation.png")
+    if found.information is not None:
+        found.information.table.to_csv(folder / "information.csv", index=False)
+        draw_information(found.information).savefig(folder / "information.png")
+    print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
+
+
+def add_explain(commands: Any) -> None:
+    """Add ``explain``."""
+    parser = add_command(
+        commands,
+        "explain",
+        explain,
+        "hold events against their fit, with and without each, and the fit against the case without theories",
+        "negsim explain out/fit --engine auto --out out/explained",
+        "negsim explain out/fit --keep out/variants     # a stop loses no fit that was finished",
+    )
+    add_fitted(parser)
+    parser.add_argument(
+        "--histories", metavar="N", type=whole(10), default=2000, help="histories of each kind (default: 2000)"
+    )
+    parser.add_argument("--keep", metavar="DIR", help="keep fits there and take them up again after a stop")
+    add_sampler(parser)
+    parser.add_argument("--out", metavar="DIR", help="write the tables and two pictures there")

@@ -1,0 +1,137 @@
+"""What does a fitted case make of what happened, and is that enough? Every answer to it, from one posterior.
+
+Each event beside the histories that the case draws, before and after the fit and without its date; the evidence against
+the case without theories and against constant rates; which events that evidence comes from; and whether sequences of
+this length could tell at all. All of it is fit, not forecast.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from negsim.calibration.fitting import bring_together
+from negsim.calibration.posterior import Posterior
+from negsim.chronology import Chronology
+from negsim.forecasts.comparison import ENOUGH, STATIC, Change, Comparison, compare_theories
+from negsim.forecasts.explanations import Explanation, explain_events
+from negsim.forecasts.fits import Fits
+from negsim.forecasts.information import Information, measure_information
+from negsim.forecasts.reach import Reach, measure_reach
+from negsim.scenario import Scenario
+from negsim.theories import make_static
+
+Progress = Callable[[float, str], None]
+NAMES = ("the model", "the static model")
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a fitted case makes of what happened.
+
+    Attributes
+    ----------
+    explanation : Explanation
+        Each event beside simulated histories.
+    comparison : Comparison
+        Evidence against the rivals.
+    information : Information or None
+        Which events speak for the theories (None where the fit of the static model was refused).
+    reach : Reach or None
+        Whether it could be told.
+    """
+
+    explanation: Explanation
+    comparison: Comparison
+    information: Information | None
+    reach: Reach | None
+
+    def describe(self) -> str:
+        """Say whether the events tell the case from the same case without its theories."""
+        return "\n".join(self._tell())
+
+    def _tell(self) -> Iterator[str]:
+        yield self.comparison.describe()
+        static = next(one for one in self.comparison.changes if one.without == STATIC)
+        yield _judge(static)
+        if self.information is not None:
+            yield self.information.describe()
+        if self.reach is not None:
+            yield self.reach.describe()
+
+
+def _judge(static: Change) -> str:
+    told = f"log evidence {-static.change:+.1f} ± {static.error:.1f}, {ENOUGH:.1f} is enough"
+    if static.says == "the data speak for it":
+        return f"The events tell the model from the static one ({told}); its structure was chosen knowing such events."
+    if static.says == "the data speak against it":
+        return f"The events speak against the theories together ({told})."
+    if static.how == "refused":
+        return "Whether the events tell the model from the static one is not known: its fit was refused."
+    return f"The events cannot tell the model from the static one ({told})."
+
+
+def account_for(
+    case: Scenario,
+    posterior: Posterior,
+    chronology: Chronology,
+    events: Any = None,
+    runs: int = 2000,
+    seed: int = 0,
+    keep: str | Path | None = None,
+    progress: Progress | None = None,
+    engine: str = "numpy",
+    sampler: Mapping[str, Any] | None = None,
+) -> Account:
+    """Account for what happened.
+
+    Parameters
+    ----------
+    case : Scenario
+    posterior : Posterior
+        From :func:`negsim.fit` on the chronology.
+    chronology : Chronology
+    events : DataFrame or iterable of mappings, optional
+        As in :func:`negsim.explain_events`.
+    runs : int
+        Histories of each kind.
+    seed : int
+    keep : str or Path, optional
+        Folder in which other fits are kept and found again.
+    progress : callable, optional
+        Told the share of the work that is done, and what is being done.
+    engine : str
+        As in :func:`negsim.simulate`.
+    sampler : mapping, optional
+        Settings of the other fits, such as particles and runs (see :func:`negsim.fit`).
+
+    Returns
+    -------
+    Account
+    """
+    tell = progress or (lambda share, doing: None)
+    with ExitStack() as stack:
+        folder = Path(keep if keep is not None else stack.enter_context(tempfile.TemporaryDirectory()))
+        fits = Fits(seed, {**(sampler or {}), "engine": engine}, folder)
+        tell(0.0, "rivals")
+        comparison = compare_theories(
+            case, chronology, seed, (), posterior=posterior, keep=folder, engine=engine, **(sampler or {})
+        )
+        tell(0.2, "events")
+        explanation = explain_events(
+            case, posterior, chronology, events, runs, seed, engine=engine, omit="date", keep=folder, sampler=sampler
+        )
+        tell(0.8, "what could be told")
+        information = reach = None
+        if all(one.how != "refused" for one in comparison.changes):
+            model = (bring_together(case, chronology, posterior.names, engine), posterior)
+            static = make_static(case)
+            other = fits.find(static, chronology)
+            reference = (bring_together(static, chronology, other.names, engine), other)
+            information = measure_information(model, reference, NAMES, seed=seed)
+            reach = measure_reach(model, reference, NAMES, seed=seed)
+    return Account(explanation, comparison, information, reach)
