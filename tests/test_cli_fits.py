@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import negsim
 from negsim.cli import main
+from negsim.forecasts import omissions, reach
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +85,24 @@ def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, capsys):
     assert code == 0
     assert "to 2009-12-31" in out
     assert "nothing new comes from outside" in out
+
+
+def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(fitted, capsys, tmp_path, monkeypatch):
+    for name, number in {"TRUSTED": np.inf, "FEWEST": 0.0, "DRAWS": 60, "DATES": 4}.items():
+        monkeypatch.setattr(omissions, name, number)
+    for name, number in {"RECORDS": 20, "DRAWS": 5}.items():
+        monkeypatch.setattr(reach, name, number)
+    sizes = ("--histories", 20, "--keep", tmp_path / "kept", "--out", tmp_path / "said")
+    code, out, _ = run(capsys, "explain", fitted, *sizes)
+    assert code == 0
+    assert "fit, not forecast" in out
+    events = re.findall(r"^ *\S+ .* \d{4}-\d\d-\d\d( +[01]\.\d\d ± 0\.\d\d){3} +weights$", out, re.MULTILINE)
+    assert len(events) == len(pd.read_csv(tmp_path / "said" / "explanation.csv")) > 3
+    assert "every theory (static)" in out
+    assert "cannot tell the model from the static one" in out  # it has no theories: they are the same
+    assert "Could it be told?" in out
+    written = {file.name for file in (tmp_path / "said").iterdir()}
+    assert written == {"explanation.csv", "explanation.png", "evidence.csv", "information.csv", "information.png"}
 
 
 @pytest.mark.parametrize(

@@ -118,14 +118,21 @@ def account_for(
         folder = Path(keep if keep is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         fits = Fits(seed, {**(sampler or {}), "engine": engine}, folder)
         tell(0.0, "rivals")
-        comparison = compare_theories(
-            case, chronology, seed, (), posterior=posterior, keep=folder, engine=engine, **(sampler or {})
-        )
-        tell(0.2, "events")
+        again: dict[str, Any] = {"keep": folder, "engine": engine}
+        comparison = compare_theories(case, chronology, seed, (), posterior=posterior, **again, **(sampler or {}))
         explanation = explain_events(
-            case, posterior, chronology, events, runs, seed, engine=engine, omit="date", keep=folder, sampler=sampler
+            case,
+            posterior,
+            chronology,
+            events,
+            runs,
+            seed,
+            progress=lambda done, every: tell(0.1 + 0.8 * done / every, "events with and without their dates"),
+            omit="date",
+            sampler=sampler,
+            **again,
         )
-        tell(0.8, "what could be told")
+        tell(0.9, "what could be told")
         information = reach = None
         if all(one.how != "refused" for one in comparison.changes):
             model = (bring_together(case, chronology, posterior.names, engine), posterior)

@@ -139,9 +139,11 @@ def explain_events(
     before = posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
     scenario = likelihood.compiled.scenario
 
-    def run(values: Floats, place: int) -> Ensemble:
+    steps = 2 + (len(told) if omit == "date" else 0)  # an event left out counts as much as an ensemble
+
+    def run(values: Floats, place: int, quiet: bool = False) -> Ensemble:
         params = {name: values[:, column] for column, name in enumerate(posterior.names)}
-        tell = None if progress is None else lambda done, _: progress(place * runs + done, 2 * runs)
+        tell = None if progress is None or quiet else lambda done, _: progress(place * runs + done, steps * runs)
         engine = likelihood.engine
         return simulate(scenario, runs, seed, params, workers=workers, progress=tell, engine=engine)
 
@@ -152,7 +154,11 @@ def explain_events(
         left = [_leave_out_density(one, after, drawn, hazards) for one in told]
     else:
         fits = Fits(seed, {**(sampler or {}), "engine": likelihood.engine}, None if keep is None else Path(keep))
-        left = [_leave_out_date(one, likelihood, after, drawn, fits, lambda values: run(values, 1)) for one in told]
+        left = []
+        for number, one in enumerate(told, start=3):
+            left.append(_leave_out_date(one, likelihood, after, drawn, fits, lambda values: run(values, 1, True)))
+            if progress is not None:
+                progress(number * runs, steps * runs)
     place = list(table.columns).index("date_10")
     for number, name in enumerate(("left_out", "left_out_error", "k_hat", "how")):
         table.insert(place + number, name, [line[name] for line in left])

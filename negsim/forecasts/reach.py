@@ -82,8 +82,8 @@ def measure_reach(
     model: Fitted,
     reference: Fitted,
     names: tuple[str, str] = ("the model", "the static model"),
-    records: int = RECORDS,
-    draws: int = DRAWS,
+    records: int | None = None,
+    draws: int | None = None,
     seed: int = 0,
 ) -> Reach:
     """Say what a complete record could show of two models.
@@ -94,14 +94,15 @@ def measure_reach(
         Two variants of a case with their fits; records have the length of the chronology.
     names : (str, str)
         What they are called.
-    records, draws : int
-        See :data:`RECORDS` and :data:`DRAWS`.
+    records, draws : int, optional
+        Default: :data:`RECORDS` and :data:`DRAWS`.
     seed : int
 
     Returns
     -------
     Reach
     """
+    records, draws = records or RECORDS, draws or DRAWS
     pair = tuple((likelihood, _draw(posterior, draws, seed)) for likelihood, posterior in (model, reference))
     right, wrong = (_log_e_values(_draw_records(*truth, records, seed), pair) for truth in pair)
     enough = -np.log(LEVEL)
