@@ -16,6 +16,8 @@ from negsim.calibration.outlook import PriorOutlook, foresee
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior, read_prior
 from negsim.calibration.sampling import sample_posterior
+from negsim.calibration.selection import NewsIntensity, condition_on_news, learn_intensity
+from negsim.calibration.target import LogLikelihood
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
@@ -43,6 +45,7 @@ def fit(
     even_if_explosive: bool = False,
     progress: Callable[..., None] | None = None,
     engine: str = "numpy",
+    news: str | None = None,
     **settings: Any,
 ) -> Posterior:
     """Fit a case to a chronology.
@@ -67,6 +70,9 @@ def fit(
         Told how the sampler fares.
     engine : str
         Who replays: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+    news : str, optional
+        Address, with ``*``, of the move without which the source would not have been written, on the last day of its
+        window: the fit is then conditioned on it (:mod:`negsim.calibration.selection`).
     **settings
         Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
 
@@ -81,6 +87,8 @@ def fit(
         When there are fewer than two told moves for each free parameter.
     ExplosivePrior
         When histories run away under the prior.
+    NoNews
+        When `news` names no move, or one that hardly ever happens.
     """
     likelihood = bring_together(case, chronology, engine=engine)
     scenario = likelihood.compiled.scenario
@@ -92,10 +100,12 @@ def fit(
     if not even_if_explosive:
         outlook.require_calm()
     target = replace(likelihood, names=prior.names)
+    intensity = None if news is None else learn_intensity(target, prior, news, seed)
+    asked: LogLikelihood = target if intensity is None else condition_on_news(target, prior, intensity)
     posterior = sample_posterior(
-        target, prior, seed=seed, method=method, latent=target.open_dates, progress=progress, **settings
+        asked, prior, seed=seed, method=method, latent=target.open_dates, progress=progress, **settings
     )
-    return _note_origin(posterior, target, learned, outlook)
+    return _note_origin(posterior, target, learned, outlook, intensity)
 
 
 def bring_together(
@@ -168,10 +178,11 @@ def _note_origin(
     likelihood: ChronologyLikelihood,
     learned: Sequence[str],
     outlook: PriorOutlook,
+    intensity: NewsIntensity | None,
 ) -> Posterior:
     """Say what was fitted to what."""
     chronology = likelihood.chronology
-    origin = {
+    origin: dict[str, Any] = {
         "scenario": likelihood.compiled.scenario.name,
         "scenario_digest": scenario_digest(likelihood.compiled.scenario),
         "chronology": chronology.name,
@@ -183,5 +194,9 @@ def _note_origin(
         "prior_moves": dict(zip(("q05", "q50", "q75", "q95"), outlook.quantiles().tolist(), strict=True)),
         "engine": likelihood.engine,
         "version": VERSION,
+        "conditioned_on": None if intensity is None else intensity.news,
     }
+    if intensity is not None:
+        errors = intensity.error(posterior.prior.to_unconstrained(posterior.draws))
+        origin |= {"news_events": intensity.events, "news_error": float(posterior.weights @ errors)}
     return replace(posterior, provenance={**posterior.provenance, **origin})

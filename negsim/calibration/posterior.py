@@ -310,12 +310,24 @@ def _headline(posterior: Posterior) -> str:
     return f"{of}: {len(posterior.names)} parameters{dates}, by {posterior.method}"
 
 
+def describe_condition(told: Mapping[str, Any]) -> str:
+    """Say whether a fit allows for the source having been written because something happened."""
+    if told.get("conditioned_on") is None:
+        return "not conditioned on what made the news"
+    return (
+        f"given that {told['conditioned_on']} made the news; how likely it was, from {told['news_events']:,} simulated "
+        f"ones, moves a log-likelihood by ± {told['news_error']:.2f}"
+    )
+
+
 def _describe(posterior: Posterior) -> Iterator[str]:
     yield _headline(posterior)
     yield (
         f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}; effective sample size "
         f"{posterior.ess:,.0f} from {posterior.evaluations:,} evaluations"
     )
+    if "conditioned_on" in posterior.provenance:
+        yield describe_condition(posterior.provenance)
     nuisance = set(posterior.provenance.get("marginalised", ()))
     lines: list[tuple[str, ...]] = [
         ("parameter", "unit", "before 5 | 50 | 95%", "after 5 | 50 | 95%", "contraction", "")

@@ -27,6 +27,7 @@ def fit(options: argparse.Namespace) -> None:
     from negsim.calibration.fitting import TooMuchAsked
     from negsim.calibration.fitting import fit as fit_case
     from negsim.calibration.posterior import SamplingError
+    from negsim.calibration.selection import NoNews
     from negsim.scenario_files import load_scenario
 
     scenario = load_scenario(options.case)
@@ -45,11 +46,14 @@ def fit(options: argparse.Namespace) -> None:
                 even_if_too_much=options.even_if_too_much,
                 progress=progress,
                 engine=options.engine,
+                news=options.news,
                 **settings,
             )
     except TooMuchAsked as error:
         said = str(error).replace("even_if_too_much=True", "--even-if-too-much")
         raise InputError(said) from error
+    except NoNews as error:
+        raise InputError(f"--news {options.news}: {error}") from error
     except SamplingError as error:
         if folder is not None and error.posterior is not None:
             kept = error.posterior.save(folder / "not-trusted")
@@ -69,13 +73,15 @@ SHOWN: Final = {
 
 
 def describe_fit(posterior: Posterior) -> str:
-    """Say in two lines how the posterior was found and what it is worth."""
+    """Say in a few lines how the posterior was found and what it is worth."""
+    from negsim.calibration.posterior import describe_condition
+
     found = posterior.provenance
     return (
         f"{found['chronology']} until {found['until']}: log evidence {posterior.log_evidence:.2f} "
         f"± {posterior.log_evidence_se:.2f}, by {posterior.method}, {posterior.evaluations:,} likelihoods,\n"
         f"worth {posterior.ess:.0f} independent draws. Contraction: share of the prior's variance that the events took "
-        f"away; a parameter marked prior-driven was not learned."
+        f"away; a parameter marked prior-driven was not learned.\nThe likelihood is {describe_condition(found)}."
     )
 
 
@@ -170,6 +176,11 @@ def add_fit(commands: Any) -> None:
     add_told(parser)
     add_sampler(parser)
     parser.add_argument("--method", choices=("auto", "importance", "tempering"), default="auto", help="which sampler")
+    parser.add_argument(
+        "--news",
+        metavar="MOVE",
+        help="the move, with *, without which the source would not exist: condition on it (such as open:*:official:)",
+    )
     parser.add_argument(
         "--free", metavar="NAME", action="append", help="learn this parameter instead of those declared (repeatable)"
     )
