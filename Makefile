@@ -55,5 +55,5 @@ $(READY): pyproject.toml constraints.txt
 	  echo "negsim needs Python 3.11 or newer with its venv module; found none as: $(PYTHONS)." >&2; \
 	  echo "Name one: make PYTHON=/path/to/python3.12 demo" >&2; \
 	  exit 1; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[app,dev,docs,fast]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[app,dev,docs,fast,samplers]'
 	@touch $(READY)

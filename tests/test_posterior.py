@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from known_posteriors import funnel, gamma_poisson, shifted_dates, two_bells
+from known_posteriors import funnel, gamma_poisson, gaussian, shifted_dates, two_bells
 from negsim.calibration import posterior as room
 from negsim.calibration.posterior import (
     Posterior,
@@ -277,8 +277,46 @@ def test_each_arviz_is_given_what_it_takes(monkeypatch: pytest.MonkeyPatch, vers
 
 
 @pytest.mark.skipif(importlib.util.find_spec("arviz") is None, reason="ArviZ is not installed")
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # it speaks of its own next version at import
 def test_arviz_takes_it():
     assert make().to_arviz().posterior["rate"].shape == (1, 150)
+
+
+# -- the samplers of others -------------------------------------------------------------------------------------------
+
+OTHERS = {"emcee": {"particles": 60, "runs": 2, "steps": 300}, "nautilus": {"particles": 200, "draws": 1000}}
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_the_samplers_of_others_find_the_same_posterior(method: str):
+    pytest.importorskip(method)
+    known = gaussian(2)
+    found = sample_posterior(known.log_likelihood, known.prior, seed=1, method=method, **OTHERS[method])
+    error = 4 / np.sqrt(found.ess)
+    assert found.method == method
+    assert found.ess > 200
+    assert (np.abs((found.mean() - known.mean) / known.sd) < error).all()
+    assert found.sd() == pytest.approx(known.sd, rel=2 * error)
+    if method == "nautilus":
+        assert found.log_evidence == pytest.approx(known.log_evidence, abs=4 * found.log_evidence_se)
+    else:
+        assert "log evidence unknown" in str(found)
+
+
+def test_ensembles_of_emcee_that_disagree_are_an_error_that_says_so():
+    pytest.importorskip("emcee")
+    known = gaussian(6)
+    with pytest.raises(SamplingError, match=r"ensembles of emcee disagree: R-hat of \w+ is") as refusal:
+        sample_posterior(known.log_likelihood, known.prior, seed=1, method="emcee", particles=14, runs=3, steps=12)
+    assert refusal.value.posterior is not None
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_a_sampler_that_is_not_installed_says_how_to_get_it(method: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, method, None)
+    known = gamma_poisson()
+    with pytest.raises(ImportError, match=r"pip install 'negsim\[samplers\]'"):
+        sample_posterior(known.log_likelihood, known.prior, seed=1, method=method)
 
 
 # -- which sampler ----------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class Posterior:
     log_evidence, log_evidence_se : float
         Log of the probability (density) of the data before any parameter is known, and its standard error.
     method : str
-        ``importance`` or ``tempering``.
+        ``importance``, ``tempering``, ``emcee`` or ``nautilus``.
     evaluations : int
         Log-likelihoods computed, those of a refused attempt included.
     seed : int
@@ -254,9 +254,8 @@ class Posterior:
             import arviz
         except ImportError:
             return groups
-        if int(arviz.__version__.partition(".")[0]) >= 1:
-            return arviz.from_dict(groups)
-        return arviz.from_dict(**groups)
+        take: Any = arviz.from_dict
+        return take(groups) if int(arviz.__version__.partition(".")[0]) >= 1 else take(**groups)
 
     def _groups(self, n: int, rng: np.random.Generator) -> dict[str, dict[str, Floats]]:
         equal = self.resample(n, rng)
@@ -322,10 +321,10 @@ def describe_condition(told: Mapping[str, Any]) -> str:
 
 def _describe(posterior: Posterior) -> Iterator[str]:
     yield _headline(posterior)
-    yield (
-        f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}; effective sample size "
-        f"{posterior.ess:,.0f} from {posterior.evaluations:,} evaluations"
-    )
+    evidence = f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}"
+    if np.isnan(posterior.log_evidence):
+        evidence = f"log evidence unknown ({posterior.method} does not find it)"
+    yield f"{evidence}; effective sample size {posterior.ess:,.0f} from {posterior.evaluations:,} evaluations"
     if "conditioned_on" in posterior.provenance:
         yield describe_condition(posterior.provenance)
     nuisance = set(posterior.provenance.get("marginalised", ()))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
+from negsim.calibration.adapters import sample_by_emcee, sample_by_nautilus
 from negsim.calibration.importance import sample_by_importance
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.target import LogLikelihood, Progress, Target
 from negsim.calibration.tempering import sample_by_tempering
 
-Method = Literal["auto", "importance", "tempering"]
+Method = Literal["auto", "importance", "tempering", "emcee", "nautilus"]
+METHODS: Final = get_args(Method)
+SETTINGS: Final = {
+    "importance": ("draws",),
+    "tempering": ("particles", "runs"),
+    "emcee": ("particles", "runs", "steps"),
+    "nautilus": ("particles", "draws"),
+}
+"""What can be set of each sampler; with ``auto``, what can be of the first two."""
 
 
 def sample_posterior(
@@ -35,14 +44,16 @@ def sample_posterior(
         Of the P parameters.
     seed : int
         The same seed gives the same draws.
-    method : {"auto", "importance", "tempering"}
-        ``auto``: importance sampling where there is nothing latent, and tempering wherever its gate refuses.
+    method : {"auto", "importance", "tempering", "emcee", "nautilus"}
+        ``auto``: importance sampling where there is nothing latent, and tempering wherever its gate refuses. The last
+        two are samplers of others (:mod:`negsim.calibration.adapters`).
     latent : int
         Number of unit-cube coordinates sampled along with the parameters.
     progress : callable, optional
         Told the share of the work done, and what is being done.
     **settings
-        `particles` and `runs` for tempering, `draws` for importance sampling.
+        `particles` and `runs` for tempering, `draws` for importance sampling, `particles`, `runs` and `steps` for
+        emcee, `particles` (live points) and `draws` for nautilus.
 
     Returns
     -------
@@ -54,14 +65,17 @@ def sample_posterior(
     SamplingError
         When no sampler can be trusted; the message says why, and `posterior` holds what was found.
     """
-    if method not in ("auto", "importance", "tempering"):
-        raise ValueError(f"method {method!r} is not one of auto, importance, tempering")
-    unknown = set(settings) - {"particles", "runs", "draws"}
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    allowed = SETTINGS.get(method, ("particles", "runs", "draws"))
+    unknown = set(settings) - {*allowed, "particles", "runs", "draws"}
     if unknown:
-        raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are particles, runs and draws")
+        raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are {', '.join(allowed)}")
     target = Target(log_likelihood, prior, latent)
-    thorough = {name: settings[name] for name in ("particles", "runs") if name in settings}
-    quick = {name: settings[name] for name in ("draws",) if name in settings}
+    if method in ("emcee", "nautilus"):
+        sample = sample_by_emcee if method == "emcee" else sample_by_nautilus
+        return sample(target, seed, progress=progress, **_choose(settings, method))
+    thorough, quick = _choose(settings, "tempering"), _choose(settings, "importance")
     if method == "tempering" or (method == "auto" and latent):
         return sample_by_tempering(target, seed, progress=progress, **thorough)
     try:
@@ -75,3 +89,7 @@ def sample_posterior(
             evaluations=target.evaluations,
             diagnostics={**posterior.diagnostics, "refused": str(refusal)},
         )
+
+
+def _choose(settings: dict[str, Any], method: str) -> dict[str, Any]:
+    return {name: settings[name] for name in SETTINGS[method] if name in settings}

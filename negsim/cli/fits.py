@@ -24,6 +24,7 @@ SECONDS_BETWEEN_LINES: Final = 15.0
 
 def fit(options: argparse.Namespace) -> None:
     """Fit a case to a chronology, print what was learned, keep the posterior."""
+    from negsim.calibration.adapters import SamplerMissing
     from negsim.calibration.fitting import TooMuchAsked
     from negsim.calibration.fitting import fit as fit_case
     from negsim.calibration.posterior import SamplingError
@@ -52,6 +53,8 @@ def fit(options: argparse.Namespace) -> None:
     except TooMuchAsked as error:
         said = str(error).replace("even_if_too_much=True", "--even-if-too-much")
         raise InputError(said) from error
+    except SamplerMissing as error:
+        raise InputError(str(error)) from error
     except NoNews as error:
         raise InputError(f"--news {options.news}: {error}") from error
     except SamplingError as error:
@@ -175,7 +178,10 @@ def add_fit(commands: Any) -> None:
     add_case(parser)
     add_told(parser)
     add_sampler(parser)
-    parser.add_argument("--method", choices=("auto", "importance", "tempering"), default="auto", help="which sampler")
+    methods = ("auto", "importance", "tempering", "emcee", "nautilus")
+    parser.add_argument(
+        "--method", choices=methods, default="auto", help="which sampler (the last two: extra samplers)"
+    )
     parser.add_argument(
         "--news",
         metavar="MOVE",
