@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from negsim.calibration.fitting import bring_together
 from negsim.calibration.posterior import Posterior
@@ -24,6 +26,9 @@ from negsim.forecasts.information import Information, measure_information
 from negsim.forecasts.reach import Reach, measure_reach
 from negsim.scenario import Scenario
 from negsim.theories import make_static
+
+if TYPE_CHECKING:
+    import pandas
 
 Progress = Callable[[float, str], None]
 NAMES = ("the model", "the static model")
@@ -55,6 +60,7 @@ class Account:
         return "\n".join(self._tell())
 
     def _tell(self) -> Iterator[str]:
+        yield _count(self.explanation.table)
         yield self.comparison.describe()
         static = next(one for one in self.comparison.changes if one.without == STATIC)
         yield _judge(static)
@@ -62,6 +68,17 @@ class Account:
             yield self.information.describe()
         if self.reach is not None:
             yield self.reach.describe()
+
+
+def _count(table: pandas.DataFrame) -> str:
+    """How many events the fit made likelier near their dates, and how many less likely."""
+    gain = table["posterior"] - table["prior"]
+    clear = gain.abs() > 2 * np.hypot(table["posterior_error"], table["prior_error"])
+    more, less = int((clear & (gain > 0)).sum()), int((clear & (gain < 0)).sum())
+    return (
+        f"Of {len(table)} events the fit makes {more} clearly more and {less} clearly less probable near their dates, in "
+        f"histories that know nothing but the numbers."
+    )
 
 
 def _judge(static: Change) -> str:

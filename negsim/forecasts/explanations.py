@@ -194,7 +194,8 @@ def _told_by(chronology: Chronology) -> tuple[Told, ...]:
     for place, move in enumerate(chronology.moves):
         if not move.implied:
             question = Question(move.key, move.names)
-            start, end = chronology.date(move.low), chronology.date(move.high - 1.0)
+            low, high = chronology.placement.low[place], chronology.placement.high[place]
+            start, end = chronology.date(low), chronology.date(high - 1.0)
             found.append(Told(move.key, question, start, end, (move.row,), (place,)))
     return tuple(sorted(found, key=lambda one: (one.start, one.end)))
 

@@ -22,6 +22,8 @@ from negsim.plots.page import (
     WIDTH,
     Page,
     fit_line,
+    lay_rows,
+    mark_dates,
     measure_width,
 )
 from negsim.questions import Question
@@ -65,7 +67,7 @@ def draw_explanation(held: Explanation, figure: Figure | None = None) -> Figure:
         middle = event.start + (event.end - event.start) / 2
         dates.plot([event.start, event.end + dt.timedelta(days=1)], [row, row], color=VERMILION, linewidth=2, zorder=5)
         dates.plot([middle], [row], "D", color=VERMILION, markersize=5.5, markeredgecolor="white", zorder=6)
-    _set_years(dates)
+    mark_dates(dates, 7)
     shares = page.add_panel(left + width + 0.3, 0.3, SHARES, height)
     page.write(left + width + 0.3, 0.06, "probability within a year of its date", fontsize=8, color=GREY)
     _draw_shares(shares, table)
@@ -81,8 +83,7 @@ EXPLAINED: Final = (
 
 
 def _draw_shares(axes: Axes, table: Any) -> None:
-    axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_yticks([])
+    lay_rows(axes, len(table), grid=False)
     for row, event in table.iterrows():
         trusted = not event["k_hat"] > NOT_TRUSTED
         for place, (name, (shape, face, edge)) in enumerate(MARKS.items()):
@@ -127,7 +128,7 @@ def draw_forecast(
     for row, one in enumerate(table.itertuples()):
         _draw_dates(dates, row, (one.date_10, one.date_50, one.date_90))
     dates.set_xlim(ahead.origin, ahead.until)  # type: ignore[arg-type]
-    _set_years(dates)
+    mark_dates(dates, 7)
     shares = page.add_panel(left + width + 0.3, 0.3, SHARES, height)
     page.write(left + width + 0.3, 0.06, f"probability by {ahead.until}", fontsize=8, color=GREY)
     _draw_probabilities(shares, ahead, unlearned, questions)
@@ -156,8 +157,7 @@ def _draw_probabilities(axes: Axes, ahead: Forecast, unlearned: Forecast | None,
             ends = [max(share - 2 * error, 0), min(share + 2 * error, 1)]
             axes.plot(ends, [height, height], color=edge, linewidth=1.2, zorder=2)
             axes.plot([share], [height], shape, color=edge, markerfacecolor=face, markersize=5, zorder=3)
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_yticks([])
+    lay_rows(axes, rows, grid=False)
     _set_shares(axes, rows)
 
 
@@ -169,9 +169,7 @@ def _label_width(labels: Sequence[str]) -> float:
 
 
 def _dress_rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(axis="x", color=PALE, linewidth=0.6)
+    lay_rows(axes, len(labels))
     for row, label in enumerate(labels):
         style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "va": "center"}
         axes.text(-0.012, row, fit_line(label, 8.5, LONGEST), ha="right", fontsize=8.5, color=INK, **style)
@@ -193,14 +191,6 @@ def _draw_dates(axes: Axes, row: int, dates: tuple[Any, Any, Any]) -> None:
         return
     axes.barh(row, high - low, left=low, height=0.42, color=SKY, alpha=0.7, linewidth=0, zorder=2)
     axes.plot([middle, middle], [row - 0.3, row + 0.3], color=BLACK, linewidth=1.8, zorder=4)
-
-
-def _set_years(axes: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
 
 
 def _set_shares(axes: Axes, rows: int) -> None:

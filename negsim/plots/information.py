@@ -13,13 +13,13 @@ from negsim.plots.page import (
     GREY,
     INK,
     MARGIN,
-    PALE,
     VERMILION,
     WIDTH,
     Origin,
     Page,
     describe_events,
     fit_line,
+    lay_rows,
     measure_width,
 )
 
@@ -97,7 +97,4 @@ def _draw_bits(axes: Axes, table: Any) -> None:
     for row, (value, error) in enumerate(zip(drawn, reach, strict=True)):
         axes.plot([value - error, value + error], [row, row], color=INK, linewidth=1.2, zorder=3)
     axes.axvline(0.0, color=INK, linewidth=0.8, zorder=4)
-    axes.set_ylim(len(table) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(axis="x", color=PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    lay_rows(axes, len(table))

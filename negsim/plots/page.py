@@ -139,15 +139,29 @@ def recorded_events(ensemble: Ensemble) -> tuple[Ints, Ints, Floats]:
     return ensemble.columns
 
 
+def lay_rows(axes: Axes, rows: int, grid: bool = True) -> None:
+    """Let the vertical axis be rows without marks, the first on top, with pale lines across them."""
+    axes.set_ylim(rows - 0.5, -0.5)
+    axes.set_yticks([])
+    if grid:
+        axes.grid(axis="x", color=PALE, linewidth=0.6)
+        axes.set_axisbelow(True)
+
+
 # -- dates ------------------------------------------------------------------------------------------------------------
 
 
 def set_dates(axes: Axes, ensemble: Ensemble, days: float, few: bool = False) -> None:
     """Let the horizontal axis run from the start of the scenario over some days."""
+    axes.set_xlim(*to_axis(ensemble, np.array([0.0, days])))
+    mark_dates(axes, 6 if few else 12)
+
+
+def mark_dates(axes: Axes, most: int) -> None:
+    """Mark round dates along the horizontal axis, so many at most."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    axes.set_xlim(*to_axis(ensemble, np.array([0.0, days])))
-    locator = AutoDateLocator(minticks=3, maxticks=6 if few else 12)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
 

@@ -18,6 +18,7 @@ from negsim.plots.page import (
     WIDTH,
     Origin,
     Page,
+    lay_rows,
     measure_width,
 )
 
@@ -77,8 +78,7 @@ def _draw_bands(axes: Axes, posterior: Posterior) -> None:
     quantiles = weighted_quantiles(z, posterior.weights, BANDS)
     medians = posterior.quantiles((0.5,))[0]
     rows = np.arange(len(posterior.names))
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks([])
+    lay_rows(axes, len(rows), grid=False)
     reach = max(2.6, float(np.abs(quantiles).max()) + 0.3)
     axes.set_xlim(-reach, reach + 0.9)
     axes.set_xlabel("standard deviations of the prior, from its median", fontsize=7.5, color=GREY)
@@ -101,8 +101,7 @@ def _draw_bands(axes: Axes, posterior: Posterior) -> None:
 def _draw_contractions(axes: Axes, posterior: Posterior) -> None:
     contraction, spread = posterior.contraction(), posterior.contraction_mcse()
     rows = np.arange(len(contraction))
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks([])
+    lay_rows(axes, len(rows), grid=False)
     low = min(-0.12, float((contraction - spread).min()) - 0.02)
     axes.set_xlim(low, 1.0)
     axes.axvline(0, color=GREY, linewidth=0.8)

@@ -15,13 +15,13 @@ from negsim.plots.page import (
     INK,
     MARGIN,
     ORANGE,
-    PALE,
     SKY,
     WIDTH,
     Origin,
     Page,
     describe_events,
     fit_line,
+    lay_rows,
     measure_width,
 )
 from negsim.sweeps.readings import Sweep
@@ -183,10 +183,7 @@ def _label_width(labels: Sequence[str]) -> float:
 
 
 def _dress_rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(axis="x", color=PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
+    lay_rows(axes, len(labels))
     for row, label in enumerate(labels):
         style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "va": "center"}
         axes.text(-0.015, row, fit_line(label, 8.5, LONGEST), ha="right", fontsize=8.5, color=INK, **style)

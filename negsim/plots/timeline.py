@@ -24,6 +24,7 @@ from negsim.plots.page import (
     days_until,
     describe_events,
     fit_line,
+    lay_rows,
     measure_width,
     say_nothing,
     set_dates,
@@ -252,9 +253,7 @@ def _dress(axes: Axes, ensemble: Ensemble, reported: Sequence[Mark], rows: int) 
     """Dates along the bottom, a line under each row."""
     last = max((days_until(ensemble, mark.end) + 30 for mark in reported), default=0.0)
     set_dates(axes, ensemble, max(ensemble.until, last))
-    axes.set_ylim(max(rows, 1) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(axis="x", color=PALE, linewidth=0.6)
+    lay_rows(axes, max(rows, 1))
     for place in range(rows):
         axes.axhline(place + 0.5, color=PALE, linewidth=0.6, zorder=1.5)
     if rows:

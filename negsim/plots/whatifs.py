@@ -23,6 +23,7 @@ from negsim.plots.page import (
     Page,
     describe_events,
     fit_line,
+    lay_rows,
     say_nothing,
     set_dates,
     to_axis,
@@ -103,7 +104,7 @@ def draw_outcomes(answer: Counterfactual, figure: Figure | None = None) -> Figur
         left = LABELS + place * (width + GAP)
         axes = page.add_panel(left, 0.32, width, height)
         page.write(left, 0.06, _HEADS[draw], fontsize=8.5, color=GREY)
-        _dress(axes, len(watched))
+        lay_rows(axes, len(watched))
         comparison = past if draw is _draw_recalled else model
         assert comparison is not None
         draw(axes, comparison)
@@ -132,13 +133,6 @@ def _window(first: Any, last: Any) -> str:
     if first and last:
         return f"{first} to {last}"
     return f"from {first} on" if first else f"until {last}" if last else ""
-
-
-def _dress(axes: Axes, rows: int) -> None:
-    axes.set_ylim(rows - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.grid(axis="x", color=PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
 
 
 def _mark(axes: Axes, at: float, row: float, error: float, shape: str, colour: str, filled: bool) -> None:
@@ -213,7 +207,7 @@ def draw_partings(answer: Counterfactual, figure: Figure | None = None) -> Figur
     page.write(0.5, 0.06, "Pairs that have parted", fontsize=8.5, color=GREY)
     page.write(4.15, 0.06, "Through which move", fontsize=8.5, color=GREY)
     axes = page.add_panel(7.0, 0.32, WIDTH - 7.0 - 0.35, 0.36 * rows)
-    _dress(axes, rows)
+    lay_rows(axes, rows)
     place = 0
     for name, moves in named.items():
         page.write(4.15, 0.32 + 0.36 * place + 0.12, _capital(NAMES[name]), fontsize=8, color=GREY)

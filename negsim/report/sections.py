@@ -252,7 +252,8 @@ def name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
     """The told moves of a chronology, each with a name for a reader."""
     known = {event.name: event for event in list_events(scenario)}
     named = []
-    for move in told.moves:
+    low, high = told.placement.low, told.placement.high  # as far as the order of events bounds them
+    for place, move in enumerate(told.moves):
         if move.implied:
             continue
         event = known[move.names[0]]
@@ -261,8 +262,8 @@ def name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
         named.append(
             {
                 "label": f"{move.row} {words}",
-                "date_start": told.date(move.low).isoformat(),
-                "date_end": told.date(move.high - 1.0).isoformat(),
+                "date_start": told.date(low[place]).isoformat(),
+                "date_end": told.date(high[place] - 1.0).isoformat(),
                 "kind": event.kind,
                 "actor": either,
                 "channel": event.channel,
