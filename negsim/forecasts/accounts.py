@@ -76,8 +76,8 @@ def _count(table: pandas.DataFrame) -> str:
     clear = gain.abs() > 2 * np.hypot(table["posterior_error"], table["prior_error"])
     more, less = int((clear & (gain > 0)).sum()), int((clear & (gain < 0)).sum())
     return (
-        f"Of {len(table)} events the fit makes {more} clearly more and {less} clearly less probable near their dates, in "
-        f"histories that know nothing but the numbers."
+        f"Of {len(table)} events the fit makes {more} clearly more and {less} clearly less probable near their dates, "
+        f"in histories that know nothing but the numbers."
     )
 
 
