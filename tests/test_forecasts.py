@@ -379,6 +379,13 @@ def test_evidence_at_a_stage_is_that_of_what_was_known_and_its_change_is_the_pre
     assert "were foretold" in found.describe()
 
 
+def test_a_fit_conditioned_on_the_news_is_not_compared(pair):
+    case, told, posterior = pair
+    conditioned = replace(posterior, provenance={**posterior.provenance, "conditioned_on": "open:*"})
+    with pytest.raises(comparison.Conditioned, match="conditioned on open"):
+        compare_theories(case, told, posterior=conditioned)
+
+
 def test_stages_are_spread_over_the_events_and_end_before_the_end(pair):
     _, told, _ = pair
     days = comparison.spread_stages(told, 3)

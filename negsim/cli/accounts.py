@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.theories import write_changes
-from negsim.cli.words import add_command, make_folder, whole
+from negsim.cli.words import add_command, make_folder, mistakes_of, whole
 
 if TYPE_CHECKING:
     import pandas
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 def explain(options: argparse.Namespace) -> None:
     """Hold the events of a fit against it, with and without each, and the fit against its rivals."""
     from negsim.forecasts.accounts import account_for
+    from negsim.forecasts.comparison import Conditioned
     from negsim.report.sections import name_events
 
     scenario, chronology, posterior = reopen(Path(options.fit))
     folder = None if options.out is None else make_folder(options.out)
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
-    with share_bar("explain") as progress:
+    with share_bar("explain") as progress, mistakes_of(Conditioned):
         found = account_for(
             scenario,
             posterior,

@@ -155,6 +155,15 @@ def paths_as_input(in_the_way: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def mistakes_of(kind: type[Exception]) -> Iterator[None]:
+    """Take a kind of error for a mistake of the person who asked."""
+    try:
+        yield
+    except kind as error:
+        raise InputError(str(error)) from error
+
+
+@contextlib.contextmanager
 def progress_bar(runs: int) -> Iterator[Progress | None]:
     """A bar on a terminal; nothing in a pipe."""
     if not sys.stderr.isatty():

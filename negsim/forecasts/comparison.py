@@ -66,6 +66,10 @@ CONSTANT, EXPECTED = "all but constant rates (likeliest prior)", "all but consta
 Progress = Callable[[float, str], None]
 
 
+class Conditioned(ValueError):
+    """A fit that cannot be compared, because its likelihood is conditioned on something; the message says on what."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What is left of the evidence without something.
@@ -254,7 +258,14 @@ def compare_theories(
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    Conditioned
+        For a posterior whose likelihood is conditioned on the news: what it says of other variants is not known.
     """
+    if posterior is not None and (news := posterior.provenance.get("conditioned_on")):
+        raise Conditioned(f"the fit is conditioned on {news}: variants are compared by fits without that condition")
     scenario = load_scenario(case) if isinstance(case, str) else case
     likelihood = bring_together(scenario, chronology, engine=engine)
     told = likelihood.chronology
