@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from negsim.moves import list_events, list_packages
+from negsim.moves import list_events, list_packages, rate_path
+from negsim.numbers import collect_numbers
 from negsim.scenario import Actor, Channel, Concession, Gate, ParameterSpec, Prior, Scenario
 from negsim.scenario_checks import PRIOR_NUMBERS
 from negsim.scenario_files import load_terms
@@ -195,3 +196,13 @@ def _moved(spec: ParameterSpec) -> str:
 
 def _prior(prior: Prior) -> str:
     return f"{prior.family} ({', '.join(f'{name} {getattr(prior, name):g}' for name in PRIOR_NUMBERS[prior.family])})"
+
+
+def describe_moves(scenario: Scenario) -> str:
+    """List every move by its address, with the key path and the value of its rate."""
+    numbers = collect_numbers(scenario, {})
+    rows = [(move.name, rate_path(scenario, move)) for move in list_events(scenario)]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    head = f"{'address (kind:actor:channel:subject)':<{widths[0]}}  {'rate, per year':<{widths[1]}}"
+    lines = [f"{name:<{widths[0]}}  {path:<{widths[1]}}  {numbers[path]:g}" for name, path in rows]
+    return "\n".join([head.rstrip(), *lines])

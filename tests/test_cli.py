@@ -17,6 +17,7 @@ import pytest
 
 from negsim import cli, ensemble, scenario_files
 from negsim.cli import main
+from negsim.moves import list_events
 from negsim.problems import ScenarioError
 from negsim.results import load_results
 from negsim.scenario_files import SCHEMA_NAME, load_scenario, schema_path
@@ -70,6 +71,14 @@ def test_list_prints_each_case_with_its_title(said):
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == list(scenario_files.scenarios())
     assert "Japan and North Korea" in out
+
+
+def test_show_lists_the_addresses_of_all_moves_with_their_rates(said):
+    code, out, _ = said("show", "template", "--moves")
+    lines = out.splitlines()[1:]
+    assert code == 0
+    assert [line.split()[0] for line in lines] == [move.name for move in list_events(load_scenario("template"))]
+    assert ["act:Upland::raid", "coercion.raid.rates.act", "0.15"] in [line.split() for line in lines]
 
 
 def test_show_says_in_words_who_can_give_what_where_and_by_which_theories(said):

@@ -133,6 +133,16 @@ def test_too_many_parameters_are_refused_with_the_option_that_allows_them(textbo
     assert "--even-if-too-much" in err
 
 
+def test_a_prior_that_explodes_is_refused_with_the_option_that_allows_it(textbook, capsys, tmp_path, monkeypatch):
+    write_events(tmp_path / "some.csv", [("2001-02-03", "meet", "talks")])
+    monkeypatch.setattr("negsim.calibration.outlook.PriorOutlook.bound", 0.0)
+    words = ("fit", textbook / "case.toml", "--chronology", tmp_path / "some.csv", "--even-if-too-much")
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert "--even-if-explosive" in err
+    assert "even_if_explosive" not in err
+
+
 def test_a_forecast_from_a_case_that_has_changed_is_refused(textbook, fitted, capsys):
     case = textbook / "case.toml"
     written = case.read_text()

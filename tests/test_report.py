@@ -16,6 +16,7 @@ from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.cli import main
 from negsim.odd import describe_model, write_markdown
 from negsim.report import NothingFound, write_report
+from negsim.report.findings import gather_findings
 from negsim.state import State
 from negsim.terms import QUANTITIES, SHELF
 from negsim.vocabulary import MOVE_KINDS
@@ -135,6 +136,21 @@ def test_a_damaged_result_is_named_and_the_rest_is_reported(folder: Path, tmp_pa
     text = " ".join(read_page(write_report(tmp_path)).text)
     assert "Not read: fit" in text
     assert "What comes next" in text
+
+
+def test_results_of_two_versions_of_a_scenario_are_told_apart(folder: Path, tmp_path: Path):
+    scenario = negsim.load_scenario("template")
+    negsim.simulate(scenario, runs=2, seed=1, until=scenario.start.replace(year=2001)).save(tmp_path)
+    longer = scenario.model_copy(update={"end": scenario.end.replace(year=2011)})
+    negsim.simulate(longer, runs=2, seed=1, until=scenario.start.replace(year=2001)).save(tmp_path / "longer")
+    assert gather_findings(tmp_path).strangers == []
+    negsim.simulate(
+        scenario.model_copy(update={"title": "Another"}), runs=2, until=scenario.start.replace(year=2001)
+    ).save(tmp_path / "other")
+    assert gather_findings(tmp_path).strangers == ["other"]
+    assert "Of another version of the scenario than this page: other" in " ".join(
+        read_page(write_report(tmp_path, runs=0)).text
+    )
 
 
 def test_the_command_writes_into_the_folder_and_says_where(

@@ -101,8 +101,9 @@ class PriorOutlook:
         ran = f"; {stopped} of them ran away and were stopped at {self.stopped_at:.0f} moves" if stopped else ""
         raise ExplosivePrior(
             f"{self.summary()}, where at most {self.bound:.0f} are believed ({MOST:g} times the median){ran}. Most of "
-            f"it goes with {way} values of {name} (rank correlation {correlation:+.2f}): narrow its prior, or look at "
-            f"terms that feed on themselves. To fit all the same: even_if_explosive=True"
+            f"it goes with {way} values of {name} (rank correlation {correlation:+.2f}): narrow its prior, or lower "
+            f"what feeds on itself (the hits and rates of coercive acts, term.resentment.heat). "
+            f"To fit all the same: even_if_explosive=True"
         )
 
 

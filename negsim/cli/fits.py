@@ -27,6 +27,7 @@ def fit(options: argparse.Namespace) -> None:
     from negsim.calibration.adapters import SamplerMissing
     from negsim.calibration.fitting import TooMuchAsked
     from negsim.calibration.fitting import fit as fit_case
+    from negsim.calibration.outlook import ExplosivePrior
     from negsim.calibration.posterior import SamplingError
     from negsim.calibration.selection import NoNews
     from negsim.scenario_files import load_scenario
@@ -45,14 +46,15 @@ def fit(options: argparse.Namespace) -> None:
                 method=options.method,
                 free=options.free,
                 even_if_too_much=options.even_if_too_much,
+                even_if_explosive=options.even_if_explosive,
                 progress=progress,
                 engine=options.engine,
                 news=options.news,
                 **settings,
             )
-    except TooMuchAsked as error:
+    except (TooMuchAsked, ExplosivePrior) as error:
         said = str(error).replace("even_if_too_much=True", "--even-if-too-much")
-        raise InputError(said) from error
+        raise InputError(said.replace("even_if_explosive=True", "--even-if-explosive")) from error
     except SamplerMissing as error:
         raise InputError(str(error)) from error
     except NoNews as error:
@@ -192,5 +194,8 @@ def add_fit(commands: Any) -> None:
     )
     parser.add_argument(
         "--even-if-too-much", action="store_true", help="learn more parameters than the events can carry"
+    )
+    parser.add_argument(
+        "--even-if-explosive", action="store_true", help="fit although histories run away under the prior"
     )
     parser.add_argument("--out", metavar="DIR", help="save the posterior there")

@@ -23,11 +23,12 @@ def list_cases(_: argparse.Namespace) -> None:
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print a scenario in words."""
-    from negsim.descriptions import describe_scenario
+    """Print a scenario in words, or the addresses of its moves."""
+    from negsim.descriptions import describe_moves, describe_scenario
     from negsim.scenario_files import load_scenario
 
-    print(describe_scenario(load_scenario(options.case)))
+    describe = describe_moves if options.moves else describe_scenario
+    print(describe(load_scenario(options.case)))
 
 
 def check(options: argparse.Namespace) -> None:
@@ -74,8 +75,12 @@ def add_show(commands: Any) -> None:
         "show a scenario in words: actors, channels, concessions, moves, theories, parameters",
         "negsim show beijing-1999",
         "negsim show my-case.toml | less",
+        "negsim show my-case.toml --moves      # as a chronology, a question or --event names them",
     )
     add_case(parser)
+    parser.add_argument(
+        "--moves", action="store_true", help="list the addresses of all moves, and the number that is the rate of each"
+    )
 
 
 def add_check(commands: Any) -> None:

@@ -63,6 +63,8 @@ class Findings:
         What was drawn for the report of what lies in a folder.
     unread : list of str
         What lies there and could not be read, with the reason.
+    strangers : list of str
+        Places of results that are of another version of the scenario.
     """
 
     folder: Path
@@ -75,6 +77,7 @@ class Findings:
     pictures: dict[str, Path] = field(default_factory=dict)
     drawn: dict[str, Picture] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
 
     def tables_called(self, *endings: str) -> Iterator[tuple[str, pandas.DataFrame]]:
         """Tables whose file name ends so, without its suffix."""
@@ -101,6 +104,7 @@ def gather_findings(folder: Path) -> Findings:
             f"allowed: a folder that `negsim run`, `fit` or `forecast` wrote with --out"
         )
     found.scenario = _scenario(found)
+    found.strangers = list(_find_strangers(found))
     return found
 
 
@@ -157,3 +161,21 @@ def _scenario(found: Findings) -> Scenario | None:
             return scenario
         found.unread.append(f"{scenario.name}: has changed since it was fitted, and is left out")
     return None
+
+
+def _find_strangers(found: Findings) -> Iterator[str]:
+    """Results that are not of the scenario of the page: it was changed between two commands.
+
+    A forecast's scenario may end later; what else differs is a difference.
+    """
+    if (scenario := found.scenario) is None:
+        return
+    ours = {scenario_digest(scenario)}
+    for name, ensemble in found.ensembles.items():
+        if ensemble.scenario.model_copy(update={"end": scenario.end}) == scenario:
+            ours.add(scenario_digest(ensemble.scenario))
+        else:
+            yield name
+    for name, posterior in found.posteriors.items():
+        if posterior.provenance.get("scenario_digest", scenario_digest(scenario)) not in ours:
+            yield name

@@ -427,6 +427,11 @@ def _limits(found: Findings) -> Section:
             section.paragraphs.append(
                 f"{stopped:,} of {ensemble.runs:,} histories exploded and were stopped: terms fed on themselves there."
             )
+    section.paragraphs += [
+        f"Of another version of the scenario than this page: {name_place(place)}. The case was changed between two "
+        f"commands, so these numbers do not belong together; run the older command again."
+        for place in found.strangers
+    ]
     section.paragraphs += [f"Not read: {reason}" for reason in found.unread]
     return section
 
