@@ -337,6 +337,7 @@ def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
 def test_a_theory_is_spoken_for_only_by_enough():
     enough, small = Change("x", -4.0, 0.2, "weights"), Change("x", -2.0, 0.2, "weights", at_most=1.0, at_most_error=0.1)
     assert enough.says == "the data speak for it"
+    assert "more than the model itself expects" in replace(enough, at_most=0.1, at_most_error=0.1).says
     assert Change("x", -4.0, 0.9, "weights").says == "cannot tell"
     assert Change("x", 4.0, 0.2, "weights").says == "the data speak against it"
     assert "nor would a complete record" in small.says

@@ -83,7 +83,7 @@ def _count(table: pandas.DataFrame) -> str:
 
 def _judge(static: Change) -> str:
     told = f"log evidence {-static.change:+.1f} ± {static.error:.1f}, {ENOUGH:.1f} is enough"
-    if static.says == "the data speak for it":
+    if static.says.startswith("the data speak for it"):
         return f"The events tell the model from the static one ({told}); its structure was chosen knowing such events."
     if static.says == "the data speak against it":
         return f"The events speak against the theories together ({told})."

@@ -102,11 +102,11 @@ class Change:
         if not np.isfinite(self.change):
             why = "its fit was refused" if self.how == "refused" else "it was not fitted again"
             return f"not known: the weights cannot be trusted, and {why}"
+        beyond_reach = self.at_most + 2 * self.at_most_error < ENOUGH
         if -self.change - 2 * self.error >= ENOUGH:
-            return "the data speak for it"
+            return "the data speak for it" + (", more than the model itself expects" if beyond_reach else "")
         if self.change - 2 * self.error >= ENOUGH:
             return "the data speak against it"
-        beyond_reach = self.at_most + 2 * self.at_most_error < ENOUGH
         return "cannot tell, nor would a complete record on average" if beyond_reach else "cannot tell"
 
     def since(self, earlier: Change) -> Change:
