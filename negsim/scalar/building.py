@@ -14,11 +14,12 @@ import __future__
 
 import ast
 import contextlib
+import gc
 import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from getpass import getuser
 from inspect import getfile, signature
@@ -41,6 +42,8 @@ GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""
 ROWS: Final = ("T", "W", "S", "V")
 ENTRIES: Final = ("draw", "score")
+UNCALLED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Options of functions that nobody calls from Python: nothing is made that would let one, which saves half the time."""
 CACHE_VARIABLE: Final = "NEGSIM_CACHE"
 
 
@@ -85,10 +88,9 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
         constants = _constants(module)
         assert all(home.get(name, value) is value for name, value in constants.items()), f"{module}: names collide"
         home |= constants
-    # Nobody calls the inner functions from Python, so nothing is made that would let one; this halves the compilation.
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
-    alone: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    inner = njit(**alone, **options)
+    plain, separate = _make_compilers()
+    inner = njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options)
     for module in MODULES:
         for name in _read_functions(module, home):
             home[name] = inner(home[name])
@@ -96,20 +98,31 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
     file = _place(text, formulas)
     exec(_compile_unchecked(text, file), home)
     home["evaluate_rows"] = inner(home["evaluate_rows"])
-    outer = njit(nogil=True, cache=file.exists(), pipeline_class=_separate_rows(), **options)
+    outer = njit(nogil=True, cache=file.exists(), pipeline_class=separate, **options)
     return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
 
 
-def _separate_rows() -> Any:
-    """Make a compiler that takes the arrays of a function as not overlapping."""
+def _make_compilers() -> tuple[Any, Any]:
+    """Make the compilers of inner and of outer functions.
+
+    An inner function is taken over by those that call it before anything is improved in it: improving it alone, and
+    again in each of them, would double the time. In an outer one no two arrays overlap.
+    """
     from numba.core.compiler import Compiler
 
-    class Separate(Compiler):
+    class Inner(Compiler):
+        def define_pipelines(self) -> Any:
+            library = self.state.targetctx.codegen().create_library("inner")
+            library._optimize_final_module = lambda: None
+            self.state.library = library
+            return super().define_pipelines()  # type: ignore[no-untyped-call]
+
+    class Outer(Compiler):
         def define_pipelines(self) -> Any:
             self.state.flags.noalias = True
             return super().define_pipelines()  # type: ignore[no-untyped-call]
 
-    return Separate
+    return Inner, Outer
 
 
 class _Unchecked(ast.NodeTransformer):
@@ -147,7 +160,7 @@ def _compile_formula(formula: Formula) -> Any:
     from numba.core.types import Boolean, Number
 
     try:
-        compiled = njit(error_model="numpy")(formula)
+        compiled = njit(error_model="numpy", **UNCALLED)(formula)
         if formula not in SHIPPED:
             compiled.compile((float64,) * len(signature(formula).parameters))
             result = compiled.nopython_signatures[0].return_type
@@ -163,11 +176,26 @@ def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
     """Say so before a loop is compiled: the first call takes its time, later processes load what it made."""
 
     def call(*given: Any) -> Any:
-        if not compiled.signatures and not any(file.parent.glob(f"__pycache__/*{name}_columns*.nbi")):
+        if compiled.signatures:
+            return compiled(*given)
+        if not any(file.parent.glob(f"__pycache__/*{name}_columns*.nbi")):
             sys.stderr.write(f"negsim: compiling the {name} loop of the fast engine, once on this machine ...\n")
-        return compiled(*given)
+        with _without_collection():
+            return compiled(*given)
 
     return call
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Look for no garbage for a while: a compiler makes millions of objects and leaves hardly any circle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _constants(module: ModuleType) -> dict[str, Any]:

@@ -247,11 +247,11 @@ def _find_margin(T: Ints, V: Floats, t: Tables, v: Values, side: int, package: i
     """Margin of a side's least willing voter over the reservation."""
     least = np.inf
     for voter in range(t.voters):
-        row = (2 * voter + side) * t.packages + package
+        row = t.voter + ((2 * voter + side) * t.packages + package) * (t.most_items + 1)
         worth = 0.0
-        for place in range(T[t.voter_first + row], T[t.voter_first + row + 1]):
-            worth += V[v.utility + T[t.voter_item + place]]
-        least = min(least, worth - V[v.seat + T[t.voter_seat + row]])
+        for place in range(row + 1, row + 1 + t.most_items):
+            worth += V[T[place]]
+        least = min(least, worth - V[T[row]])
     return least
 
 
@@ -271,9 +271,10 @@ def _find_factors(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
     signatures, steps = S[s.lengths + SIGNATURES], S[s.lengths + STEPS]
     for place in range(signatures):
         signature = S[s.signatures + place]
+        row = t.signature + signature * t.most_rates
         total = 0.0
-        for entry in range(T[t.signature_first + signature], T[t.signature_first + signature + 1]):
-            total += V[v.first + T[t.signature_row + entry]]
+        for entry in range(row, row + t.most_rates):
+            total += V[T[entry]]
         V[v.second + place] = _clip(total)
     for place in range(steps):
         step = S[s.steps + place]

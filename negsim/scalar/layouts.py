@@ -12,7 +12,7 @@ import numpy as np
 from negsim.kernel.stages import PROMISED_BITS, STANDING_BITS
 from negsim.scalar.formulas import Formula, lay_programs, list_formulas, list_other_programs, list_programs
 from negsim.scalar.numbers import PADDING, Numbering, Values, number_values
-from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, Stand, Tables, as_record, count_words, size_of
+from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, Stand, Tables, as_record, count_bits, size_of
 from negsim.scalar.wants import Wants, count_codes, list_mean_rows, list_members, list_voter_items
 from negsim.state import Array, Floats, Ints, Parameters, State, World
 
@@ -57,7 +57,8 @@ class Layout:
             watched = np.ones(self.tables.moves, dtype=bool)
         key = watched.astype(bool).tobytes()
         if key not in self._wanted:
-            self._wanted[key] = np.concatenate((self.wants.lay_items(), self.wants.lay_switches(watched)))
+            wants = self.wants
+            self._wanted[key] = np.concatenate((wants.lay_items(), wants.lay_masks(), wants.lay_switches(watched)))
         return self._wanted[key]
 
     @property
@@ -85,6 +86,8 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
     sizes = _sizes(world, parameters, groups)
     wants = Wants(world, sizes, list_other_programs(world))
     sizes |= {"words": wants.words, "switches": len(count_codes(world))}
+    sizes["most_items"] = max((len(items) for items in list_voter_items(world)), default=0)
+    sizes["most_rates"] = world.signatures.members.shape[0]
     rows = max(world.exponent_rows, world.log_rate_rows, world.utility_rows, world.concessions, 1)
     scratch = rows + sizes["needs"] + sizes["channels"] + sizes["signatures"] + sizes["concessions"] + PADDING
     numbering = number_values(world, parameters, {
@@ -95,11 +98,11 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
         **_lay_events(world, numbering, groups),
         **_lay_channels(world),
         **_lay_concessions(world),
-        **_lay_packages(world),
+        **_lay_packages(world, sizes, numbering),
         **_lay_utilities(world),
         **_lay_relations(world),
         **_lay_memory(world, numbering),
-        **_lay_kinds(world, sizes, stand),
+        **_lay_kinds(world, sizes, stand, wants),
     }
     formulas = list_formulas(world)
     programs, counts = lay_programs(world, parameters, numbering, sizes, formulas)
@@ -226,22 +229,33 @@ def _lay_concessions(world: World) -> dict[str, Any]:
     }
 
 
-def _lay_packages(world: World) -> dict[str, Any]:
+def _lay_packages(world: World, sizes: Mapping[str, int], numbering: Numbering) -> dict[str, Any]:
+    values = numbering.values
+    voters = _pad(list_voter_items(world), sizes["most_items"], values.utility, values)
     second = np.zeros(world.dense, dtype=np.int64)
     if world.second is not None:
         second[world.second.rows] = [source.rows for source in world.second.sources]
     return {
         "base": world.base,
         "second": second,
-        **_list("signature", "row", list_members(world.signatures, world.log_rate_rows)),
+        "signature": _pad(
+            list_members(world.signatures, world.log_rate_rows), sizes["most_rates"], values.first, values
+        ),
         "package_channel": world.package_channel,
         "package_members": world.package_members,
         "channel_first": [0, *(part.stop for part in world.channel_packages)],
         "agree_signature": world.agree_signature,
-        "voter_seat": world.seats[1],
         **_list("seat", "state", _seat_states(world)),
-        **_list("voter", "item", list_voter_items(world)),
+        "voter": np.column_stack((values.seat + world.seats[1].ravel(), voters)),
     }
+
+
+def _pad(lists: Sequence[Sequence[int]], length: int, first: int, values: Values) -> Ints:
+    """Lists of rows as indices in V, filled up to one length with that of a zero."""
+    padded = np.full((len(lists), length), values.zero)
+    for number, rows in enumerate(lists):
+        padded[number, : len(rows)] = first + np.array(rows, dtype=np.int64)
+    return padded
 
 
 def _seat_states(world: World) -> list[list[int]]:
@@ -306,12 +320,18 @@ def _lay_memory(world: World, numbering: Numbering) -> dict[str, Any]:
     }
 
 
-def _lay_kinds(world: World, sizes: Mapping[str, int], stand: Stand) -> dict[str, Any]:
-    """Where what is wanted stands: rows of switches in W (after those of items), bits and lists of each kind in S."""
-    items, words = world.channels * world.agenda.shape[1], sizes["words"]
+def _lay_kinds(world: World, sizes: Mapping[str, int], stand: Stand, wants: Wants) -> dict[str, Any]:
+    """Where what is wanted stands: in W rows of items, masks, rows of switches; in S bits and lists of each kind."""
+    items, words = world.channels * world.agenda.shape[1] * sizes["words"], sizes["words"]
+    pieces = wants.list_pieces()
+    flat = [piece for found in pieces for piece in found]
     return {
-        "want_first": words * (items + np.cumsum([0, *count_codes(world)]))[:-1],
-        "kind_word": count_words(sizes),
+        "want_first": items + len(flat) + words * np.cumsum([0, *count_codes(world)])[:-1],
+        "kind_bit": count_bits(sizes),
+        "piece_first": np.cumsum([0, *map(len, pieces)]),
+        "piece_word": [word for word, _, _ in flat],
+        "piece_base": [base for _, _, base in flat],
+        "piece": [items],
         "kind_list": [getattr(stand, kind) for kind in KINDS],
     }
 
@@ -322,7 +342,8 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
         "tick": 1, "channel": channels, "table": channels, "consent": 2 * channels, "awaiting": 2 * channels,
         "stage": concessions, "frozen": concessions, "begun": concessions, "completions": concessions,
         "demand": sizes["demands"], "ready": concessions, "overdue": concessions, "code": sizes["switches"],
-        "blocked": channels, "waiting": sizes["approvals"], "words": sizes["words"], "promised": concessions,
+        "blocked": channels, "waiting": sizes["approvals"], "words": sizes["words"], "new_words": sizes["words"],
+        "row": sizes["switches"], "promised": concessions,
         **{kind: size_of(kind, sizes) for kind in KINDS}, "moves": moves, "rate_first": sizes["log_rates"] + 1,
         "packages": sizes["packages"], "package_first": channels + 1, "counting": max(sizes["pairs"], 1),
         "lengths": LENGTHS, "rings": moves, "counts": sizes["groups"], "first_days": sizes["groups"], "made": 1,

@@ -90,12 +90,14 @@ class Account(NamedTuple):
 
 def begin(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, column: int) -> None:
     """Put a column at its start."""
-    V[:] = c.shared
+    for place in range(len(c.shared)):
+        V[place] = c.shared[place]
     for place in range(len(c.varying)):
         V[c.varying[place]] = c.rows[column, place]
     for row in range(t.memories):
         V[v.memory + row] = V[v.memory_start + row]
-    S[:] = c.fresh
+    for place in range(len(c.fresh)):
+        S[place] = c.fresh[place]
     read_calendar(T, S, V, t, s, v)
 
 

@@ -91,6 +91,8 @@ class Values(NamedTuple):
     hazard: int
     exposure: int
     """Days of reporting up to now, and since the last re-evaluation, by profile."""
+    zero: int
+    """A zero, for sums of fewer members than others."""
     # -- rows to compute side by side
     first: int
     second: int
@@ -181,6 +183,7 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "product": packages,
         "factor": world.factor_rows,
         "hazard": world.moves,
+        "zero": 1,
     }
 
 

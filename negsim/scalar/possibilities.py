@@ -47,13 +47,18 @@ def list_possible(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: 
         return
     for place in range(S[s.lengths + ACTIVE]):
         V[v.hazard + S[s.moves + place]] = 0.0
-    for word in range(t.words):
-        S[s.words + word] = 0
     for switch in range(t.switches):
-        _unite(W, S, t, s, T[t.want_first + switch] + S[s.code + switch] * t.words)
+        S[s.row + switch] = T[t.want_first + switch] + S[s.code + switch] * t.words
+    for word in range(t.words):
+        bits = 0
+        for switch in range(t.switches):
+            bits |= W[S[s.row + switch] + word]
+        S[s.new_words + word] = bits
     _list_packages(T, W, S, t, s)
     for kind in range(KIND_COUNT):
-        S[s.lengths + kind] = _list_bits(S, s, T[t.kind_word + kind], T[t.kind_word + kind + 1], T[t.kind_list + kind])
+        _list_bits(T, W, S, t, s, kind)
+    for word in range(t.words):
+        S[s.words + word] = S[s.new_words + word]
     _list_agreements(T, S, t, s)
     _split_log_rates(T, S, t, s)
 
@@ -227,25 +232,33 @@ def _is_answered(T: Ints, S: Ints, t: Tables, s: Stand, demand: int) -> bool:
 
 def _unite(W: Ints, S: Ints, t: Tables, s: Stand, row: int) -> None:
     for word in range(t.words):
-        S[s.words + word] |= W[row + word]
+        S[s.new_words + word] |= W[row + word]
 
 
 def _is_wanted(T: Ints, S: Ints, t: Tables, s: Stand, kind: int, row: int) -> int:
-    bit: int = (S[s.words + T[t.kind_word + kind] + (row >> WORD_BITS)] >> (row & (WORD - 1))) & 1
+    place = T[t.kind_bit + kind] + row
+    bit: int = (S[s.new_words + (place >> WORD_BITS)] >> (place & (WORD - 1))) & 1
     return bit
 
 
-def _list_bits(S: Ints, s: Stand, first: int, last: int, rows: int) -> int:
-    """List the bits that are set in some words; how many there are."""
-    count, base = 0, 0
-    for word in range(first, last):
-        bits = S[s.words + word]
+def _list_bits(T: Ints, W: Ints, S: Ints, t: Tables, s: Stand, kind: int) -> None:
+    """List what is wanted of a kind, if it is not what was wanted before."""
+    first, last = T[t.piece_first + kind], T[t.piece_first + kind + 1]
+    changed = 0
+    for piece in range(first, last):
+        word = T[t.piece_word + piece]
+        changed |= (S[s.new_words + word] ^ S[s.words + word]) & W[T[t.piece] + piece]
+    if changed == 0:
+        return
+    rows, count = T[t.kind_list + kind], 0
+    for piece in range(first, last):
+        bits = S[s.new_words + T[t.piece_word + piece]] & W[T[t.piece] + piece]
+        base = T[t.piece_base + piece]
         while bits != 0:
             S[rows + count] = base + trailing_zeros(bits)
             bits &= bits - 1
             count += 1
-        base += WORD
-    return count
+    S[s.lengths + kind] = count
 
 
 def _list_packages(T: Ints, W: Ints, S: Ints, t: Tables, s: Stand) -> None:

@@ -57,6 +57,10 @@ class Tables(NamedTuple):
     whether a channel may agree."""
     words: int
     """Words of bits that say what is wanted."""
+    most_items: int
+    """Items of the largest package."""
+    most_rates: int
+    """Log rates of the longest sum."""
     # -- how many formulas speak to a place
     trust_count: int
     benefit_count: int
@@ -98,26 +102,30 @@ class Tables(NamedTuple):
     # -- what is wanted
     want_first: int
     """For each switch, where in W the rows begin that say what is wanted at its codes."""
-    kind_word: int
-    """First word of the bits of each kind of thing."""
+    kind_bit: int
+    """First bit of each kind of thing."""
+    piece_first: int
+    """The bits of each kind lie in so many words: in pieces, whose masks stand in W at `piece`."""
+    piece_word: int
+    piece_base: int
+    """Row of the thing whose bit is the lowest of the word."""
+    piece: int
     kind_list: int
     """First index in S of the list of each kind."""
     # -- moves
     base: int
     second: int
-    signature_first: int
-    signature_row: int
+    signature: int
+    """Where in V the log rates of each sum stand, as many in a row as the longest has."""
     # -- packages
     package_channel: int
     package_members: int
     channel_first: int
     agree_signature: int
-    voter_seat: int
     seat_first: int
     seat_state: int
-    voter_first: int
-    voter_item: int
-    """Utility rows that a voter adds up, by voter, side and package."""
+    voter: int
+    """Where in V a voter's reservation and what it adds up stand: rows of one length, by voter, side and package."""
     # -- utilities
     benefit_pair: int
     benefit_chi: int
@@ -200,6 +208,9 @@ class Stand(NamedTuple):
     waiting: int
     # -- what is wanted: bits, and lists of what is to be computed; their lengths stand in `lengths`
     words: int
+    new_words: int
+    row: int
+    """Where in W the row of each switch is now."""
     promised: int
     moves: int
     """Dense moves that are possible, then packages that may be agreed on now."""
@@ -259,11 +270,11 @@ def as_record(named: Any) -> Any:
     return np.array([tuple(named)], dtype=[(name, np.int64) for name in named._fields])[0]
 
 
-def count_words(sizes: Mapping[str, int]) -> list[int]:
-    """First word of the bits of each kind, and the number of words."""
+def count_bits(sizes: Mapping[str, int]) -> list[int]:
+    """First bit of each kind, and the number of bits."""
     first = [0]
     for kind in KINDS:
-        first.append(first[-1] + -(-size_of(kind, sizes) // WORD))
+        first.append(first[-1] + size_of(kind, sizes))
     return first
 
 

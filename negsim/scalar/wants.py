@@ -8,11 +8,12 @@ the union of one row for each switch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from negsim.scalar.tables import KINDS, WORD, count_words
+from negsim.scalar.tables import KINDS, WORD, count_bits
 from negsim.state import Array, Ints, Program, Sums, World
 
 CODES = {"channel": 8, "concession": 32, "demand": 4, "always": 1, "other": 2}
@@ -62,9 +63,9 @@ class Wants:
 
     def __init__(self, world: World, sizes: Mapping[str, int], other: Sequence[Program]) -> None:
         self._world, self._sizes = world, sizes
-        first = count_words(sizes)
-        self._first = {kind: WORD * word for kind, word in zip(KINDS, first, strict=False)}
-        self.words = first[-1]
+        self._edges = count_bits(sizes)
+        self._first = dict(zip(KINDS, self._edges, strict=False))
+        self.words = -(-self._edges[-1] // WORD)
         self._signatures = list_members(world.signatures, world.log_rate_rows)
         self._rates = self._find_asked()
         self._means = list_mean_rows(world)
@@ -166,6 +167,22 @@ class Wants:
             for position, row in zip(positions, items, strict=True):
                 rows[world.package_channel[package] * length + position] |= self._utility(row)
         return self._as_words(rows)
+
+    def list_pieces(self) -> list[list[tuple[int, int, int]]]:
+        """For each kind, where its bits lie: words, masks, the row of the thing whose bit is a word's lowest."""
+        pieces = []
+        for first, last in pairwise(self._edges):
+            bits, found = (1 << last) - (1 << first), []
+            for word in range(first // WORD, -(-last // WORD)):
+                mask = (bits >> WORD * word) & ((1 << WORD) - 1)
+                found.append((word, mask, WORD * word - first))
+            pieces.append(found)
+        return pieces
+
+    def lay_masks(self) -> Ints:
+        """Masks of all pieces, one after the other."""
+        masks = [mask for pieces in self.list_pieces() for _, mask, _ in pieces]
+        return np.array(masks, dtype=np.uint64).view(np.int64)
 
     def _as_words(self, rows: Iterable[int]) -> Ints:
         raw = b"".join(bits.to_bytes(8 * self.words, "little") for bits in rows)
