@@ -285,7 +285,7 @@ def test_arviz_takes_it():
 
 # -- the samplers of others -------------------------------------------------------------------------------------------
 
-OTHERS = {"emcee": {"particles": 60, "runs": 2, "steps": 300}, "nautilus": {"particles": 200, "draws": 500}}
+OTHERS = {"emcee": {"particles": 60, "runs": 2, "steps": 300}, "nautilus": {"particles": 60, "draws": 300}}
 
 
 @pytest.mark.parametrize("method", OTHERS)
