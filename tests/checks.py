@@ -104,11 +104,21 @@ MOST_MOVES = 300
 """Moves in one run beyond which a drawn scenario is passed over."""
 
 
+USUAL_EXAMPLES = 40
+"""What hypothesis draws for a test that does not say; a profile that draws fewer takes a quick look."""
+
+
 def examples(count: int) -> settings:
-    """So many drawn scenarios; a failing one is not shrunk, since each try would simulate it several times over."""
+    """So many drawn scenarios; a failing one is not shrunk, since each try would simulate it several times over.
+
+    Under a profile that takes a quick look, no more than it says.
+    """
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     phases = (Phase.explicit, Phase.reuse, Phase.generate)
-    return settings(max_examples=count, phases=phases, suppress_health_check=slow)
+    most = settings.default.max_examples
+    return settings(
+        max_examples=count if most >= USUAL_EXAMPLES else min(count, most), phases=phases, suppress_health_check=slow
+    )
 
 
 def calm(test: Callable[..., None]) -> Callable[..., None]:

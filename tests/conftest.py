@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 
 BASELINES = Path(__file__).parent / "baselines"
 
-# No deadline: a test that fails on a busy machine tells nothing. `--hypothesis-profile=dev` searches anew each time.
+# No deadline: a test that fails on a busy machine tells nothing. `--hypothesis-profile=dev` searches anew each time,
+# `=quick` takes a first look (the mutation study does).
 settings.register_profile(
     "ci",
     derandomize=True,
@@ -22,6 +23,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("quick", settings.get_profile("ci"), max_examples=4)
 settings.register_profile("dev", max_examples=200, deadline=None, print_blob=True)
 settings.load_profile("ci")
 
