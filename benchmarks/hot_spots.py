@@ -45,7 +45,7 @@ PHASES: Final = ("evaluate", "advance", "apply", "pass_tick")
 
 @dataclass
 class Stopwatch:
-    """Seconds and calls by name; what is timed inside another counts in both."""
+    """Seconds of processor time and calls by name; what is timed inside another counts in both."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class Stopwatch:
         """Time every call of a function."""
 
         def timed(*given: Any, **named: Any) -> Any:
-            start = time.perf_counter()
+            start = time.process_time()
             try:
                 return function(*given, **named)
             finally:
-                self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+                self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - start
                 self.calls[name] = self.calls.get(name, 0) + 1
 
         return timed
@@ -95,10 +95,10 @@ def timed_phases(watch: Stopwatch) -> Iterator[None]:
 def tell_phases(act: Callable[[], Any], title: str) -> list[str]:
     """Break one piece of work down by phase."""
     act()
-    watch, start = Stopwatch(), time.perf_counter()
+    watch, start = Stopwatch(), time.process_time()
     with timed_phases(watch):
         act()
-    total = time.perf_counter() - start
+    total = time.process_time() - start
     lines = [f"### {title}", "", "| phase | share | calls | µs a call |", "|---|---|---|---|"]
     by_share = sorted(watch.seconds, key=lambda name: -watch.seconds[name])
     for name in (name for name in by_share if ":" not in name):
@@ -164,7 +164,7 @@ def write_report(runs: int) -> str:
         "# Where the time goes",
         "",
         f"`{CASE}` on {machine['cpu']}, Python {machine['python']}, numpy {machine['versions']['numpy']},",
-        f"{machine['date']}, load of the machine at the start {machine['load_before']}; written by",
+        f"{machine['date']}, load of the machine at the start {machine['load_before']}; processor time, written by",
         "`python benchmarks/hot_spots.py`. A part that is called inside another part is counted in both.",
         "",
         "## By phase of an iteration",

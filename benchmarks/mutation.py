@@ -434,14 +434,17 @@ def run_study(changes: Sequence[tuple[str, str, str]], setting: Setting) -> tupl
             copies.put(Copy(Path(place) / str(number)))
         first = copies.get()
         left_out, seconds = find_failing(first, tests, 3600)
-        copies.put(first)
         timeout = setting.timeout or 60.0 + 3.0 * seconds
         print(
             f"{len(tests)} files of tests take {seconds:.0f} s; failing by themselves: {', '.join(left_out) or 'none'}"
         )
+        looks = [(timeout, [test]) for test in tests] if setting.every else [(timeout, tests)]
         quickly = [QUICKLY, *(test for test in FIRST_LOOK if test in tests)]
-        looks = [[test] for test in tests] if setting.every else [quickly, tests] if len(quickly) > 1 else [tests]
-        judge = partial(_judge, copies, looks, left_out, timeout, len(changes))
+        if len(quickly) > 1 and not setting.every:
+            took = first.test(quickly, left_out, timeout).seconds
+            looks.insert(0, (60.0 + 3.0 * took, quickly))
+        copies.put(first)
+        judge = partial(_judge, copies, looks, left_out, len(changes))
         with ThreadPoolExecutor(setting.jobs) as pool:
             verdicts = list(pool.map(judge, enumerate(changes, start=1)))
     return verdicts, {"tests": tests, "left_out": left_out, "seconds_without_a_bug": round(seconds, 1)}
@@ -449,9 +452,8 @@ def run_study(changes: Sequence[tuple[str, str, str]], setting: Setting) -> tupl
 
 def _judge(
     copies: SimpleQueue[Copy],
-    looks: Sequence[Sequence[str]],
+    looks: Sequence[tuple[float, Sequence[str]]],
     left_out: Sequence[str],
-    timeout: float,
     count: int,
     numbered: tuple[int, tuple[str, str, str]],
 ) -> Verdict:
@@ -459,7 +461,7 @@ def _judge(
     copy = copies.get()
     try:
         verdicts: list[Verdict] = []
-        for tests in looks:
+        for timeout, tests in looks:
             verdicts.append(copy.test_changed(file, text, tests, left_out, timeout))
             if tests[0] == QUICKLY and verdicts[-1].result != MISSED:
                 break
