@@ -13,7 +13,7 @@ import pytest
 
 import negsim
 from negsim.cli import main
-from negsim.forecasts import omissions, reach
+from negsim.forecasts import comparison, omissions, reach
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,7 @@ def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(f
         monkeypatch.setattr(omissions, name, number)
     for name, number in {"RECORDS": 20, "DRAWS": 5}.items():
         monkeypatch.setattr(reach, name, number)
+        monkeypatch.setattr(comparison, name, 4 * number)
     sizes = ("--histories", 20, "--keep", tmp_path / "kept", "--out", tmp_path / "said")
     code, out, _ = run(capsys, "explain", fitted, *sizes)
     assert code == 0

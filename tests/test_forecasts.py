@@ -366,8 +366,10 @@ def test_evidence_at_a_stage_is_that_of_what_was_known_and_its_change_is_the_pre
     pair, tmp_path, monkeypatch
 ):
     case, told, posterior = pair
+    monkeypatch.setattr(comparison, "RECORDS", 20)
+    monkeypatch.setattr(comparison, "DRAWS", 100)
     day = dt.date(2001, 3, 31)
-    asked = {"theories": ("audience",), "posterior": posterior, "keep": tmp_path, "draws": 200, "rivals": False}
+    asked = {"theories": ("audience",), "posterior": posterior, "keep": tmp_path, "draws": 400, "rivals": False}
     found = compare_theories(case, told, 1, stages=[day], **asked)
     assert [stage.until for stage in found.stages] == [day, told.until]
     monkeypatch.setattr(fits, "fit", None)  # what was fitted is found again
