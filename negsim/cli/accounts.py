@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.theories import write_changes
-from negsim.cli.words import add_command, make_folder, mistakes_of, whole
+from negsim.cli.words import add_command, make_folder, mistakes_of, whole, wrap_sentences
 
 if TYPE_CHECKING:
     import pandas
@@ -47,12 +46,9 @@ def explain(options: argparse.Namespace) -> None:
     print(f"{write_events(found.explanation.table)}\n\n{LEGEND.format(runs=options.histories)}\n")
     print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
     print(f"{write_changes(found.comparison.table())}\n")
-    for line in found.describe().splitlines():
-        print(textwrap.fill(line, WIDTH))
+    print(wrap_sentences(found.describe()))
 
 
-WIDTH: Final = 118
-"""Of printed sentences."""
 LEGEND = """\
 prior, fitted, without it: probability in {runs:,} whole histories each that it happens within 12 months of its date,
 with numbers from the prior, after the fit, and after a fit to which nobody told when it happened (by weights of the

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, mistakes_of, paths_as_input, whole
+from negsim.cli.words import add_command, mistakes_of, paths_as_input, whole, wrap_sentences
 
 if TYPE_CHECKING:
     import pandas
@@ -44,7 +44,7 @@ def compare(options: argparse.Namespace) -> None:
         print(f"{options.out}: written", file=sys.stderr)
     print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
     print(write_changes(table))
-    print(f"\n{found.describe()}\n\n{LEGEND}{FORETOLD if len(found.stages) > 1 else ''}")
+    print(f"\n{wrap_sentences(found.describe())}\n\n{LEGEND}{FORETOLD if len(found.stages) > 1 else ''}")
 
 
 def write_changes(table: pandas.DataFrame) -> str:

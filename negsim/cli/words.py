@@ -9,14 +9,17 @@ import argparse
 import contextlib
 import datetime as dt
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from negsim.scenario import Scenario
 
 Progress = Callable[[int, int], None]
+LINE: Final = 118
+"""Letters in a printed line of text, at most."""
 
 
 class InputError(Exception):
@@ -152,6 +155,15 @@ def paths_as_input(in_the_way: str) -> Iterator[None]:
         raise InputError(f"{error.filename} {in_the_way}") from error
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise InputError(f"{error.filename}: {error.strerror}") from error
+
+
+def wrap_sentences(text: str) -> str:
+    """Break the lines of a text so that a terminal shows them whole."""
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        lines += textwrap.wrap(line, LINE, subsequent_indent=indent) or [""]
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager

@@ -158,7 +158,7 @@ class Comparison:
         """One row for each thing taken out (see :class:`Change`), with the e-value ``evidence_for`` it.
 
         With stages also ``foretold`` and ``foretold_error``: the change of the prequential log score of what was told
-        after the first of them; ``largest``: the largest e-value at any stage.
+        after the first of them; ``largest``: the largest e-value at any stage (not known where one is not).
         """
         import pandas as pd
 
@@ -170,7 +170,7 @@ class Comparison:
             table.insert(4, "foretold", [one.change for one in later])
             table.insert(5, "foretold_error", [one.error for one in later])
             path = np.array([[one.change for one in stage.changes] for stage in self.stages])
-            table.insert(6, "largest", _e_value(np.where(np.isnan(path), np.inf, path).min(axis=0)))
+            table.insert(6, "largest", _e_value(path.min(axis=0)))
         return table
 
     def path(self) -> pandas.DataFrame:
