@@ -34,6 +34,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = Path(__file__).parent / "results"
 TESTS: Final = (
+    "tests/test_kernel.py",
     "tests/test_reference_agreement.py",
     "tests/test_streams.py",
     "tests/test_explosions.py",
@@ -46,7 +47,12 @@ TESTS: Final = (
     "tests/test_oracles.py",
 )
 """Tests of what the kernel computes, those that notice most and soonest first."""
-FIRST_LOOK: Final = ("tests/test_reference_agreement.py", "tests/test_streams.py", "tests/test_explosions.py")
+FIRST_LOOK: Final = (
+    "tests/test_kernel.py",
+    "tests/test_reference_agreement.py",
+    "tests/test_streams.py",
+    "tests/test_explosions.py",
+)
 """Asked beforehand, with few drawn scenarios: most bugs are seen at once, and only what passes is looked at longer."""
 QUICKLY: Final = "--hypothesis-profile=quick"
 CAUGHT, MISSED, TIMED_OUT = "caught", "missed", "timed out"

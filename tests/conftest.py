@@ -23,7 +23,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("quick", settings.get_profile("ci"), max_examples=4)
+settings.register_profile("quick", settings.get_profile("ci"), max_examples=8)
 settings.register_profile("dev", max_examples=200, deadline=None, print_blob=True)
 settings.load_profile("ci")
 

@@ -1,0 +1,60 @@
+"""Does the kernel keep its small promises: ties, sums of nothing, odd numbers of rows?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import reference
+from negsim.kernel import Outlook, Packages, add_halves, add_up, choose, narrow
+from negsim.layout.rows import make_sums
+from negsim.terms import SHELF
+
+ONE_DAY = np.array([1.0])
+
+
+def look_out(dense: float, package: float) -> Outlook:
+    """One dense move and one package in one column, with their hazards per day."""
+    packages = Packages(slice(1, 2), np.array([0]), np.array([[package]]), (np.ones((1, 1)), np.ones((1, 1))))
+    return Outlook(np.array([[dense]]), None, [packages], np.zeros((0, 1), dtype=bool), {})
+
+
+@pytest.mark.parametrize(("dense", "package"), [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)], ids=["dense", "package", "both"])
+def test_what_would_ring_on_the_tick_itself_waits_until_the_tick_has_passed(dense, package):
+    events, elapsed = choose(look_out(dense, package), np.ones((2, 1)), ONE_DAY)
+    assert (events.tolist(), elapsed.tolist()) == ([-1], [1.0])
+
+
+def test_of_two_clocks_that_ring_together_the_first_is_heard():
+    remaining = np.full((2, 1), 0.25)
+    assert choose(look_out(1.0, 1.0), remaining, ONE_DAY)[0].tolist() == [0]
+    assert choose(look_out(0.5, 1.0), remaining, ONE_DAY)[0].tolist() == [1]
+    both = Outlook(np.ones((2, 1)), None, [], np.zeros((0, 1), dtype=bool), {})
+    assert choose(both, remaining, ONE_DAY)[0].tolist() == [0]
+
+
+def test_columns_are_taken_unless_all_share_one():
+    table = np.arange(6.0).reshape(2, 3)
+    assert narrow(table, np.array([2, 0])).tolist() == [[2.0, 0.0], [5.0, 3.0]]
+    assert narrow(table, slice(None)) is table
+    assert narrow(table[:, :1], np.array([2, 0])).tolist() == [[0.0], [3.0]]
+
+
+def test_a_group_without_members_adds_up_to_nothing():
+    rows = np.array([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
+    found = add_up(rows, make_sums([[0, 1, 2], [], [2], [1, 0]], none=3))
+    assert found.tolist() == [[7.0, 70.0], [0.0, 0.0], [4.0, 40.0], [3.0, 30.0]]
+    assert add_up(rows, make_sums([], none=3)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_halving_adds_up_every_row_once(count):
+    rows = 2.0 ** np.arange(2 * count).reshape(count, 2)
+    before = rows.copy()
+    assert add_halves(rows).tolist() == rows.sum(axis=0).tolist()
+    assert np.array_equal(rows, before)
+
+
+def test_the_terms_declare_the_numbers_of_the_model_as_their_defaults():
+    declared = {name: {number.name: number.default for number in term.parameters} for name, term in SHELF.items()}
+    assert declared == reference.TERM_NUMBERS
