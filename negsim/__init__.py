@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.counterfactuals import Counterfactual, counterfactual
     from negsim.ensemble import simulate
+    from negsim.forecasts.accounts import account_for
     from negsim.forecasts.comparison import compare_theories
     from negsim.forecasts.drawing import Forecast, forecast
     from negsim.forecasts.explanations import explain_events
@@ -52,6 +53,7 @@ _HOMES = {
     "ScenarioError": "problems",
     "Sweep": "sweeps.readings",
     "SweepError": "sweeps.stores",
+    "account_for": "forecasts.accounts",
     "chronologies": "chronology_files",
     "compare_theories": "forecasts.comparison",
     "counterfactual": "counterfactuals",
@@ -100,6 +102,7 @@ __all__ = [
     "Sweep",
     "SweepError",
     "__version__",
+    "account_for",
     "chronologies",
     "compare_theories",
     "counterfactual",
