@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from pair_kernel import BLOCK_WIDTH, check_same, make_runner
 from plain_loop import PlainLoop
 from speed import describe_machine, draw_vectors, time_once
 
@@ -82,6 +83,23 @@ def compare_simulation(rounds: int) -> list[dict[str, Any]]:
             bar = ">= 8, aim 20" if (case, slow) == (CASE, "numpy") else ""
             lines.append(tell(f"{case}, compiled against {slow}", ratio, "times", bar))
     return lines
+
+
+def compare_limit(rounds: int, blocks: int = 64) -> list[dict[str, Any]]:
+    """The textbook pair against a loop written by hand for it alone (``pair_kernel.py``)."""
+    check_same(SEED)
+    compiled, draw = compile_scenario(negsim.load_scenario("bargaining-pair")), make_runner(SEED)
+    runs = blocks * BLOCK_WIDTH
+    turns = {
+        "by hand": lambda: draw(runs),
+        "compiled": lambda: simulate(compiled, runs=runs, seed=SEED, width=runs, record=(), engine="compiled"),
+    }
+    units = dict.fromkeys(turns, runs * float(len(compiled.world.tick_times) - 1))
+    seconds = time_in_turns(turns, units, rounds)
+    share = statistics.median(a / b for a, b in zip(seconds["by hand"], seconds["compiled"], strict=True))
+    found = {name: 1.0 / statistics.median(taken) for name, taken in seconds.items()}
+    lines = [tell(f"bargaining-pair, {name}, no events kept", rate, "run-months/s") for name, rate in found.items()]
+    return [*lines, tell("bargaining-pair, share of the limit", share, "", ">= 0.5")]
 
 
 def compare_replay(rounds: int, columns: int = 512) -> list[dict[str, Any]]:
@@ -166,6 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines: list[dict[str, Any]] = []
     if not given.only_identity:
         lines += compare_simulation(given.rounds)
+        lines += compare_limit(given.rounds)
         lines += compare_replay(given.rounds)
         lines += compare_threads()
         lines += time_first_use()

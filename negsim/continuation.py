@@ -14,15 +14,20 @@ import numpy as np
 
 from negsim.calendar import day_number
 from negsim.compiler import Compiled
-from negsim.ensemble import COMPUTE_WIDTH, Drawn, end_of, moments, warn_of_explosions
+from negsim.engines import choose_engine
+from negsim.ensemble import COMPUTE_WIDTH, MOST_EVENTS, Drawn, end_of, moments, warn_of_explosions
 from negsim.history import History, Stacked, stack_histories
 from negsim.kernel import Outlook, run_clocks
 from negsim.recording import Block, Recorder
 from negsim.replays import Given
 from negsim.results import Ensemble, gather
+from negsim.scalar.drawing import draw_block, make_rests, prepare
+from negsim.scalar.scoring import score_histories
 from negsim.state import Floats, Ints, Parameters, State
 from negsim.streams import Clocks
 
+RESTING = 1024
+"""Columns whose rest is held at once by the compiled engine."""
 PURPOSE = 2
 """Address of the clocks of continued histories, so that they are not those of simulated ones."""
 
@@ -35,6 +40,7 @@ def continue_histories(
     seed: int = 0,
     until: dt.date | None = None,
     record: Iterable[str] = ("events",),
+    engine: str = "numpy",
 ) -> Ensemble:
     """Replay each history up to the origin and draw what follows.
 
@@ -54,6 +60,8 @@ def continue_histories(
         Last day (default: the scenario's end).
     record : iterable of str
         As in :func:`negsim.simulate`; only what happens from the origin on is recorded and summarised.
+    engine : str
+        As in :func:`negsim.simulate`; where more than events is recorded, the kernel draws.
 
     Returns
     -------
@@ -71,11 +79,13 @@ def continue_histories(
     values = compiled.resolve(params)
     stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
     runs, wanted = stacked.columns, tuple(dict.fromkeys(record))
+    engine = choose_engine(engine if set(wanted) <= {"events"} else "numpy", compiled)
+    go_on, width = (_go_on_compiled, RESTING) if engine == "compiled" else (_continue_block, COMPUTE_WIDTH)
     parts = []
-    for first in range(0, runs, COMPUTE_WIDTH):
-        columns = np.arange(first, min(first + COMPUTE_WIDTH, runs))
-        parts.append(_continue_block(compiled, stacked.select(columns), values, columns, start, end, seed, wanted))
-    return warn_of_explosions(gather(compiled, parts, runs, seed, end, params or {}, wanted))
+    for first in range(0, runs, width):
+        columns = np.arange(first, min(first + width, runs))
+        parts.append(go_on(compiled, stacked.select(columns), values, columns, start, end, seed, wanted))
+    return warn_of_explosions(gather(compiled, parts, runs, seed, end, params or {}, wanted, engine))
 
 
 def _continue_block(
@@ -96,6 +106,28 @@ def _continue_block(
     for moment in moments(compiled.world, parameters, state, chooser, end, runs=columns, stop=recorder.stop):
         recorder.note(moment)
     return recorder.finish()
+
+
+def _go_on_compiled(
+    compiled: Compiled,
+    histories: Stacked,
+    values: Mapping[str, Floats],
+    columns: Ints,
+    start: float,
+    end: float,
+    seed: int,
+    wanted: tuple[str, ...],
+) -> Block:
+    """Do the same with the compiled engine: its scores leave each column where it rests, from where it is resumed."""
+    chosen = {path: v if len(v) == 1 else v[columns] for path, v in values.items()}
+    rests = make_rests(prepare(compiled).layout, len(columns))
+    logs, _ = score_histories(compiled, histories, chosen, start, None, rests=rests)
+    if np.isneginf(logs).any():
+        rest_at(compiled, compiled.bind(chosen), histories, start)  # which knows why, and says so
+    names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
+    return draw_block(
+        compiled, chosen, names, seed, columns, end, wanted, MOST_EVENTS, rests=rests, origin=start, purpose=PURPOSE
+    )
 
 
 def rest_at(compiled: Compiled, parameters: Parameters, histories: Sequence[History] | Stacked, until: float) -> State:

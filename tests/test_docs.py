@@ -158,6 +158,7 @@ SMALLER = {
         "LocalCluster(n_workers=4": 'LocalCluster(processes=False, dashboard_address=":0", n_workers=1',
     },
     "whatif.md": {"runs=20": "runs=2"},
+    "engines.md": {"runs=100_000": "runs=4"},
 }
 """What makes the blocks of a page short enough for a test."""
 
@@ -172,10 +173,15 @@ def test_every_page_with_python_is_run():
     assert {page.name for page in pages} == set(SMALLER)
 
 
-@pytest.mark.parametrize("name", SMALLER)
+COMPILING = pytest.mark.xdist_group("compiled")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=COMPILING) if n == "engines.md" else n for n in SMALLER])
 def test_the_python_of_a_page_can_be_typed_from_top_to_bottom(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    if name == "engines.md":
+        pytest.importorskip("numba")
     if name == "sweeps.md":
         pytest.importorskip("SALib"), pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 import warnings
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 import negsim
 from checks import calm, examples
 from negsim.compiler import compile_scenario
+from negsim.continuation import continue_histories
 from negsim.engines import EngineWarning, NoCompiledEngine, choose_engine
 from negsim.ensemble import simulate
-from negsim.history import Coverage
+from negsim.history import Coverage, read_history
 from negsim.replays import replay, split_runs
 from negsim.results import Ensemble
 from negsim.scalar.building import write_source
@@ -104,6 +106,23 @@ def test_a_run_that_explodes_is_stopped_alike(monkeypatch: pytest.MonkeyPatch):
     assert one.stopped[0].tolist() == two.stopped[0].tolist()
     assert one.stopped[1] == pytest.approx(two.stopped[1], abs=SECOND)
     check_same_histories(one, two)
+
+
+def test_what_comes_after_a_given_past_is_drawn_alike():
+    compiled, origin = compile_scenario(load_scenario("beijing-1999")), dt.date(1996, 5, 17)
+    past = split_runs(simulate(compiled, runs=260, seed=4, until=origin - dt.timedelta(days=1)))
+    params = {"term.resentment.heat": np.linspace(0.2, 0.4, 260)}
+    one, two = (continue_histories(compiled, past, origin, params, 6, engine=name) for name in ("numpy", "compiled"))
+    assert two.provenance["engine"] == "compiled"
+    check_same_histories(one, two)
+
+
+def test_a_past_that_cannot_have_been_is_refused_by_both():
+    compiled = compile_scenario(load_scenario("beijing-1999"))
+    past = [read_history(compiled, [("1995-01-01", "lift:JPN::japan_food")])]
+    for engine in ("numpy", "compiled"):
+        with pytest.raises(ValueError, match="japan_food is not frozen"):
+            continue_histories(compiled, past, dt.date(1996, 5, 17), engine=engine)
 
 
 # -- scores -----------------------------------------------------------------------------------------------------------

@@ -232,6 +232,25 @@ def test_simulator_and_likelihood_balance_at_any_two_points():
     assert_chance_explains(p_values)
 
 
+def draw_compiled(case: str, point: str | None) -> Ensemble:
+    """The histories of :func:`draw`, drawn by the other engine."""
+    numbers = POINTS[point][1] if point else {}
+    seed = 1 + sum(map(ord, point or case))
+    return simulate(compile_case(case), RUNS, seed, numbers, cut(case), engine="compiled")
+
+
+def score_compiled(compiled: Compiled, until: dt.date | None) -> Score:
+    """The scores of :func:`score_with`, by the other engine."""
+    return lambda histories, numbers: replay(compiled, histories, numbers, until, engine="compiled").total
+
+
+@pytest.mark.xdist_group("compiled")
+def test_the_compiled_simulator_and_likelihood_balance_as_well():
+    pytest.importorskip("numba")
+    scores = {point: score_compiled(compile_case(POINTS[point][0]), cut(POINTS[point][0])) for point in POINTS}
+    assert_chance_explains({point: balance(point, scores[point], draw_compiled) for point in POINTS})
+
+
 # -- planted bugs ----------------------------------------------------------------------------------------------------
 
 

@@ -140,6 +140,7 @@ def forecast(
     seed: int = 0,
     record: Iterable[str] = ("events",),
     parameters: Source = "posterior",
+    engine: str = "numpy",
 ) -> Forecast:
     """Draw what follows a chronology.
 
@@ -164,6 +165,8 @@ def forecast(
     parameters : {"posterior", "prior"}
         ``prior`` draws the parameters from their prior and only the open dates from the posterior: what the forecast
         would be had the parameters not been learned. What it shares with the forecast is prior-driven.
+    engine : str
+        As in :func:`negsim.simulate`.
 
     Returns
     -------
@@ -176,7 +179,7 @@ def forecast(
     """
     scenario = load_scenario(case) if isinstance(case, str) else case
     last = until or scenario.end
-    likelihood = bring_together(extend(scenario, last), chronology, posterior.names)
+    likelihood = bring_together(extend(scenario, last), chronology, posterior.names, engine)
     if posterior.latent.shape[1] != likelihood.open_dates:
         raise ValueError(
             f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
@@ -219,4 +222,4 @@ def _continue(
 ) -> Ensemble:
     params: Mapping[str, Any] = {name: values[:, column] for column, name in enumerate(drawn.names)}
     histories = likelihood.histories(drawn.latent)
-    return continue_histories(likelihood.compiled, histories, origin, params, seed, until, record)
+    return continue_histories(likelihood.compiled, histories, origin, params, seed, until, record, likelihood.engine)

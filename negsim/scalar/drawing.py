@@ -23,10 +23,11 @@ from negsim.scalar.loops import (
     Columns,
     Draws,
     Record,
+    Rests,
 )
 from negsim.scalar.numbers import flatten_parameters
 from negsim.state import Array, Floats, Ints, Parameters
-from negsim.streams import BLOCK_WIDTH, Rows, address_words
+from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, address_words
 
 ROOM = 64
 """Events for which a column is given room at first."""
@@ -63,7 +64,12 @@ def lay_columns(compiled: Compiled, layout: Layout, parameters: Parameters, unti
     whole = np.zeros(layout.values.size)
     whole[: len(shared)] = shared
     fresh = start_stand(layout, compiled.start(compiled.bind(), 1))
-    return Columns(whole, varying, rows, fresh, np.array(layout.ticks), float(until))
+    return Columns(whole, varying, rows, fresh, np.array(layout.ticks), float(until), make_rests(layout, 0), 0.0)
+
+
+def make_rests(layout: Layout, columns: int) -> Rests:
+    """Room for where so many columns rest."""
+    return Rests(np.zeros((columns, layout.stand.size), dtype=np.int64), np.zeros((columns, layout.values.size)))
 
 
 # -- blocks -----------------------------------------------------------------------------------------------------------
@@ -79,6 +85,9 @@ def draw_block(
     wanted: Sequence[str],
     most_events: int,
     clock_runs: Ints | None = None,
+    rests: Rests | None = None,
+    origin: float = 0.0,
+    purpose: int = PURPOSE_CLOCKS,
 ) -> Block:
     """Draw some runs and hand back what was recorded.
 
@@ -100,6 +109,12 @@ def draw_block(
         Moves after which a run is stopped.
     clock_runs : array of int, optional
         Whose clocks each of the runs takes (default: its own).
+    rests : Rests, optional
+        Where each of the runs is resumed (default: they begin at the beginning).
+    origin : float
+        From when the clocks of resumed runs run.
+    purpose : int
+        Part of the address of the clocks.
     """
     engine = prepare(compiled)
     columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
@@ -109,8 +124,11 @@ def draw_block(
     for block in np.unique(blocks).tolist():
         here = np.flatnonzero(blocks == block)
         varied = np.ascontiguousarray(columns.rows[here]) if columns.varying.size else columns.rows
+        chosen = columns._replace(rows=varied)
+        if rests is not None:
+            chosen = chosen._replace(rests=Rests(rests.whole[here], rests.numbers[here]), origin=origin)
         keeper.make_room(here)
-        _draw_lanes(engine, columns._replace(rows=varied), Rows(seed, words, block), lanes[here], keeper, most_events)
+        _draw_lanes(engine, chosen, Rows(seed, words, block, purpose), lanes[here], keeper, most_events)
     return keeper.finish()
 
 

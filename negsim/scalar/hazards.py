@@ -13,6 +13,7 @@ from negsim.scalar.exponentials import exponential, log1p_of, logarithm
 from negsim.scalar.numbers import Values
 from negsim.scalar.possibilities import list_possible, read_timers
 from negsim.scalar.tables import (
+    ACTIVE,
     AGREEING,
     BENEFITS,
     CONCESSIONS,
@@ -86,16 +87,20 @@ def _copy(V: Floats, source: int, target: int, count: int) -> None:
 # -- hazards ----------------------------------------------------------------------------------------------------------
 
 
-def evaluate(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, moved: bool) -> None:
+def evaluate(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, moved: bool, told: bool) -> None:
     """Compute the hazards of what is possible, per day; all others stand at zero.
 
     Parameters
     ----------
     moved : bool
         Whether the discrete state or the calendar has changed since the last re-evaluation.
+    told : bool
+        Whether needs and credibility are wanted though nothing is possible: they may be recorded.
     """
     if moved or read_timers(T, S, V, t, s, v):
         list_possible(T, W, S, V, t, s, v)
+    if S[s.lengths + ACTIVE] == 0 and not told:
+        return
     for number in range(t.trust_count):
         _evaluate_program(T, S, V, t, s, t.trust + number * PROGRAM_COLUMNS, 0, s.counting, t.pairs, v.credibility)
     _find_first_exponentials(T, S, V, t, s, v)

@@ -27,9 +27,18 @@ from negsim.state import Array, Floats, Ints
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
+BEGUN, UNDER_WAY = 1, 2
+"""How far a column has come that is going: before its first re-evaluation, after it."""
 RUN, PENDING, KEPT, GOING, TICKED = range(5)
 """What is noted of how far a loop has come: the column, the move whose clock is to be renewed, events kept, whether
 the column has begun, whether its last step was a tick."""
+
+
+class Rests(NamedTuple):
+    """S and V of some columns at their last re-evaluation before a moment, a row for each; without rows for none."""
+
+    whole: Ints
+    numbers: Floats
 
 
 class Columns(NamedTuple):
@@ -45,6 +54,10 @@ class Columns(NamedTuple):
     fresh: Ints
     ticks: Floats
     until: float
+    rests: Rests
+    """Where each column is resumed, if it is; else without columns."""
+    origin: float
+    """From when clocks run in columns that are resumed."""
 
 
 class Draws(NamedTuple):
@@ -83,6 +96,8 @@ class Account(NamedTuple):
     edges: Floats
     sums: Floats
     covered: bool
+    rests: Rests
+    """Where each column is left at the end, if anyone wants to know."""
 
 
 # -- what both do -----------------------------------------------------------------------------------------------------
@@ -99,6 +114,14 @@ def begin(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Column
     for place in range(len(c.fresh)):
         S[place] = c.fresh[place]
     read_calendar(T, S, V, t, s, v)
+
+
+def resume(S: Ints, V: Floats, s: Stand, v: Values, rests: Rests, column: int) -> None:
+    """Put a column where it rested."""
+    for place in range(rests.numbers.shape[1]):
+        V[place] = rests.numbers[column, place]
+    for place in range(rests.whole.shape[1]):
+        S[place] = rests.whole[column, place]
 
 
 def pass_tick(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, ticks: Floats) -> None:
@@ -118,10 +141,13 @@ def draw(
     """Draw the histories of all columns, from the first not yet done; says why it returns."""
     while noted[RUN] < len(d.lanes):
         if not noted[GOING]:
-            begin(T, S, V, t, s, v, c, noted[RUN])
+            if len(c.rests.whole):
+                resume(S, V, s, v, c.rests, noted[RUN])
+            else:
+                begin(T, S, V, t, s, v, c, noted[RUN])
             for move in range(t.moves):
                 V[v.remaining + move] = d.pool[d.chunk_of[move, 0], 0, d.lanes[noted[RUN]]]
-            noted[GOING] = noted[TICKED] = 1
+            noted[GOING], noted[TICKED] = BEGUN, 1
         status = _draw_one(T, W, S, V, t, s, v, c, d, r, noted, most_events)
         if status != ENDED:
             return status
@@ -142,7 +168,11 @@ def _draw_one(
             return LACKS_CLOCK
         if r.keep and noted[KEPT] + room > len(r.day):
             return LACKS_ROOM
-        evaluate(T, W, S, V, t, s, v, moved)
+        evaluate(T, W, S, V, t, s, v, moved, len(r.path_of) > 0)
+        if noted[GOING] == BEGUN:
+            if len(c.rests.whole):
+                _wait_for(S, V, s, v, c.origin - V[v.time])
+            noted[GOING] = UNDER_WAY
         if noted[TICKED]:
             _keep_state(S, V, s, r, noted[RUN])
         horizon = c.ticks[S[s.tick] + 1] - V[v.time]
@@ -192,6 +222,13 @@ def _run_clocks(S: Ints, V: Floats, s: Stand, v: Values, elapsed: float) -> None
     for place in range(S[s.lengths + ACTIVE]):
         move = S[s.moves + place]
         V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
+
+
+def _wait_for(S: Ints, V: Floats, s: Stand, v: Values, days: float) -> None:
+    """Make up for what clocks will lose to the days before they start."""
+    for place in range(S[s.lengths + ACTIVE]):
+        move = S[s.moves + place]
+        V[v.remaining + move] += V[v.hazard + move] * days
 
 
 def _make(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, move: int) -> None:
@@ -284,7 +321,7 @@ def _score_one(
         V[v.exposure + profile] = a.sums[profile, 0]
     while True:
         move = a.moves[column, number]
-        evaluate(T, W, S, V, t, s, v, moved)
+        evaluate(T, W, S, V, t, s, v, moved, False)
         horizon = c.ticks[S[s.tick] + 1] - V[v.time]
         wait = max(a.days[column, number] - V[v.time], 0.0)
         comes = wait < horizon
@@ -297,6 +334,8 @@ def _score_one(
         else:
             a.integrals[column, number] += _add_hazards(S, V, s, v) * spent
         if not inside:
+            if len(a.rests.whole):
+                _keep_rest(S, V, a.rests, column)
             return
         hazard = V[v.hazard + move] if comes else 0.0
         advance(T, S, V, t, s, v, elapsed)
@@ -308,6 +347,13 @@ def _score_one(
             moved = True
         else:
             moved = _tick_given(T, S, V, t, s, v, c)
+
+
+def _keep_rest(S: Ints, V: Floats, rests: Rests, column: int) -> None:
+    for place in range(rests.numbers.shape[1]):
+        rests.numbers[column, place] = V[place]
+    for place in range(rests.whole.shape[1]):
+        rests.whole[column, place] = S[place]
 
 
 def _add_hazards(S: Ints, V: Floats, s: Stand, v: Values) -> float:

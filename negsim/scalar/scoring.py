@@ -9,8 +9,8 @@ import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.history import Coverage, Stacked
-from negsim.scalar.drawing import lay_columns, prepare
-from negsim.scalar.loops import Account
+from negsim.scalar.drawing import lay_columns, make_rests, prepare
+from negsim.scalar.loops import Account, Rests
 from negsim.state import Array, Floats, Ints
 
 NO_EDGES = np.array([0.0, 1.0])
@@ -23,6 +23,7 @@ def score_histories(
     until: float,
     coverage: Coverage | None,
     workers: int = 1,
+    rests: Rests | None = None,
 ) -> tuple[Floats, Floats]:
     """Score histories, a column each.
 
@@ -38,6 +39,8 @@ def score_histories(
         What would have been reported.
     workers : int
         Threads.
+    rests : Rests, optional
+        Filled with where each column is left.
 
     Returns
     -------
@@ -52,7 +55,8 @@ def score_histories(
     days: Floats = np.ascontiguousarray(histories.days.T, dtype=float)
     moves: Ints = np.ascontiguousarray(histories.moves.T, dtype=np.int64)
     logs, integrals = np.full((len(days), days.shape[1] - 1), np.nan), np.zeros(days.shape)
-    account = Account(days, moves, logs, integrals, *_lay_coverage(layout.tables.moves, coverage))
+    kept = rests or make_rests(layout, 0)
+    account = Account(days, moves, logs, integrals, *_lay_coverage(layout.tables.moves, coverage), kept)
     wanted = layout.lay_wants(_find_watched(layout.tables.moves, moves, coverage))
 
     def score(first: int, last: int) -> None:
