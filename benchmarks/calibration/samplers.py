@@ -65,9 +65,9 @@ def run_peers() -> dict[str, Any]:
 
 
 def run_reference() -> dict[str, Any]:
-    """Means within .05 sd, spreads within 5%, log evidence within .1 of a run three times as long?"""
+    """Means within .05 sd, spreads within 5%, log evidence within .1 of a run of twice the particles?"""
     ours, mine = fit(1)
-    long, reference = fit(77, particles=800)
+    long, reference = fit(77, particles=500)
     found = compare(ours, long)
     for name, value in found.items():
         print(f"{name}: {value}")
