@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
 import reference
+from negsim import load_scenario, replay, simulate
 from negsim.kernel import Outlook, Packages, add_halves, add_up, choose, narrow
+from negsim.kernel.stages import AVAILABLE_BITS, PROMISED_BITS, STANDING_BITS
 from negsim.layout.rows import make_sums
+from negsim.replays import split_runs
 from negsim.terms import SHELF
+from negsim.vocabulary import CONCESSION_STAGES
 
 ONE_DAY = np.array([1.0])
 
@@ -58,3 +64,32 @@ def test_halving_adds_up_every_row_once(count):
 def test_the_terms_declare_the_numbers_of_the_model_as_their_defaults():
     declared = {name: {number.name: number.default for number in term.parameters} for name, term in SHELF.items()}
     assert declared == reference.TERM_NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("bits", "stages"),
+    [
+        (AVAILABLE_BITS, {"none", "suspended"}),
+        (STANDING_BITS, {"signed", "promised", "in_force", "done"}),
+        (PROMISED_BITS, {"promised", "in_force", "done"}),
+    ],
+    ids=["can be tabled", "signed or later", "promised or later"],
+)
+def test_stages_that_count_alike_are_these(bits, stages):
+    assert {name for place, name in enumerate(CONCESSION_STAGES) if bits >> place & 1} == stages
+
+
+def test_accords_of_a_history_that_columns_share_are_scored_as_those_of_a_history_for_each():
+    until = dt.date(1993, 12, 31)
+    ensemble = simulate(load_scenario("beijing-1999"), runs=12, seed=1, until=until)
+    events = ensemble.compiled.labels.events
+    numbers = {"term.resentment.cool": np.array([0.3, 0.6, 0.9])}
+    channels = set()
+    for history in split_runs(ensemble):
+        signed = {events[move].channel for move in history.moves if events[move].kind == "agree"}
+        if signed - channels:
+            shared, own = (replay(ensemble.compiled, given, numbers, until) for given in (history, [history] * 3))
+            assert shared.events == pytest.approx(own.events, rel=1e-12)
+            assert shared.intervals == pytest.approx(own.intervals, rel=1e-12)
+        channels |= signed
+    assert len(channels) > 1
