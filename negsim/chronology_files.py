@@ -30,6 +30,7 @@ from negsim.compiler import Compiled, compile_scenario
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.toml_files import parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 5_000_000
 STATUSES: Final = ("mapped", "implied", "duplicate", "prediction", "outside")
@@ -115,7 +116,7 @@ def _read(
     path, file = Path(source), str(source)
     if not path.is_file():
         allowed = f"a CSV file, or a chronology of {compiled.scenario.name} ({list_names(shipped)})"
-        raise ScenarioError([Problem(file, "", "no such file", allowed, find_nearest(file, shipped))])
+        raise refuse(file, "no such file", allowed, find_nearest(file, shipped))
     rows = read_rows(path, file)
     if codebook is not None:
         return file, path.stem, rows, _read_codebook(Path(codebook))
@@ -131,34 +132,24 @@ def read_rows(path: Path, file: str) -> list[dict[str, str]]:
     ScenarioError
         When it is too large, no text in UTF-8, or has no rows.
     """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ScenarioError([Problem(file, "", f"a file of {size / 1e6:,.1f} MB", "a chronology of at most 5 MB")])
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        given = f"bytes that are no text in UTF-8 (first at byte {error.start})"
-        raise ScenarioError([Problem(file, "", given, "a text file in UTF-8")]) from error
+    text = read_text(path, file, "a chronology", MAX_BYTES)
     try:
         rows = [
             {key: value or "" for key, value in row.items() if isinstance(key, str) and not isinstance(value, list)}
             for row in csv.DictReader(text.splitlines())
         ]
     except csv.Error as error:
-        raise ScenarioError([Problem(file, "", str(error), "a table in CSV")]) from error
+        raise refuse(file, str(error), "a table in CSV") from error
     if not rows:
-        raise ScenarioError([Problem(file, "", "no rows", "a CSV file with a header and a row for each event")])
+        raise refuse(file, "no rows", "a CSV file with a header and a row for each event")
     return rows
 
 
 def _read_codebook(path: Path) -> Codebook:
     file = path.name
-    try:
-        return parse_codebook(tomllib.loads(path.read_text("utf-8")), file)
-    except OSError as error:
-        raise ScenarioError([Problem(file, "", str(error.strerror), "a codebook that exists")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError([Problem(file, "", str(error), "valid TOML")]) from error
+    if not path.is_file():
+        raise refuse(file, "no such file", "a codebook that exists")
+    return parse_codebook(parse_toml(read_text(path, file, "a codebook", MAX_BYTES), file), file)
 
 
 # -- a file that names its moves itself --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -25,7 +25,7 @@ from negsim.placement import Conflict, Link, find_conflicts
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.reporting import EVERYTHING, Reporting, Rule, idle_rules
 from negsim.scenario import NonNegative, Positive, Share, Table
-from negsim.scenario_structure import key_path
+from negsim.scenario_structure import allowed_value, key_path, unknown_key
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Table_rows = Sequence[Mapping[str, str]]
@@ -229,14 +229,14 @@ def read_chronology(compiled: Compiled, codebook: Codebook, table: Table_rows, n
 
 def _misshapen(detail: Any, file: str) -> Problem:
     location = detail["loc"]
-    key = f"row {location[1]}" if location[:1] == ("row",) and len(location) > 1 else key_path(location)
-    inner = key_path(location[2:]) if location[:1] == ("row",) else ""
-    said = f"{inner}: {detail['msg']}" if inner else detail["msg"]
+    in_row = location[:1] == ("row",) and len(location) > 1
+    key = f"row {location[1]}" if in_row else key_path(location)
+    inner = key_path(location[2:]) if in_row else ""
     if detail["type"] == "extra_forbidden":
-        keys = list(RowEntry.model_fields if location[:1] == ("row",) else Codebook.model_fields)
-        said = f"no key {location[-1]}"
-        return Problem(file, key, describe_value(detail["input"]), said, find_nearest(str(location[-1]), keys))
-    return Problem(file, key, describe_value(detail["input"]), said)
+        problem = unknown_key(Codebook, location, detail["input"], file)
+    else:
+        problem = Problem(file, key, describe_value(detail["input"]), allowed_value(detail))
+    return replace(problem, key=key, allowed=f"{inner}: {problem.allowed}" if inner else problem.allowed)
 
 
 def _window(compiled: Compiled, codebook: Codebook) -> tuple[float, float]:

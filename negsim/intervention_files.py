@@ -18,9 +18,10 @@ from negsim.amendments import amend
 from negsim.interventions import Intervention, find_misfits, find_paths
 from negsim.numbers import collect_numbers
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
-from negsim.scenario import Scenario, Table
+from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_settings
-from negsim.scenario_structure import A_DATE, allowed_value, key_path
+from negsim.scenario_structure import A_DATE, allowed_value, key_path, unknown_key
+from negsim.toml_files import parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 1_000_000
 _IN_MEMORY: Final = "<intervention>"
@@ -48,7 +49,8 @@ def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, An
         intervention, file = read_intervention(source, _IN_MEMORY), _IN_MEMORY
     else:
         file = str(source)
-        intervention = read_intervention(_parse(_find(scenario, source), file), file)
+        text = read_text(_find(scenario, source), file, "a question", MAX_BYTES)
+        intervention = read_intervention(parse_toml(text, file), file)
     check_intervention(scenario, intervention, file)
     return intervention
 
@@ -125,22 +127,8 @@ def _find(scenario: Scenario, source: str | Path) -> Path:
     if not path.is_file():
         allowed = f"a question file (TOML), or a question of {scenario.name} ({list_names(shipped)})"
         given = "a directory" if path.is_dir() else "no such file"
-        raise ScenarioError([Problem(str(source), "", given, allowed, find_nearest(str(source), shipped))])
+        raise refuse(str(source), given, allowed, find_nearest(str(source), shipped))
     return path
-
-
-def _parse(path: Path, file: str) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ScenarioError([Problem(file, "", f"a file of {path.stat().st_size / 1e6:,.1f} MB", "at most 1 MB")])
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ScenarioError([Problem(file, "", "bytes that are no text in UTF-8", "a text file in UTF-8")]) from None
-    except (ValueError, RecursionError) as error:
-        raise ScenarioError([Problem(file, "", f"no TOML ({error})", "a question as TOML")]) from None
-    except OSError as error:
-        given = f"a file that cannot be read ({error.strerror})"
-        raise ScenarioError([Problem(file, "", given, "a file that you may read")]) from None
 
 
 def _misshapen(detail: Any, file: str) -> Problem:
@@ -148,9 +136,7 @@ def _misshapen(detail: Any, file: str) -> Problem:
     if len(detail["loc"]) > 3:  # pydantic tried a moment, and then a day
         return Problem(file, key_path(detail["loc"][:3]), given, f"{A_DATE}, or a moment such as 1999-12-31T12:00:00")
     if detail["type"] == "extra_forbidden":
-        keys = _keys_at(detail["loc"])
-        allowed = f"no key of this name; the keys here are {', '.join(keys)}"
-        return Problem(file, key, given, allowed, find_nearest(str(detail["loc"][-1]), keys))
+        return unknown_key(Intervention, detail["loc"], detail["input"], file)
     if detail["type"] == "missing":
         return Problem(file, key, NOTHING, "required")
     if detail["type"] == "value_error":
@@ -158,20 +144,3 @@ def _misshapen(detail: Any, file: str) -> Problem:
     if detail["type"] == "string_pattern_mismatch":
         return Problem(file, key, given, "a name of letters, digits, _ . and -, starting with a letter or digit")
     return Problem(file, key, given, allowed_value(detail))
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """Keys of the table in which a key is not known."""
-    from negsim import interventions
-
-    tables: dict[str, type[Table]] = {
-        "remove": interventions.Remove,
-        "ban": interventions.Ban,
-        "force": interventions.Force,
-        "delay": interventions.Delay,
-        "move": interventions.Move,
-        "number": interventions.NumberChange,
-        "watch": interventions.Watch,
-    }
-    table = tables.get(str(location[0]), Intervention) if len(location) > 1 else Intervention
-    return [entry.alias or name for name, entry in table.model_fields.items()]

@@ -19,11 +19,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
+from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
+from negsim.toml_files import parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 5_000_000
 MOST_TOLD: Final = 1000
@@ -32,7 +33,6 @@ SCHEMA_NAME: Final = "scenario.schema.json"
 
 _IN_MEMORY: Final = "<scenario>"
 _SECTIONS: Final = ("actor", "good", "concession", "channel", "demand", "coercion", "driver", "term")
-_AT: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def load_scenario(source: str | Path, *, run_files: bool = True) -> Scenario:
@@ -282,19 +282,14 @@ def _read(source: str | Path) -> tuple[str, str, Path]:
     path = _find(source)
     file = str(source)
     if path.is_dir():
-        raise _refusal(file, "a directory", "a scenario file (TOML)")
+        raise refuse(file, "a directory", "a scenario file (TOML)")
     if not path.exists():
         neighbours = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise _refusal(file, "no such file", "a scenario file that exists", find_nearest(path.name, neighbours))
+        raise refuse(file, "no such file", "a scenario file that exists", find_nearest(path.name, neighbours))
     if not path.is_file():
-        raise _refusal(file, "something that is no regular file", "a scenario file (TOML)")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise _refusal(file, f"a file of {size / 1e6:,.1f} MB", f"a scenario file of at most {MAX_BYTES / 1e6:g} MB")
-    try:
-        return file, _decode(path.read_bytes(), file), path.parent.absolute()
-    except OSError as error:
-        raise _refusal(file, f"a file that cannot be read ({error.strerror})", "a file that you may read") from error
+        raise refuse(file, "something that is no regular file", "a scenario file (TOML)")
+    text = read_text(path, file, "a scenario file", MAX_BYTES)
+    return file, text, path.parent.absolute()
 
 
 def _find(source: str | Path) -> Path:
@@ -307,48 +302,17 @@ def _find(source: str | Path) -> Path:
     if source and Path(source).exists():
         return Path(source)
     allowed = f"a scenario file (.toml), or a shipped case ({list_names(shipped)})"
-    raise _refusal("<case>", describe_value(source), allowed, find_nearest(source, shipped))
-
-
-def _refusal(file: str, given: str, allowed: str, nearest: str | None = None) -> ScenarioError:
-    return ScenarioError([Problem(file, "", given, allowed, nearest)])
-
-
-def _decode(content: bytes, file: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        utf_16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        kind = "text in UTF-16" if utf_16 else f"bytes that are no text in UTF-8 (first at byte {error.start})"
-        raise _refusal(file, kind, "a text file in UTF-8") from error
+    raise refuse("<case>", describe_value(source), allowed, find_nearest(source, shipped))
 
 
 def _parse(text: str, file: str) -> dict[str, Any]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError([_syntax_problem(str(error), text, file)]) from error
-    except RecursionError as error:
-        raise _refusal(file, "lists or tables nested hundreds deep", "tables at most five deep") from error
-    except ValueError as error:  # a number with more digits than Python reads
-        raise _refusal(file, f"a value that cannot be read ({error})", "numbers below 1e308") from error
+    data = parse_toml(text, file)
     if not data:
-        raise _refusal(file, "an empty file" if not text.strip() else "a file with nothing but comments", _A_SCENARIO)
+        raise refuse(file, "an empty file" if not text.strip() else "a file with nothing but comments", _A_SCENARIO)
     return data
 
 
 _A_SCENARIO: Final = "a scenario: name, start, end and two actors or more (`negsim new FILE` writes one to start from)"
-
-
-def _syntax_problem(message: str, text: str, file: str) -> Problem:
-    """Where the TOML itself is wrong: line and column, what stands there, and what the reader wanted."""
-    place = _AT.search(message)
-    said = _AT.sub("", message)
-    if place is None or place[1] is None:
-        return Problem(file, "end of the file", NOTHING, f"valid TOML: {said}")
-    line = text.splitlines()[int(place[1]) - 1 : int(place[1])]
-    given = describe_value(line[0].strip()) if line else NOTHING
-    return Problem(file, f"line {place[1]}, column {place[2]}", given, f"valid TOML: {said}")
 
 
 # -- examining ---------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def _problem(detail: ErrorDetails, file: str) -> Problem:
     if kind == "missing":
         return Problem(file, key, NOTHING, f"required: {_purpose(location)}")
     if kind == "extra_forbidden":
-        return _unknown_key(location, detail["input"], file)
+        return unknown_key(Scenario, location, detail["input"], file)
     if kind == "string_pattern_mismatch":
         return Problem(file, key, describe_value(detail["input"]), _pattern_in_words(detail, location))
     return Problem(file, key, describe_value(detail["input"]), allowed_value(detail), _nearest_literal(detail))
@@ -124,8 +124,9 @@ def allowed_value(detail: ErrorDetails) -> str:
     return _ALLOWED[kind](detail.get("ctx", {})) if kind in _ALLOWED else detail["msg"]
 
 
-def _unknown_key(location: tuple[int | str, ...], value: Any, file: str) -> Problem:
-    table, name = _table_at(location[:-1]), str(location[-1])
+def unknown_key(root: type[Table], location: tuple[int | str, ...], value: Any, file: str) -> Problem:
+    """A key that there is not, with those that there are in its place below a root."""
+    table, name = _table_at(root, location[:-1]), str(location[-1])
     keys = [field.alias or key for key, field in table.model_fields.items()]
     allowed = f"no key of this name; the keys here are {', '.join(keys)}"
     return Problem(file, key_path(location), describe_value(value), allowed, find_nearest(name, keys))
@@ -146,7 +147,7 @@ def _nearest_literal(detail: ErrorDetails) -> str | None:
 def _purpose(location: tuple[int | str, ...]) -> str:
     """What a missing key is for: the first sentence of its description, or its type."""
     name = str(location[-1])
-    field = next(f for key, f in _table_at(location[:-1]).model_fields.items() if name in (key, f.alias))
+    field = next(f for key, f in _table_at(Scenario, location[:-1]).model_fields.items() if name in (key, f.alias))
     return field.description.split("\n")[0] if field.description else _type_in_words(field)
 
 
@@ -168,9 +169,9 @@ def _count(number: int, noun: str) -> str:
 # -- walking the model -------------------------------------------------------------------------------------------
 
 
-def _table_at(location: tuple[int | str, ...]) -> type[Table]:
+def _table_at(root: type[Table], location: tuple[int | str, ...]) -> type[Table]:
     """The table model that stands at a location of the data."""
-    table: type[Table] = Scenario
+    table = root
     for part in location:
         for name, field in table.model_fields.items():
             if part in (name, field.alias):

@@ -582,3 +582,17 @@ def test_the_package_ships_its_chronologies():
     shipped = resources.files("negsim") / "cases" / "beijing-1999.chronologies"
     names = {entry.name for entry in shipped.iterdir()}
     assert {f"{name}{ending}" for name in SEEDS for ending in (".csv", ".toml")} <= names
+
+
+def test_a_codebook_with_unknown_keys_and_bad_syntax_is_refused_by_place(tmp_path):
+    (tmp_path / "events.csv").write_text("id,date_start,date_end,source\nA,1990-01-02,1990-01-02,x\n")
+    book = tmp_path / "events.toml"
+    book.write_text('titel = "x"\n[row.A]\nmoves = [{ move = "plan:JPN:official:", wen = "1990" }]\n')
+    with pytest.raises(ScenarioError) as caught:
+        load_chronology("beijing-1999", tmp_path / "events.csv", codebook=book)
+    problems = {problem.key: problem for problem in caught.value.problems}
+    assert problems["titel"].nearest == "title"
+    assert "moves.0.wen: no key of this name; the keys here are move, date," in problems["row A"].allowed
+    book.write_text("[row.A\n")
+    with pytest.raises(ScenarioError, match=r"(?s)line 1, column \d+.*valid TOML"):
+        load_chronology("beijing-1999", tmp_path / "events.csv", codebook=book)
