@@ -9,6 +9,7 @@ import pytest
 
 import reference
 from negsim import load_scenario, replay, simulate
+from negsim.history import Coverage
 from negsim.kernel import Outlook, Packages, add_halves, add_up, choose, narrow
 from negsim.kernel.stages import AVAILABLE_BITS, PROMISED_BITS, STANDING_BITS
 from negsim.layout.rows import make_sums
@@ -93,3 +94,17 @@ def test_accords_of_a_history_that_columns_share_are_scored_as_those_of_a_histor
             assert shared.intervals == pytest.approx(own.intervals, rel=1e-12)
         channels |= signed
     assert len(channels) > 1
+
+
+@pytest.mark.parametrize("columns", [1, 2], ids=["a history shared", "a history for each"])
+def test_a_source_that_tells_of_half_halves_every_hazard(columns):
+    """A reported move counts d h, and silence d of the integrated hazard (model, section 8)."""
+    ensemble = simulate(load_scenario("bargaining-pair"), runs=1, seed=3)
+    compiled, history = ensemble.compiled, split_runs(ensemble)[0]
+    edges = np.array([0.0, compiled.world.tick_times[-1]])
+    half = Coverage(np.zeros(compiled.world.moves, dtype=np.int64), edges, np.array([[0.5]]))
+    numbers = {"term.resentment.cool": np.array([0.3, 0.9])}
+    full, told = (replay(compiled, [history] * columns, numbers, coverage=given) for given in (None, half))
+    assert len(history) > 0
+    assert told.events == pytest.approx(full.events + np.log(0.5))
+    assert told.intervals == pytest.approx(0.5 * full.intervals)
