@@ -98,7 +98,7 @@ def sample_by_emcee(
 def _measure_memory(sampler: Any, steps: int) -> float:
     """Longest autocorrelation time of a coordinate, in steps; all that were kept, where some walker never moved."""
     with np.errstate(invalid="ignore"):
-        times = sampler.get_autocorr_time(discard=steps // 2, quiet=True)
+        times = sampler.get_autocorr_time(discard=steps // 2, tol=0)
     return float(np.nan_to_num(times, nan=steps - steps // 2).max())
 
 
@@ -118,11 +118,14 @@ def _gather_chains(
     runs, kept, walkers, size = chains.shape
     each = chains.reshape(runs, kept * walkers, size)
     within = each.var(axis=1).mean(axis=0)
-    r_hat = np.sqrt(1 + each.mean(axis=1).var(axis=0, ddof=1) / np.maximum(within, 1e-300))
+    ratio = each.mean(axis=1).var(axis=0, ddof=1) / np.maximum(within, 1e-300)
+    r_hat = np.sqrt(1 + ratio)
     z = each.reshape(-1, size)
     draws, latent = target.point(z)
     names = [*target.prior.names, *(f"latent {place}" for place in range(target.latent))]
+    # Short chains underrate their own memory: ensembles that differ know better, as with tempering.
     worth = runs * walkers * (steps - steps // 2) / max(max(times), 1.0)
+    worth = min(worth, runs / max(float(ratio[: target.parameters or size].mean()), 1e-300), float(len(z)))
     posterior = Posterior(
         prior=target.prior,
         draws=draws,
@@ -135,7 +138,7 @@ def _gather_chains(
         evaluations=evaluations,
         seed=seed,
         diagnostics={
-            "ess": min(worth, float(len(z))),
+            "ess": worth,
             "autocorrelation_steps": times,
             "r_hat": {name: float(value) for name, value in zip(names, r_hat, strict=True)},
         },
