@@ -50,7 +50,8 @@ def _table(heads: Sequence[str], rows: Iterable[Cells], kind: str, caption: str)
 def show_case(compiled: Compiled) -> str:
     """What the case is about."""
     case = compiled.scenario
-    sizes = f"{len(case.actor)} actors, {len(case.channel)} channels, {len(case.concession)} concessions"
+    parts = {"actor": case.actor, "channel": case.channel, "concession": case.concession}
+    sizes = ", ".join(f"{len(part)} {noun}{'s' * (len(part) != 1)}" for noun, part in parts.items())
     text = " ".join(case.description.split())
     return (
         f"<h2>{escape(case.title or case.name)}</h2><p>{escape(text)}</p>"
