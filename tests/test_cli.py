@@ -401,11 +401,15 @@ def test_ctrl_c_ends_a_long_run_with_130_and_a_short_line(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     while not (tmp_path / "out").exists() and process.poll() is None:
         time.sleep(0.05)  # the folder is made just before it begins to compute
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert (process.returncode, out) == (130, "")
     assert err == "negsim: interrupted\n"
 
