@@ -50,8 +50,8 @@ def _table(heads: Sequence[str], rows: Iterable[Cells], kind: str, caption: str)
 def show_case(compiled: Compiled) -> str:
     """What the case is about."""
     case = compiled.scenario
-    parts = {"actor": case.actor, "channel": case.channel, "concession": case.concession}
-    sizes = ", ".join(f"{len(part)} {noun}{'s' * (len(part) != 1)}" for noun, part in parts.items())
+    counts = {"actor": len(case.actor), "channel": len(case.channel), "concession": len(case.concession)}
+    sizes = ", ".join(f"{count} {noun}{'s' * (count != 1)}" for noun, count in counts.items())
     text = " ".join(case.description.split())
     return (
         f"<h2>{escape(case.title or case.name)}</h2><p>{escape(text)}</p>"
