@@ -157,6 +157,13 @@ def test_what_is_only_partly_reported_scores_the_same(data: st.DataObject, scena
     check_same_scores(one, two)
 
 
+def test_scores_are_the_same_bits_whatever_the_threads():
+    past = simulate("two-state-channel", runs=31, seed=4)
+    one, two, many = (replay("two-state-channel", past, engine="compiled", workers=n).total for n in (1, 2, 40))
+    assert np.isfinite(one).all()
+    assert one.tolist() == two.tolist() == many.tolist()
+
+
 def test_an_impossible_move_is_explained_alike():
     case = load_scenario("beijing-1999")
     rows = [("1991-02-03", "complete:KRC::abduction_inquiry"), ("1992-05-06", "meet:JPN:official:")]

@@ -46,6 +46,7 @@ def fit(
     progress: Callable[..., None] | None = None,
     engine: str = "numpy",
     news: str | None = None,
+    workers: int = 1,
     **settings: Any,
 ) -> Posterior:
     """Fit a case to a chronology.
@@ -73,6 +74,8 @@ def fit(
     news : str, optional
         Address, with ``*``, of the move without which the source would not have been written, on the last day of its
         window: the fit is then conditioned on it (:mod:`negsim.calibration.selection`).
+    workers : int
+        Threads among which the compiled engine shares its replays out; the posterior is the same whatever their number.
     **settings
         Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
 
@@ -90,7 +93,7 @@ def fit(
     NoNews
         When `news` names no move, or one that hardly ever happens.
     """
-    likelihood = bring_together(case, chronology, engine=engine)
+    likelihood = bring_together(case, chronology, engine=engine, workers=workers)
     scenario = likelihood.compiled.scenario
     learned = tuple(free) if free is not None else find_free(likelihood.compiled, ("free",))
     nuisance = tuple(name for name in find_free(likelihood.compiled, ("marginalised",)) if name not in learned)
@@ -113,6 +116,7 @@ def bring_together(
     chronology: Chronology | str | None = None,
     names: Sequence[str] = (),
     engine: str = "numpy",
+    workers: int = 1,
 ) -> ChronologyLikelihood:
     """Compile a case, load a chronology of it (default: its first), and choose who replays it."""
     if isinstance(case, Compiled):
@@ -122,7 +126,7 @@ def bring_together(
         require_valid(scenario)
         compiled = compile_scenario(scenario, load_terms(scenario))
     told = chronology if isinstance(chronology, Chronology) else load_chronology(compiled.scenario, chronology)
-    return ChronologyLikelihood(compiled, told, tuple(names), choose_engine(engine, compiled))
+    return ChronologyLikelihood(compiled, told, tuple(names), choose_engine(engine, compiled), workers)
 
 
 def declare_prior(scenario: Scenario, names: Sequence[str]) -> JointPrior:

@@ -33,12 +33,15 @@ class ChronologyLikelihood:
         Parameters of the points: names of the scenario's parameters, or key paths.
     engine : str
         Who replays (see :func:`negsim.simulate`).
+    workers : int
+        Threads of the compiled engine.
     """
 
     compiled: Compiled
     chronology: Chronology
     names: tuple[str, ...]
     engine: str = "numpy"
+    workers: int = 1
 
     @property
     def open_dates(self) -> int:
@@ -72,7 +75,7 @@ class ChronologyLikelihood:
     def score(self, theta: Floats, histories: Stacked) -> Replay:
         """Replay histories under parameters, a column each."""
         params = {name: theta[:, column] for column, name in enumerate(self.names)}
-        return replay(self.compiled, histories, params, self.chronology.until, self.coverage, self.engine)
+        return replay(self.compiled, histories, params, self.chronology.until, self.coverage, self.engine, self.workers)
 
     def histories(self, unit: Floats) -> Stacked:
         """Turn coordinates into histories, a column each."""

@@ -49,6 +49,7 @@ def fit(options: argparse.Namespace) -> None:
                 even_if_explosive=options.even_if_explosive,
                 progress=progress,
                 engine=options.engine,
+                workers=options.workers,
                 news=options.news,
                 **settings,
             )
@@ -173,13 +174,16 @@ def add_fit(commands: Any) -> None:
         "fit",
         fit,
         "learn the free parameters of a case from a chronology, and say which of them were learned",
-        "negsim fit beijing-1999 --out out/fit --engine auto",
+        "negsim fit beijing-1999 --out out/fit --engine auto --workers 2",
         "negsim fit beijing-1999 --chronology 1990s --until 1997-12-31 --out out/fit-1997",
         "negsim fit my-case.toml --chronology events.csv --seed 1 --out out/fit",
     )
     add_case(parser)
     add_told(parser)
     add_sampler(parser)
+    parser.add_argument(
+        "--workers", metavar="N", type=whole(1), default=1, help="threads of the compiled engine (default: 1)"
+    )
     methods = ("auto", "importance", "tempering", "emcee", "nautilus")
     parser.add_argument(
         "--method", choices=methods, default="auto", help="which sampler (the last two: extra samplers)"
