@@ -149,7 +149,7 @@ class Draft:
     @property
     def names(self) -> list[str]:
         """Addresses of the scenario's moves."""
-        return [event.name for event in self.compiled.labels.events[: self.compiled.world.moves]]
+        return list(self.compiled.labels.addresses)
 
     def complain(self, row: str, given: str, allowed: str, nearest: str | None = None) -> None:
         """Note a mistake in a row."""

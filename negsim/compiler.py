@@ -51,6 +51,11 @@ class Labels:
     events: tuple[Event, ...]
     moves: int
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Addresses of the moves, which are also those of their clocks."""
+        return tuple(event.name for event in self.events[: self.moves])
+
 
 @dataclass
 class Compiled:

@@ -18,6 +18,7 @@ from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, MOST_EVENTS, Drawn, end_of, moments, warn_of_explosions
 from negsim.history import History, Stacked, stack_histories
 from negsim.kernel import Outlook, run_clocks
+from negsim.numbers import select_values
 from negsim.recording import Block, Recorder
 from negsim.replays import Given
 from negsim.results import Ensemble, gather
@@ -84,7 +85,8 @@ def continue_histories(
     parts = []
     for first in range(0, runs, width):
         columns = np.arange(first, min(first + width, runs))
-        parts.append(go_on(compiled, stacked.select(columns), values, columns, start, end, seed, wanted))
+        chosen = select_values(values, columns)
+        parts.append(go_on(compiled, stacked.select(columns), chosen, columns, start, end, seed, wanted))
     return warn_of_explosions(gather(compiled, parts, runs, seed, end, params or {}, wanted, engine))
 
 
@@ -98,10 +100,9 @@ def _continue_block(
     seed: int,
     wanted: tuple[str, ...],
 ) -> Block:
-    parameters = compiled.bind({path: v if len(v) == 1 else v[columns] for path, v in values.items()})
+    parameters = compiled.bind(values)
     state = rest_at(compiled, parameters, histories, start)
-    names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
-    chooser = Continued(Clocks(seed, names, columns, PURPOSE), start)
+    chooser = Continued(Clocks(seed, compiled.labels.addresses, columns, PURPOSE), start)
     recorder = Recorder(compiled, columns, wanted, state, end, parameters)
     for moment in moments(compiled.world, parameters, state, chooser, end, runs=columns, stop=recorder.stop):
         recorder.note(moment)
@@ -119,14 +120,13 @@ def _go_on_compiled(
     wanted: tuple[str, ...],
 ) -> Block:
     """Do the same with the compiled engine: its scores leave each column where it rests, from where it is resumed."""
-    chosen = {path: v if len(v) == 1 else v[columns] for path, v in values.items()}
     rests = make_rests(prepare(compiled).layout, len(columns))
-    logs, _ = score_histories(compiled, histories, chosen, start, None, rests=rests)
+    logs, _ = score_histories(compiled, histories, values, start, None, rests=rests)
     if np.isneginf(logs).any():
-        rest_at(compiled, compiled.bind(chosen), histories, start)  # which knows why, and says so
-    names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
+        rest_at(compiled, compiled.bind(values), histories, start)  # which knows why, and says so
+    names = compiled.labels.addresses
     return draw_block(
-        compiled, chosen, names, seed, columns, end, wanted, MOST_EVENTS, rests=rests, origin=start, purpose=PURPOSE
+        compiled, values, names, seed, columns, end, wanted, MOST_EVENTS, rests=rests, origin=start, purpose=PURPOSE
     )
 
 

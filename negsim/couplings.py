@@ -213,5 +213,5 @@ def _choosers(inquiry: Inquiry, worlds: Worlds, runs: Ints) -> Iterator[tuple[st
 def _on_clocks(
     compiled: Compiled, inquiry: Inquiry, runs: Ints, plan: Plan, purpose: int = PURPOSE_CLOCKS
 ) -> Interfering:
-    names = tuple(event.name for event in compiled.labels.events[: compiled.world.moves])
+    names = compiled.labels.addresses
     return Interfering(compiled, Clocks(inquiry.seed, names, runs, purpose), runs, plan)

@@ -22,6 +22,7 @@ from negsim.calendar import day_number
 from negsim.compiler import Compiled, compile_scenario
 from negsim.engines import choose_engine
 from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, pass_tick, run_clocks
+from negsim.numbers import select_values
 from negsim.recording import Block, Recorder
 from negsim.results import Ensemble, gather
 from negsim.scalar.drawing import draw_block
@@ -405,8 +406,8 @@ def run_block(
     that take the same ones differ by their parameters only.
     """
     world = compiled.world
-    values = {path: value if len(value) == 1 else value[runs] for path, value in work.params.items()}
-    names = work.clock_names or tuple(event.name for event in compiled.labels.events[: world.moves])
+    values = select_values(work.params, runs)
+    names = work.clock_names or compiled.labels.addresses
     if work.engine == "compiled":
         return _draw_compiled(work, compiled, values, names, runs, clock_runs)
     parameters = compiled.bind(values)

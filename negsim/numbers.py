@@ -18,7 +18,7 @@ import numpy as np
 from negsim.moves import list_events, rate_path
 from negsim.parameters import RATES
 from negsim.scenario import Scenario
-from negsim.state import Floats
+from negsim.state import Floats, Ints
 from negsim.terms.term import Term
 
 Paths = tuple[str, ...]
@@ -89,6 +89,11 @@ def resolve_params(scenario: Scenario, numbers: Mapping[str, float], params: Map
         else:
             raise KeyError(f"no parameter or number is called {name!r}{_hint(name, [*named, *numbers])}")
     return values
+
+
+def select_values(values: Mapping[str, Floats], columns: Ints) -> dict[str, Floats]:
+    """Keep some columns of values of shape ``(columns,)``; those of shape ``(1,)`` hold for all."""
+    return {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

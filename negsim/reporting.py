@@ -67,7 +67,7 @@ class Reporting:
             Moves that are accounted for whatever the source says, and between which days (those that a chronology
             implies, in their windows): their hazards count in full.
         """
-        names = [event.name for event in compiled.labels.events[: compiled.world.moves]]
+        names = compiled.labels.addresses
         own = self.edges(compiled.scenario.start, window)
         edges = np.unique(np.concatenate((own, [day for _, *days in accounted for day in days]))).clip(*window)
         middles = (edges[:-1] + edges[1:]) / 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,6 +32,9 @@ settings.load_profile("ci")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+if TYPE_CHECKING:
+    from negsim.compiler import Compiled
+
 START_METHOD = multiprocessing.get_start_method(allow_none=True)
 
 
@@ -37,6 +43,38 @@ def _processes_start_as_ever() -> None:
     """Collecting the tests (and what they import) has not changed how processes start."""
     usual = multiprocessing.get_all_start_methods()[0]
     assert multiprocessing.get_start_method(allow_none=True) in (START_METHOD, usual)
+
+
+@pytest.fixture(scope="session")
+def beijing() -> Compiled:
+    """The case that most tests of the engine look at, compiled once."""
+    from negsim.compiler import compile_scenario
+    from negsim.scenario_files import load_scenario
+
+    return compile_scenario(load_scenario("beijing-1999"))
+
+
+@pytest.fixture(scope="session")
+def hand_made() -> list[dict[str, str]]:
+    """The article's sequence with the moves that it implies, as rows."""
+    text = resources.files("negsim").joinpath("cases/beijing-1999.history.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command here: its exit code, and what it said on either stream."""
+    from negsim.cli import main
+
+    def run(*words: object) -> tuple[int, str, str]:
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

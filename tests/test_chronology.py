@@ -33,18 +33,13 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def compiled() -> Compiled:
-    return compile_scenario(negsim.load_scenario("beijing-1999"))
+def article(beijing: Compiled) -> Chronology:
+    return load_chronology(beijing, "article")
 
 
 @pytest.fixture(scope="module")
-def article(compiled: Compiled) -> Chronology:
-    return load_chronology(compiled, "article")
-
-
-@pytest.fixture(scope="module")
-def nineties(compiled: Compiled) -> Chronology:
-    return load_chronology(compiled, "1990s")
+def nineties(beijing: Compiled) -> Chronology:
+    return load_chronology(beijing, "1990s")
 
 
 @pytest.fixture(params=["article", "1990s"])
@@ -65,8 +60,8 @@ def test_the_shipped_tables_are_the_seeds_unchanged(name: str, seed: str):
     assert table.read_bytes() == (ROOT / "seeds" / seed).read_bytes()
 
 
-def test_a_case_is_told_by_its_own_chronology_unless_another_is_named(compiled):
-    assert load_chronology(compiled, check=False).name == next(iter(chronologies("beijing-1999"))) == "article"
+def test_a_case_is_told_by_its_own_chronology_unless_another_is_named(beijing):
+    assert load_chronology(beijing, check=False).name == next(iter(chronologies("beijing-1999"))) == "article"
     assert {case: load_chronology(case, check=False).name for case in ELSEWHERE} == {
         case: ELSEWHERE[case][0] for case in ELSEWHERE
     }
@@ -83,8 +78,8 @@ def test_the_case_lists_its_chronologies():
 
 
 @pytest.mark.parametrize(("name", "count"), [("article", 40), ("1990s", 146)])
-def test_every_row_is_mapped_or_has_a_reason(compiled, name: str, count: int):
-    rows = load_chronology(compiled, name, check=False).rows
+def test_every_row_is_mapped_or_has_a_reason(beijing, name: str, count: int):
+    rows = load_chronology(beijing, name, check=False).rows
     assert len({row.id for row in rows}) == len(rows) == count
     assert all(row.reason for row in rows)
 
@@ -172,40 +167,39 @@ def test_the_accord_comes_before_the_talks_and_easing_after_the_understanding(ar
 
 
 @pytest.mark.parametrize(("name", "share"), [("article", 0.8), ("1990s", 0.5)])
-def test_most_random_draws_are_possible_in_the_state(compiled, name: str, share: float):
-    chronology = load_chronology(compiled, name, check=False)
-    assert walk(compiled, chronology, draw_points(chronology, 256, 1)).share > share
+def test_most_random_draws_are_possible_in_the_state(beijing, name: str, share: float):
+    chronology = load_chronology(beijing, name, check=False)
+    assert walk(beijing, chronology, draw_points(chronology, 256, 1)).share > share
 
 
-def test_starting_points_are_possible_and_the_same_for_the_same_seed(compiled, article):
-    unit = find_starts(compiled, article, 30, seed=5)
+def test_starting_points_are_possible_and_the_same_for_the_same_seed(beijing, article):
+    unit = find_starts(beijing, article, 30, seed=5)
     assert unit.shape == (30, len(article.unknowns))
-    assert walk(compiled, article, unit).share == 1.0
-    np.testing.assert_array_equal(unit, find_starts(compiled, article, 30, seed=5))
+    assert walk(beijing, article, unit).share == 1.0
+    np.testing.assert_array_equal(unit, find_starts(beijing, article, 30, seed=5))
 
 
-def test_the_hand_made_walk_is_one_of_the_articles_histories(compiled, article):
-    text = (SHIPPED.parent / "beijing-1999.history.csv").read_text(encoding="utf-8")
-    walked = read_history(compiled, list(csv.DictReader(text.splitlines())))
-    point = article.find_point(compiled, walked)
-    (history,) = article.histories(compiled, point[None])
-    result = negsim.replay(compiled, history, until=article.until)
+def test_the_hand_made_walk_is_one_of_the_articles_histories(beijing, article, hand_made):
+    walked = read_history(beijing, hand_made)
+    point = article.find_point(beijing, walked)
+    (history,) = article.histories(beijing, point[None])
+    result = negsim.replay(beijing, history, until=article.until)
     assert result.problems == ()
     same = (history.moves[:, None] == walked.moves) & (np.abs(history.days[:, None] - walked.days) < 1.0)
     assert same.any(axis=1).all()
 
 
-def test_a_history_without_a_told_move_has_no_point(compiled, article):
+def test_a_history_without_a_told_move_has_no_point(beijing, article):
     with pytest.raises(ValueError, match="the history has no"):
-        article.find_point(compiled, read_history(compiled, [("1999-12-21", "plan:JPN:official:")]))
+        article.find_point(beijing, read_history(beijing, [("1999-12-21", "plan:JPN:official:")]))
 
 
-def test_a_choice_between_moves_takes_each_in_its_share_and_counts_both(compiled, article):
+def test_a_choice_between_moves_takes_each_in_its_share_and_counts_both(beijing, article):
     (choice,) = [unknown for unknown in article.unknowns if unknown.kind == "choice"]
     assert choice.names == ("walk_out:JPN:official:", "walk_out:PRK:official:")
-    names = [event.name for event in compiled.labels.events]
+    names = [event.name for event in beijing.labels.events]
     unit = draw_points(article, 100, 0)
-    placed = article.place(compiled, unit)
+    placed = article.place(beijing, unit)
     taken = [names[move] for move in placed.moves[:, places(article)["A34.walk_out"]]]
     assert taken == [choice.names[int(2 * u)] for u in unit[:, -1]]
     dates_only = article.placement.place(unit[:, :-1])[1]
@@ -213,19 +207,19 @@ def test_a_choice_between_moves_takes_each_in_its_share_and_counts_both(compiled
     np.testing.assert_allclose(placed.log_volume, article.log_volume(unit))
 
 
-def test_coordinates_of_the_wrong_shape_are_refused(compiled, article):
+def test_coordinates_of_the_wrong_shape_are_refused(beijing, article):
     with pytest.raises(ValueError, match=r"\(3, 2\)"):
-        article.histories(compiled, np.zeros((3, 2)))
+        article.histories(beijing, np.zeros((3, 2)))
 
 
-def test_what_is_known_on_a_day_has_nothing_later_and_can_be_replayed(compiled, nineties):
+def test_what_is_known_on_a_day_has_nothing_later_and_can_be_replayed(beijing, nineties):
     cut = nineties.cut(dt.date(1997, 12, 31))
     assert cut.until == dt.date(1997, 12, 31)
     assert (cut.placement.high <= cut.window[1]).all()
     kept = {move.key for move in cut.moves}
     assert {"E085.begin", "E083.approve", "E070.begin"} <= kept
     assert not {"E088.begin", "E088.pledge2", "E098.freeze", "E123.plan"} & kept
-    assert walk(compiled, cut, draw_points(cut, 64, 0)).share > 0.5
+    assert walk(beijing, cut, draw_points(cut, 64, 0)).share > 0.5
     assert max(row.fields["date_start"] for row in cut.rows if row.status == "mapped") <= "1997-12-31"
 
 
@@ -277,16 +271,16 @@ def quadrature(chronology: Chronology) -> float:
 
 
 @pytest.mark.parametrize(("name", "nats"), [("article", 0.1), ("1990s", 0.4)])
-def test_days_placed_by_rule_cost_little_against_days_sampled(compiled, name: str, nats: float):
+def test_days_placed_by_rule_cost_little_against_days_sampled(beijing, name: str, nats: float):
     """The same vague dates under both: what the hour of all exact days together does to the likelihood."""
-    ruled = load_chronology(compiled, name, check=False)
+    ruled = load_chronology(beijing, name, check=False)
     sampled = dataclasses.replace(ruled, by_rule=False)
     assert sampled.placement.size == ruled.placement.size + ruled.placement.fixed.sum()
-    unit = find_starts(compiled, sampled, 250, seed=1)
+    unit = find_starts(beijing, sampled, 250, seed=1)
     days, choices = unit[:, : sampled.placement.size], unit[:, sampled.placement.size :]
     same = np.concatenate((ruled.placement.unplace(sampled.placement.place(days)[0]), choices), axis=1)
-    hours = negsim.replay(compiled, sampled.stack(compiled, unit), until=ruled.until).total
-    rule = negsim.replay(compiled, ruled.stack(compiled, same), until=ruled.until).total
+    hours = negsim.replay(beijing, sampled.stack(beijing, unit), until=ruled.until).total
+    rule = negsim.replay(beijing, ruled.stack(beijing, same), until=ruled.until).total
     both = np.isfinite(rule)
     assert both.mean() > 0.95
     assert abs(np.log(np.mean(np.exp(hours[both] - rule[both])))) < nats
@@ -295,9 +289,9 @@ def test_days_placed_by_rule_cost_little_against_days_sampled(compiled, name: st
 # -- what is reported ------------------------------------------------------------------------------------------------
 
 
-def test_told_moves_would_have_been_reported_and_implied_ones_are_accounted_for(compiled, shipped):
-    coverage = shipped.coverage(compiled)
-    names = [event.name for event in compiled.labels.events]
+def test_told_moves_would_have_been_reported_and_implied_ones_are_accounted_for(beijing, shipped):
+    coverage = shipped.coverage(beijing)
+    names = [event.name for event in beijing.labels.events]
     for move, low, high in zip(shipped.moves, shipped.placement.low, shipped.placement.high, strict=True):
         for name in move.names:
             shares = np.exp(coverage.log_share(np.array([names.index(name)] * 2), np.array([low, high - 1e-6])))
@@ -306,17 +300,17 @@ def test_told_moves_would_have_been_reported_and_implied_ones_are_accounted_for(
                 assert (shares == 1.0).all()
 
 
-def test_coverage_keeps_the_articles_likelihood_finite(compiled, article):
-    unit = find_starts(compiled, article, 20, seed=2)
-    coverage = article.coverage(compiled)
-    result = negsim.replay(compiled, article.stack(compiled, unit), until=article.until, coverage=coverage)
+def test_coverage_keeps_the_articles_likelihood_finite(beijing, article):
+    unit = find_starts(beijing, article, 20, seed=2)
+    coverage = article.coverage(beijing)
+    result = negsim.replay(beijing, article.stack(beijing, unit), until=article.until, coverage=coverage)
     assert np.isfinite(result.total).all()
 
 
-def test_silence_counts_only_where_a_rule_says_so(compiled):
+def test_silence_counts_only_where_a_rule_says_so(beijing):
     quiet = Reporting((Rule(("open:*",), 0.5, dt.date(1995, 1, 1), dt.date(1995, 12, 31)),))
-    coverage = quiet.compile(compiled, (0.0, 3652.0))
-    names = [event.name for event in compiled.labels.events[: compiled.world.moves]]
+    coverage = quiet.compile(beijing, (0.0, 3652.0))
+    names = [event.name for event in beijing.labels.events[: beijing.world.moves]]
     exposed = coverage.exposure(np.array([0.0]), np.array([3652.0]))[:, 0]
     days = dict(zip(names, exposed[coverage.profile], strict=True))
     assert days.pop("open:JPN:official:") == pytest.approx(0.5 * 365)
@@ -335,20 +329,20 @@ HEADER = "id,date,kind,actor,channel,subject,after,status,of,reason\n"
 
 
 @pytest.fixture
-def tell(tmp_path: Path, compiled: Compiled):
+def tell(tmp_path: Path, beijing: Compiled):
     """Mistakes of a file of one's own that holds some rows."""
 
     def mistakes(*rows: str, header: str = HEADER) -> tuple[Problem, ...]:
         file = tmp_path / "own.csv"
         file.write_text(header + "".join(f"{row}\n" for row in rows))
         with pytest.raises(ScenarioError) as caught:
-            load_chronology(compiled, file)
+            load_chronology(beijing, file)
         return caught.value.problems
 
     return mistakes
 
 
-def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, compiled):
+def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text(
         f"{HEADER}test,1998-08,act,PRK,,missile_test,,,,\n"
@@ -358,7 +352,7 @@ def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, compiled
         "visit,1999-05,,,,,,outside,,a visit\n"
         "aid,2000-03/2000-04,begin,JPN,,japan_food,,prediction,,expected\n"
     )
-    chronology = load_chronology(compiled, file, window=(None, dt.date(1999, 12, 31)))
+    chronology = load_chronology(beijing, file, window=(None, dt.date(1999, 12, 31)))
     assert [move.key for move in chronology.moves] == ["test.act", "freeze.freeze", "lift.lift"]
     assert [row.status for row in chronology.rows] == [
         "mapped",
@@ -373,10 +367,10 @@ def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, compiled
     assert chronology.until == dt.date(1999, 12, 31)
 
 
-def test_a_move_may_be_one_of_several(tmp_path, compiled):
+def test_a_move_may_be_one_of_several(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text("date,move\n1998,act:PRK::missile_test | act:PRK::short_range_test\n")
-    chronology = load_chronology(compiled, file)
+    chronology = load_chronology(beijing, file)
     assert [unknown.kind for unknown in chronology.unknowns] == ["date", "choice"]
     assert chronology.rows[0].id == "1"
 
@@ -473,20 +467,20 @@ def test_a_file_without_dates_or_moves_is_told(tell):
     assert [problem.allowed for problem in problems] == ["a column date or date_start", "a column move or kind"]
 
 
-def test_a_chronology_that_is_not_there_names_those_that_are(compiled):
+def test_a_chronology_that_is_not_there_names_those_that_are(beijing):
     with pytest.raises(ScenarioError) as caught:
-        load_chronology(compiled, "articel")
+        load_chronology(beijing, "articel")
     (problem,) = caught.value.problems
     assert problem.nearest == "article"
     assert "1990s" in problem.allowed
 
 
 @pytest.mark.parametrize("content", [b"", b"id,date,move\n", b"\xff\xfe\x00", b"date,move\n1998,\0\n"])
-def test_a_file_that_is_no_table_is_told(tmp_path, compiled, content: bytes):
+def test_a_file_that_is_no_table_is_told(tmp_path, beijing, content: bytes):
     file = tmp_path / "own.csv"
     file.write_bytes(content)
     with pytest.raises(ScenarioError):
-        load_chronology(compiled, file)
+        load_chronology(beijing, file)
 
 
 # -- a codebook of one's own, and its mistakes -----------------------------------------------------------------------
@@ -504,14 +498,14 @@ moves = [
 """
 
 
-def load_with(tmp_path: Path, compiled: Compiled, book: str, table: str = TABLE) -> Chronology:
+def load_with(tmp_path: Path, beijing: Compiled, book: str, table: str = TABLE) -> Chronology:
     (tmp_path / "own.csv").write_text(table)
     (tmp_path / "own.toml").write_text(book)
-    return load_chronology(compiled, tmp_path / "own.csv", codebook=tmp_path / "own.toml")
+    return load_chronology(beijing, tmp_path / "own.csv", codebook=tmp_path / "own.toml")
 
 
-def test_a_codebook_says_which_moves_rows_stand_for(tmp_path, compiled):
-    chronology = load_with(tmp_path, compiled, BOOK)
+def test_a_codebook_says_which_moves_rows_stand_for(tmp_path, beijing):
+    chronology = load_with(tmp_path, beijing, BOOK)
     assert [move.key for move in chronology.moves] == ["R1.act", "R2.freeze", "R2.lift"]
     assert [row.weak for row in chronology.rows] == [False, True]
     days, _ = chronology.placement.place(draw_points(chronology, 50, 0))
@@ -533,15 +527,15 @@ def test_a_codebook_says_which_moves_rows_stand_for(tmp_path, compiled):
         (BOOK.replace('moves = [{ move = "act:PRK::missile_test" }]', 'part_of = "R9.act"'), "row R1", "R9.act"),
     ],
 )
-def test_a_mistake_in_a_codebook_is_told_with_its_place(tmp_path, compiled, book: str, key: str, said: str):
+def test_a_mistake_in_a_codebook_is_told_with_its_place(tmp_path, beijing, book: str, key: str, said: str):
     with pytest.raises(ScenarioError) as caught:
-        load_with(tmp_path, compiled, book)
+        load_with(tmp_path, beijing, book)
     assert [said in problem.given for problem in caught.value.problems if problem.key == key][:1] == [True]
 
 
-def test_a_codebook_that_is_no_toml_is_told(tmp_path, compiled):
+def test_a_codebook_that_is_no_toml_is_told(tmp_path, beijing):
     with pytest.raises(ScenarioError, match="valid TOML"):
-        load_with(tmp_path, compiled, "[row")
+        load_with(tmp_path, beijing, "[row")
 
 
 # -- dates in text ---------------------------------------------------------------------------------------------------

@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from negsim import cli, ensemble, scenario_files
-from negsim.cli import main
 from negsim.moves import list_events
 from negsim.problems import ScenarioError
 from negsim.results import load_results
@@ -46,21 +45,6 @@ def shell(*words: str, cwd: Path | None = None, **options: str) -> subprocess.Co
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **options}
     command = [sys.executable, "-m", "negsim", *words]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command here: its exit code, and what it said on either stream."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        try:
-            code = main(words)
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 # -- list, show, check -------------------------------------------------------------------------------------------

@@ -39,15 +39,6 @@ def write_events(path: Path, rows: list[tuple[dt.date | str, str, str]]) -> None
         writer.writerows(rows)
 
 
-def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as leaving:
-        code = int(leaving.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
 @pytest.fixture(scope="module")
 def fitted(textbook: Path) -> Path:
     told = ["--chronology", textbook / "events.csv", "--until", "2002-12-31", "--even-if-too-much"]
@@ -63,38 +54,38 @@ def test_a_fit_is_kept_with_what_it_was_fitted_to(textbook, fitted):
     assert posterior.provenance["until"] == "2002-12-31"
 
 
-def test_a_fit_is_diagnosed_from_its_folder_and_the_answer_is_kept(fitted, capsys, tmp_path):
+def test_a_fit_is_diagnosed_from_its_folder_and_the_answer_is_kept(fitted, said, tmp_path):
     words = ("diagnose", fitted, "--draws", "20", "--histories", "20", "--no-influence")
-    code, out, _ = run(capsys, *words, "--out", tmp_path / "said.txt")
+    code, out, _ = said(*words, "--out", tmp_path / "said.txt")
     assert code == 0
     assert "What was learned" in out
     assert "Which event carries the claim" not in out
     assert (tmp_path / "said.txt").read_text(encoding="utf-8") == out
 
 
-def test_a_forecast_asks_about_the_event_that_was_named(fitted, capsys):
+def test_a_forecast_asks_about_the_event_that_was_named(fitted, said):
     words = ("forecast", fitted, "--runs", "20", "--seed", "3")
-    code, out, _ = run(capsys, *words, "--event", "meet::talks:")
+    code, out, _ = said(*words, "--event", "meet::talks:")
     assert code == 0
     assert "meet::talks:" in out
-    assert run(capsys, *words, "--event", "meet::talks:")[1] == out
+    assert said(*words, "--event", "meet::talks:")[1] == out
 
 
-def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, capsys):
-    code, out, _ = run(capsys, "forecast", fitted, "--runs", "10", "--until", "2009-12-31")
+def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, said):
+    code, out, _ = said("forecast", fitted, "--runs", "10", "--until", "2009-12-31")
     assert code == 0
     assert "to 2009-12-31" in out
     assert "nothing new comes from outside" in out
 
 
-def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(fitted, capsys, tmp_path, monkeypatch):
+def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(fitted, said, tmp_path, monkeypatch):
     for name, number in {"TRUSTED": np.inf, "FEWEST": 0.0, "DRAWS": 60, "DATES": 4}.items():
         monkeypatch.setattr(omissions, name, number)
     for name, number in {"RECORDS": 20, "DRAWS": 5}.items():
         monkeypatch.setattr(reach, name, number)
         monkeypatch.setattr(comparison, name, 4 * number)
     sizes = ("--histories", 20, "--keep", tmp_path / "kept", "--out", tmp_path / "said")
-    code, out, _ = run(capsys, "explain", fitted, *sizes)
+    code, out, _ = said("explain", fitted, *sizes)
     assert code == 0
     assert "fit, not forecast" in out
     events = re.findall(r"^ *\S+ .* \d{4}-\d\d-\d\d( +[01]\.\d\d ± 0\.\d\d){3} +weights$", out, re.MULTILINE)
@@ -107,7 +98,7 @@ def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(f
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "place"),
     [
         ([("2001-02-31", "meet", "talks")], "row 1"),
         ([("2001-02-03", "meet", "talks"), ("2001-03-04", "meat", "talks")], "row 2"),
@@ -116,66 +107,66 @@ def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(f
     ],
     ids=["no such date", "no such move", "outside the window", "impossible in the state"],
 )
-def test_a_bad_chronology_names_its_row_and_what_was_fitted_is_kept(textbook, fitted, capsys, tmp_path, rows, said):
+def test_a_bad_chronology_names_its_row_and_what_was_fitted_is_kept(textbook, fitted, said, tmp_path, rows, place):
     before = (fitted / "posterior.json").read_bytes()
     write_events(tmp_path / "bad.csv", rows)
     words = ("fit", textbook / "case.toml", "--chronology", tmp_path / "bad.csv", "--out", fitted)
-    code, out, err = run(capsys, *words)
+    code, out, err = said(*words)
     assert (code, out) == (2, "")
-    assert said in err
+    assert place in err
     assert "Traceback" not in err
     assert (fitted / "posterior.json").read_bytes() == before
 
 
-def test_too_many_parameters_are_refused_with_the_option_that_allows_them(textbook, capsys, tmp_path):
+def test_too_many_parameters_are_refused_with_the_option_that_allows_them(textbook, said, tmp_path):
     write_events(tmp_path / "one.csv", [("2001-02-03", "meet", "talks")])
-    code, _, err = run(capsys, "fit", textbook / "case.toml", "--chronology", tmp_path / "one.csv")
+    code, _, err = said("fit", textbook / "case.toml", "--chronology", tmp_path / "one.csv")
     assert code == 2
     assert "--even-if-too-much" in err
 
 
-def test_a_prior_that_explodes_is_refused_with_the_option_that_allows_it(textbook, capsys, tmp_path, monkeypatch):
+def test_a_prior_that_explodes_is_refused_with_the_option_that_allows_it(textbook, said, tmp_path, monkeypatch):
     write_events(tmp_path / "some.csv", [("2001-02-03", "meet", "talks")])
     monkeypatch.setattr("negsim.calibration.outlook.PriorOutlook.bound", 0.0)
     words = ("fit", textbook / "case.toml", "--chronology", tmp_path / "some.csv", "--even-if-too-much")
-    code, _, err = run(capsys, *words)
+    code, _, err = said(*words)
     assert code == 2
     assert "--even-if-explosive" in err
     assert "even_if_explosive" not in err
 
 
-def test_a_forecast_from_a_case_that_has_changed_is_refused(textbook, fitted, capsys):
+def test_a_forecast_from_a_case_that_has_changed_is_refused(textbook, fitted, said):
     case = textbook / "case.toml"
     written = case.read_text()
     case.write_text(written.replace('title = "', 'title = "Another '))
-    code, _, err = run(capsys, "forecast", fitted)
+    code, _, err = said("forecast", fitted)
     case.write_text(written)
     assert code == 2
     assert "has changed since it was fitted" in err
 
 
-def test_a_forecast_from_a_folder_without_a_fit_is_refused(capsys, tmp_path):
+def test_a_forecast_from_a_folder_without_a_fit_is_refused(said, tmp_path):
     for command in ("forecast", "diagnose"):
-        code, _, err = run(capsys, command, tmp_path)
+        code, _, err = said(command, tmp_path)
         assert code == 2
         assert "negsim fit" in err
 
 
-def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fitted, capsys, tmp_path):
+def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fitted, said, tmp_path):
     file, events = tmp_path / "ahead.json", tmp_path / "events.csv"
-    code, out, _ = run(capsys, "register", fitted, file, "--until", "2004-12-31", "--runs", "20")
+    code, out, _ = said("register", fitted, file, "--until", "2004-12-31", "--runs", "20")
     assert code == 0
     digest = out.partition("digest ")[2].split()[0]
-    assert run(capsys, "register", fitted, file)[0] == 2
+    assert said("register", fitted, file)[0] == 2
     write_events(events, [("2003-02-03", "meet", "talks")])
-    code, out, _ = run(capsys, "score", file, events, "--observed-until", "2003-12-31", "--digest", digest[:10])
+    code, out, _ = said("score", file, events, "--observed-until", "2003-12-31", "--digest", digest[:10])
     assert code == 0
     assert "model" in out
     write_events(events, [("2003-02-03", "meet", "talks"), ("2003-02-30", "meet", "talks")])
-    code, _, err = run(capsys, "score", file, events)
+    code, _, err = said("score", file, events)
     assert code == 2
     assert "row 2" in err
     file.write_text(file.read_text().replace('"until": "2004-12-31"', '"until": "2004-12-30"'))
-    code, _, err = run(capsys, "score", file, events)
+    code, _, err = said("score", file, events)
     assert code == 2
     assert "has been changed" in err

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from negsim.cli import main
 from negsim.cli.sweeps import SECONDS_BETWEEN_LINES, Lines, vary
 from negsim.sweeps.readings import open_sweep
 
 CASE = ("sweep", "two-state-channel", "--until", "2001-03-31")
 MEET, ADJOURN = "channel.talks.rates.meet", "channel.talks.rates.adjourn"
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command here: its exit code, and what it said on either stream."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        try:
-            code = main(words)
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_a_sweep_prints_its_points_and_can_be_resumed_and_expanded(said, tmp_path):

@@ -16,23 +16,18 @@ ORIGIN = dt.date(1996, 5, 17)
 
 
 @pytest.fixture(scope="module")
-def compiled():
-    return compile_scenario(negsim.load_scenario("beijing-1999"))
-
-
-@pytest.fixture(scope="module")
-def past(compiled):
+def past(beijing):
     return split_runs(negsim.simulate("beijing-1999", runs=3000, seed=8, until=ORIGIN - dt.timedelta(days=1)))
 
 
-def test_nothing_happens_before_the_origin(compiled, past):
-    events = continue_histories(compiled, past[:200], ORIGIN, seed=1).events
+def test_nothing_happens_before_the_origin(beijing, past):
+    events = continue_histories(beijing, past[:200], ORIGIN, seed=1).events
     assert (events["date"] >= np.datetime64(ORIGIN)).all()
 
 
-def test_continued_histories_are_as_likely_as_histories_drawn_at_once(compiled, past):
+def test_continued_histories_are_as_likely_as_histories_drawn_at_once(beijing, past):
     """Simulating to the origin and continuing is the same process as simulating through: compare counts by kind."""
-    continued = continue_histories(compiled, past, ORIGIN, seed=5).summary()
+    continued = continue_histories(beijing, past, ORIGIN, seed=5).summary()
     through = negsim.simulate("beijing-1999", runs=3000, seed=99)
     limit = (ORIGIN - dt.date(1990, 1, 1)).days
     later = through.events[through.events["day"] >= limit]
@@ -64,16 +59,16 @@ def test_the_first_wait_after_an_origin_between_ticks_is_exponential_from_the_or
     assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / len(empty))
 
 
-def test_the_state_at_the_origin_is_that_of_the_last_re_evaluation(compiled, past):
-    resting = rest_at(compiled, compiled.bind(), past[:50], 2328.5)
-    ticks = compiled.world.tick_times
+def test_the_state_at_the_origin_is_that_of_the_last_re_evaluation(beijing, past):
+    resting = rest_at(beijing, beijing.bind(), past[:50], 2328.5)
+    ticks = beijing.world.tick_times
     last = ticks[ticks < 2328.5][-1]
     for column, history in enumerate(past[:50]):
         before = history.days[history.days < 2328.5]
         assert resting.time[column] == pytest.approx(max(last, before.max(initial=0.0)))
 
 
-def test_a_past_that_cannot_have_been_is_refused(compiled):
+def test_a_past_that_cannot_have_been_is_refused(beijing):
     rows = [("1995-01-01", "lift:JPN::japan_food")]
     with pytest.raises(ValueError, match="japan_food is not frozen"):
-        continue_histories(compiled, [read_history(compiled, rows)], ORIGIN)
+        continue_histories(beijing, [read_history(beijing, rows)], ORIGIN)

@@ -1,53 +1,40 @@
 """Does the walk through a history say what the replay counts, and what the state allowed?"""
 
-import csv
 import importlib.util
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import negsim
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled
 from negsim.vocabulary import DAYS_PER_YEAR
 from negsim.walks import Step, walk
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[dict[str, str]]:
-    text = resources.files("negsim").joinpath("cases/beijing-1999.history.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
-@pytest.fixture(scope="module")
-def compiled() -> Compiled:
-    return compile_scenario(negsim.load_scenario("beijing-1999"))
-
-
-@pytest.fixture(scope="module")
-def steps(compiled: Compiled, rows: list[dict[str, str]]) -> list[Step]:
-    return walk(compiled, rows)
+def steps(beijing: Compiled, hand_made: list[dict[str, str]]) -> list[Step]:
+    return walk(beijing, hand_made)
 
 
 def step(steps: list[Step], name: str) -> Step:
     return next(entry for entry in steps if entry.move.name == name)
 
 
-def test_every_row_is_a_step_on_its_day(steps, rows):
-    assert [(entry.date, entry.move.kind) for entry in steps] == [(row["date"][:10], row["kind"]) for row in rows]
+def test_every_row_is_a_step_on_its_day(steps, hand_made):
+    assert [(entry.date, entry.move.kind) for entry in steps] == [(row["date"][:10], row["kind"]) for row in hand_made]
 
 
-def test_the_hazards_of_the_walk_are_those_of_the_replay(compiled, steps, rows):
-    logs = negsim.replay(compiled, rows).events[:, 0]
+def test_the_hazards_of_the_walk_are_those_of_the_replay(beijing, steps, hand_made):
+    logs = negsim.replay(beijing, hand_made).events[:, 0]
     np.testing.assert_allclose(np.log([entry.per_year / DAYS_PER_YEAR for entry in steps]), logs, rtol=1e-12)
 
 
-def test_shares_are_shares_and_baselines_are_the_rates_of_the_file(compiled, steps):
+def test_shares_are_shares_and_baselines_are_the_rates_of_the_file(beijing, steps):
     assert all(0 < entry.share < 1 for entry in steps)
-    rate = compiled.numbers["channel.official.rates.plan"]
+    rate = beijing.numbers["channel.official.rates.plan"]
     assert step(steps, "plan:JPN:official:").baseline == pytest.approx(rate)
-    rate = compiled.numbers["channel.us_dprk.rates.agree"]
+    rate = beijing.numbers["channel.us_dprk.rates.agree"]
     assert next(entry for entry in steps if entry.move.kind == "agree").baseline == pytest.approx(rate)
 
 
@@ -78,17 +65,17 @@ def test_what_begins_was_promised_for_longer_than_it_takes(steps):
         assert float(days) >= float(lead) - 0.5
 
 
-def test_a_move_that_was_impossible_has_no_hazard(compiled, rows):
-    never_lifted = [row for row in rows if row["kind"] != "lift"]
-    assert any(entry.per_year == 0 for entry in walk(compiled, never_lifted))
+def test_a_move_that_was_impossible_has_no_hazard(beijing, hand_made):
+    never_lifted = [row for row in hand_made if row["kind"] != "lift"]
+    assert any(entry.per_year == 0 for entry in walk(beijing, never_lifted))
 
 
-def test_the_page_has_a_line_for_every_move_with_the_hazard_of_the_replay(compiled, rows):
+def test_the_page_has_a_line_for_every_move_with_the_hazard_of_the_replay(beijing, hand_made):
     place = Path(__file__).parents[1] / "docs" / "made.py"
     spec = importlib.util.spec_from_file_location("made", place)
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
     lines = "\n".join(made.tell_walk()).split("\n")
     table = [line.split(" | ") for line in lines if line.startswith("| 1")]
-    logs = negsim.replay(compiled, rows).events[:, 0]
+    logs = negsim.replay(beijing, hand_made).events[:, 0]
     assert [line[5] for line in table] == [f"{DAYS_PER_YEAR * np.exp(log):.3g}" for log in logs]

@@ -68,7 +68,7 @@ def _walk(held: _Held, seed: int, run: int, settings: tuple[tuple[str, float], .
     compiled = held.compiled
     parameters = compiled.bind(compiled.resolve(dict(settings)))
     state = compiled.start(parameters, 1)
-    names = [move.name for move in compiled.labels.events[: compiled.world.moves]]
+    names = compiled.labels.addresses
     chooser = Drawn(Clocks(seed, names, np.array([run])))
     frames = [_frame(compiled, state, ())]
     for moment in moments(compiled.world, parameters, state, chooser, end_of(compiled, None), runs=np.array([run])):

@@ -14,18 +14,15 @@ from negsim.plots.page import (
     BLACK,
     BLUE,
     GREY,
-    INK,
-    MARGIN,
     PALE,
     SKY,
     VERMILION,
     WIDTH,
     Page,
-    fit_line,
     lay_rows,
     mark_dates,
-    measure_width,
 )
+from negsim.plots.rows import measure_labels, write_labels
 from negsim.questions import Question
 
 if TYPE_CHECKING:
@@ -36,6 +33,7 @@ ROW: Final = 0.34
 SHARES: Final = 2.5
 """Width of the panel of probabilities in inches."""
 LONGEST: Final = 3.1
+"""Most room for a label in inches."""
 MARKS: Final = {"prior": ("o", "white", GREY), "posterior": ("o", BLUE, BLUE), "left_out": ("D", "white", VERMILION)}
 NAMES: Final = {"prior": "prior", "posterior": "fitted", "left_out": "fitted without it"}
 
@@ -57,11 +55,12 @@ def draw_explanation(held: Explanation, figure: Figure | None = None) -> Figure:
     height = ROW * len(table)
     question = "How probable was what happened?"
     page = Page(question, held.posterior, EXPLAINED, height + 0.75, figure, "fit, not forecast")
-    left = _label_width(list(table["event"]))
+    left = measure_labels(list(table["event"]), longest=LONGEST)
     width = WIDTH - left - SHARES - 0.45
     dates = page.add_panel(left, 0.3, width, height)
     page.write(left, 0.06, "when the fitted model has it", fontsize=8, color=GREY)
-    _dress_rows(dates, list(table["event"]))
+    lay_rows(dates, len(table))
+    write_labels(dates, list(table["event"]), longest=LONGEST)
     for row, event in enumerate(table.itertuples()):
         _draw_dates(dates, row, (event.date_10, event.date_50, event.date_90))
         middle = event.start + (event.end - event.start) / 2
@@ -120,11 +119,12 @@ def draw_forecast(
     height = ROW * len(table)
     note = f"{ahead.origin} to {ahead.until}"
     page = Page("What comes next?", ahead.ensemble, AHEAD if unlearned else ALONE, height + 0.75, figure, note)
-    left = _label_width(list(table["question"]))
+    left = measure_labels(list(table["question"]), longest=LONGEST)
     width = WIDTH - left - SHARES - 0.45
     dates = page.add_panel(left, 0.3, width, height)
     page.write(left, 0.06, "when, if it happens", fontsize=8, color=GREY)
-    _dress_rows(dates, list(table["question"]))
+    lay_rows(dates, len(table))
+    write_labels(dates, list(table["question"]), longest=LONGEST)
     for row, one in enumerate(table.itertuples()):
         _draw_dates(dates, row, (one.date_10, one.date_50, one.date_90))
     dates.set_xlim(ahead.origin, ahead.until)  # type: ignore[arg-type]
@@ -162,17 +162,6 @@ def _draw_probabilities(axes: Axes, ahead: Forecast, unlearned: Forecast | None,
 
 
 # -- rows -------------------------------------------------------------------------------------------------------------
-
-
-def _label_width(labels: Sequence[str]) -> float:
-    return max(measure_width(fit_line(label, 8.5, LONGEST), 8.5) for label in labels) + MARGIN + 0.1
-
-
-def _dress_rows(axes: Axes, labels: Sequence[str]) -> None:
-    lay_rows(axes, len(labels))
-    for row, label in enumerate(labels):
-        style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "va": "center"}
-        axes.text(-0.012, row, fit_line(label, 8.5, LONGEST), ha="right", fontsize=8.5, color=INK, **style)
 
 
 def _draw_dates(axes: Axes, row: int, dates: tuple[Any, Any, Any]) -> None:

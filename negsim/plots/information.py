@@ -20,8 +20,8 @@ from negsim.plots.page import (
     describe_events,
     fit_line,
     lay_rows,
-    measure_width,
 )
+from negsim.plots.rows import measure_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,8 +55,7 @@ def draw_information(held: Information, figure: Figure | None = None) -> Figure:
     origin = Origin(held.scenario.title or held.scenario.name, f"{line}, seed {held.posterior.seed}, fit, not forecast")
     height = ROW * len(table)
     page = Page("Which events speak for the theories?", origin, CAPTION.format(*held.names), height + 0.75, figure)
-    widths = [max(measure_width(words, 8.5), measure_width(who, 7)) for words, who in labels]
-    left = MARGIN + DATES + max(widths) + 0.1
+    left = DATES + measure_labels([words for words, _ in labels], [who for _, who in labels], LONGEST)
     axes = page.add_panel(left, 0.3, WIDTH - left - 0.3, height)
     page.write(left, 0.06, f"bits for {held.names[0]} against {held.names[1]}", fontsize=8, color=GREY)
     for row, (words, who) in enumerate(labels):

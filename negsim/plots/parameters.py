@@ -12,15 +12,14 @@ from negsim.plots.page import (
     BLUE,
     GREY,
     INK,
-    MARGIN,
     ORANGE,
     PALE,
     WIDTH,
     Origin,
     Page,
     lay_rows,
-    measure_width,
 )
+from negsim.plots.rows import measure_labels, write_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +46,7 @@ def draw_parameters(posterior: Posterior, figure: Figure | None = None) -> Figur
     rows = len(posterior.names)
     height = ROW * max(rows, 1)
     page = Page("What did the events say about the numbers?", _origin(posterior), CAPTION, height + 0.75, figure)
-    left = max(measure_width(name, 8.5) for name in posterior.names) + MARGIN + 0.1
+    left = measure_labels(posterior.names)
     width = WIDTH - left - BARS - 0.75
     axes = page.add_panel(left, 0.3, width, height)
     _draw_bands(axes, posterior)
@@ -79,19 +78,19 @@ def _draw_bands(axes: Axes, posterior: Posterior) -> None:
     medians = posterior.quantiles((0.5,))[0]
     rows = np.arange(len(posterior.names))
     lay_rows(axes, len(rows), grid=False)
+    write_labels(axes, posterior.names)
     reach = max(2.6, float(np.abs(quantiles).max()) + 0.3)
     axes.set_xlim(-reach, reach + 0.9)
     axes.set_xlabel("standard deviations of the prior, from its median", fontsize=7.5, color=GREY)
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=1)
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "va": "center"}
-    for row, (name, says) in enumerate(zip(posterior.names, posterior.verdicts(), strict=True)):
+    for row, says in enumerate(posterior.verdicts()):
         low, lower, middle, upper, high = quantiles[:, row]
         colour = COLOURS[says]
         axes.barh(row, 2 * NORMAL, left=-NORMAL, height=0.62, color=PALE, linewidth=0, zorder=2)
         axes.barh(row, high - low, left=low, height=0.34, color=colour, alpha=0.45, linewidth=0, zorder=3)
         axes.barh(row, upper - lower, left=lower, height=0.34, color=colour, alpha=0.9, linewidth=0, zorder=4)
         axes.plot([middle, middle], [row - 0.27, row + 0.27], color=BLACK, linewidth=1.8, zorder=5)
-        axes.text(-0.012, row, name, ha="right", fontsize=8.5, color=INK, **beside)
         axes.text(0.995, row, f"{medians[row]:.2g}", ha="right", fontsize=8, color=INK, **beside)
     axes.text(
         0.995, -0.5, "median", ha="right", fontsize=7, color=GREY, transform=axes.get_yaxis_transform(), va="bottom"

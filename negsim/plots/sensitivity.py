@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,17 +12,15 @@ from negsim.plots.page import (
     BLUE,
     GREY,
     INK,
-    MARGIN,
     ORANGE,
     SKY,
     WIDTH,
     Origin,
     Page,
     describe_events,
-    fit_line,
     lay_rows,
-    measure_width,
 )
+from negsim.plots.rows import measure_labels, write_labels
 from negsim.sweeps.readings import Sweep
 from negsim.sweeps.sensitivity import one_at_a_time, sobol_indices
 
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW: Final = 0.4
-LONGEST: Final = 3.4
-"""Most room for the name of a number, in inches."""
 
 
 # -- words that pictures of sweeps share ------------------------------------------------------------------------------
@@ -98,9 +93,10 @@ def draw_tornado(done: Sweep, event: str, until: dt.date | None = None, figure: 
     origin = say_origin(done, say_event(done, event, until))
     page = Page("Which number moves it most?", origin, caption, height + 0.6, figure)
     labels = [say_number(done, str(name)) for name in table.index]
-    left = _label_width(labels)
+    left = measure_labels(labels)
     axes = page.add_panel(left, 0.1, WIDTH - left - 0.3, height)
-    _dress_rows(axes, labels)
+    lay_rows(axes, len(labels))
+    write_labels(axes, labels)
     most = max(float((table[f"{end}_change"].abs() + 2 * table[f"{end}_mcse"]).max()) for end in ("low", "high"))
     axes.set_xlim(-1.25 * (most or 0.1), 1.25 * (most or 0.1))
     axes.axvline(0, color=INK, linewidth=1.0, zorder=3)
@@ -153,9 +149,10 @@ def draw_indices(
     subject = say_event(done, event, until) + (": how often" if what == "count" else ": whether")
     page = Page("What explains the differences?", say_origin(done, subject), caption, height + 0.6, figure)
     labels = [say_number(done, str(name)) for name in table.index]
-    left = _label_width(labels)
+    left = measure_labels(labels)
     axes = page.add_panel(left, 0.1, WIDTH - left - 0.3, height)
-    _dress_rows(axes, labels)
+    lay_rows(axes, len(labels))
+    write_labels(axes, labels)
     for row, number in enumerate(table.itertuples()):
         _draw_share(axes, row - 0.17, (number.first, number.first_low, number.first_high, number.first_mcse), BLUE)
         _draw_share(axes, row + 0.17, (number.total, number.total_low, number.total_high, number.total_mcse), SKY)
@@ -173,17 +170,3 @@ def _draw_share(axes: Axes, height: float, share: tuple[float, float, float, flo
     place = max(high, middle, 0.0)
     text = f"{middle:.2f} (±{error:.2f})" if error >= 0.005 else f"{middle:.2f} (±<0.01)"
     axes.annotate(text, (place, height), (4, 0), textcoords="offset points", fontsize=7, color=GREY, va="center")
-
-
-# -- rows -------------------------------------------------------------------------------------------------------------
-
-
-def _label_width(labels: Sequence[str]) -> float:
-    return max(measure_width(fit_line(label, 8.5, LONGEST), 8.5) for label in labels) + MARGIN + 0.15
-
-
-def _dress_rows(axes: Axes, labels: Sequence[str]) -> None:
-    lay_rows(axes, len(labels))
-    for row, label in enumerate(labels):
-        style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "va": "center"}
-        axes.text(-0.015, row, fit_line(label, 8.5, LONGEST), ha="right", fontsize=8.5, color=INK, **style)

@@ -15,7 +15,6 @@ from negsim.plots.page import (
     BLUE,
     GREY,
     INK,
-    MARGIN,
     PALE,
     SKY,
     VERMILION,
@@ -23,13 +22,12 @@ from negsim.plots.page import (
     Page,
     days_until,
     describe_events,
-    fit_line,
     lay_rows,
-    measure_width,
     say_nothing,
     set_dates,
     to_axis,
 )
+from negsim.plots.rows import measure_labels, write_labels
 from negsim.problems import find_nearest
 from negsim.recording import group_events
 from negsim.results import Ensemble, ResultError
@@ -46,7 +44,6 @@ MOST_ROWS: Final = 24
 ROW_HEIGHT: Final = 0.4
 LIFT: Final = 0.08
 """How far above the middle of its row a fan stands; along the foot of the row is how often the event happens in all."""
-LONGEST_LABEL: Final = 3.4
 
 Address = tuple[str, str, str, str]
 """Kind, actor, channel, subject; empty for any."""
@@ -83,9 +80,11 @@ def draw_timeline(
     rows, note = _make_rows(ensemble, reported, events)
     height = ROW_HEIGHT * max(len(rows), 1)
     page = Page("When do things happen?", ensemble, _caption(ensemble, reported), height + 0.42, figure, note)
-    left, right = _label_width(rows), 0.95
+    labels = [row.what for row in rows], [row.who for row in rows]
+    left, right = measure_labels(*labels), 0.95
     axes = page.add_panel(left, 0.12, WIDTH - left - right, height)
     _dress(axes, ensemble, reported, len(rows))
+    write_labels(axes, *labels)
     for place, row in enumerate(rows):
         _draw_row(axes, ensemble, row, place)
     if not rows:
@@ -261,10 +260,8 @@ def _dress(axes: Axes, ensemble: Ensemble, reported: Sequence[Mark], rows: int) 
 
 
 def _draw_row(axes: Axes, ensemble: Ensemble, row: Row, place: int) -> None:
-    """One kind of event: words at the left, the fan of first dates, marks, and at the right how often it happens."""
+    """One kind of event: the fan of first dates, marks, and at the right how often it happens."""
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False}
-    axes.text(-0.012, place - 0.06, _fit(row.what), ha="right", va="bottom", fontsize=8.5, color=INK, **beside)
-    axes.text(-0.012, place + 0.02, _fit(row.who), ha="right", va="top", fontsize=7, color=GREY, **beside)
     axes.text(1.012, place, _share(len(row.first), ensemble.runs), va="center", fontsize=8, color=INK, **beside)
     if len(row.every):
         _draw_often(axes, ensemble, row.every, place)
@@ -313,12 +310,3 @@ def _share(happened: int, runs: int) -> str:
     share = happened / runs
     error = 100 * np.sqrt(share * (1 - share) / runs)
     return f"{100 * share:.0f}% ± {error:.1f}" if error >= 0.05 else f"{100 * share:.0f}% ± <.1"
-
-
-def _fit(text: str) -> str:
-    return fit_line(text, 8.5, LONGEST_LABEL)
-
-
-def _label_width(rows: Sequence[Row]) -> float:
-    widths = [max(measure_width(_fit(row.what), 8.5), measure_width(_fit(row.who), 7)) for row in rows]
-    return max(widths, default=0.2) + MARGIN + 0.1

@@ -1,0 +1,61 @@
+"""What are the rows of a picture called? Labels of one or two lines left of a panel, and the room that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+from negsim.plots.page import GREY, INK, MARGIN, fit_line, measure_width
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LONGEST: Final = 3.4
+"""Most room for a label, in inches."""
+GAP: Final = 0.1
+"""Between a label and its panel, in inches."""
+LARGE: Final = 8.5
+SMALL: Final = 7.0
+"""Sizes of the first and of the second line, in points."""
+
+
+def measure_labels(labels: Sequence[str], below: Sequence[str] = (), longest: float = LONGEST) -> float:
+    """Where a panel begins that has labels at its left.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        One for each row.
+    below : sequence of str
+        Second lines, in small letters, one for each row or none at all.
+    longest : float
+        Where labels are cut, in inches.
+
+    Returns
+    -------
+    float
+        Inches from the left edge of the page.
+    """
+    lines = [*((label, LARGE) for label in labels), *((label, SMALL) for label in below)]
+    widths = [measure_width(fit_line(label, size, longest), size) for label, size in lines]
+    return max(widths, default=GAP) + MARGIN + GAP
+
+
+def write_labels(axes: Axes, labels: Sequence[str], below: Sequence[str] = (), longest: float = LONGEST) -> None:
+    """Write the labels of rows beside a panel whose rows are laid (see :func:`negsim.plots.page.lay_rows`).
+
+    Parameters
+    ----------
+    axes : Axes
+    labels, below, longest
+        As in :func:`measure_labels`.
+    """
+    beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "ha": "right"}
+    for row, (label, second) in enumerate(zip_longest(labels, below, fillvalue="")):
+        lift, side = (0.06, "bottom") if below else (0.0, "center")
+        axes.text(-0.012, row - lift, fit_line(label, LARGE, longest), va=side, fontsize=LARGE, color=INK, **beside)
+        if below:
+            axes.text(
+                -0.012, row + 0.02, fit_line(second, SMALL, longest), va="top", fontsize=SMALL, color=GREY, **beside
+            )
