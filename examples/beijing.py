@@ -42,13 +42,22 @@ def main() -> None:
     with bar("histories", options.runs * 2) as progress:
         article = pd.read_csv(files("negsim") / "cases" / f"{CASE}.article.csv")
         held = negsim.explain_events(
-            case, posterior, chronology, article, options.runs, options.seed, options.workers, progress
+            case,
+            posterior,
+            chronology,
+            article,
+            runs=options.runs,
+            seed=options.seed,
+            workers=options.workers,
+            progress=progress,
+            engine=options.engine,
         )
     say("2. The article beside the model (fit, not forecast)")
     print_article(held.table)
     note(HELD.format(runs=options.runs))
+    asked = {"runs": options.futures, "seed": options.seed, "engine": options.engine}
     ahead = {
-        source: negsim.forecast(case, posterior, chronology, runs=options.futures, seed=options.seed, parameters=source)
+        source: negsim.forecast(case, posterior, chronology, parameters=source, **asked)
         for source in ("posterior", "prior")
     }
     say(f"3. What comes next: {ahead['posterior'].origin} to {ahead['posterior'].until}")
@@ -83,7 +92,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=10_000, help="histories of each kind (default: 10000)")
     parser.add_argument("--futures", type=int, default=4000, help="futures of the forecast (default: 4000)")
     parser.add_argument("--particles", type=int, default=150, help="of the sampler; more is surer (default: 150)")
-    parser.add_argument("--engine", default="auto", help="who replays in the fit: numpy, compiled or auto (default)")
+    parser.add_argument("--engine", default="auto", help="who draws and replays: numpy, compiled or auto (default)")
     parser.add_argument("--seed", type=int, default=1, help="seed of sampler and clocks (default: 1)")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes (default: 2)")
     parser.add_argument("--fit", type=Path, help="use the posterior that was saved there instead of fitting")
@@ -175,7 +184,9 @@ def keep(held, ahead: dict, posterior: negsim.Posterior, article: pd.DataFrame, 
     ahead["posterior"].answers().to_csv(options.out / "forecast.csv", index=False)
     pictures = draw_all(held.posterior, options.out, marks=article)
     state = ("resentment", "credibility", "need")
-    few = negsim.simulate(CASE, runs=min(STATE_RUNS, options.runs), seed=options.seed, record=state)
+    few = negsim.simulate(
+        CASE, runs=min(STATE_RUNS, options.runs), seed=options.seed, record=state, engine=options.engine
+    )
     figures = {
         "state": draw_state(few),
         "parameters": draw_parameters(posterior),
