@@ -6,7 +6,6 @@ once, each with the row it stands in.
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -27,12 +26,12 @@ from negsim.codebook import (
     read_chronology,
 )
 from negsim.compiler import Compiled, compile_scenario
+from negsim.csv_files import MAX_BYTES, read_rows
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_valid
-from negsim.toml_files import parse_toml, read_text, refuse
+from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
 
-MAX_BYTES: Final = 5_000_000
 STATUSES: Final = ("mapped", "implied", "duplicate", "prediction", "outside")
 PARTS: Final = ("kind", "actor", "channel", "subject")
 
@@ -116,33 +115,13 @@ def _read(
     path, file = Path(source), str(source)
     if not path.is_file():
         allowed = f"a CSV file, or a chronology of {compiled.scenario.name} ({list_names(shipped)})"
-        raise refuse(file, "no such file", allowed, find_nearest(file, shipped))
+        near = find_nearest(file, shipped) or find_neighbour(path)
+        raise refuse(file, "a directory" if path.is_dir() else "no such file", allowed, near)
     rows = read_rows(path, file)
     if codebook is not None:
         return file, path.stem, rows, _read_codebook(Path(codebook))
     book = _own_codebook(compiled, rows, file)
     return file, path.stem, _name_rows(rows), book
-
-
-def read_rows(path: Path, file: str) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header: texts by column.
-
-    Raises
-    ------
-    ScenarioError
-        When it is too large, no text in UTF-8, or has no rows.
-    """
-    text = read_text(path, file, "a chronology", MAX_BYTES)
-    try:
-        rows = [
-            {key: value or "" for key, value in row.items() if isinstance(key, str) and not isinstance(value, list)}
-            for row in csv.DictReader(text.splitlines())
-        ]
-    except csv.Error as error:
-        raise refuse(file, str(error), "a table in CSV") from error
-    if not rows:
-        raise refuse(file, "no rows", "a CSV file with a header and a row for each event")
-    return rows
 
 
 def _read_codebook(path: Path) -> Codebook:
@@ -166,13 +145,13 @@ def _name_rows(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 
 def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: str) -> Codebook:
     """The codebook that a file is by itself: columns for the moves, the status and the order of its rows."""
-    columns = set(rows[0])
+    columns = list(rows[0])
     dates = Columns(start="date", end="date") if "date" in columns else Columns()
     needed = [("date", "date_start"), ("move", "kind")]
-    missing = [pair for pair in needed if not columns & set(pair)]
+    missing = [pair for pair in needed if not {*columns} & {*pair}]
     if missing:
         raise ScenarioError(
-            Problem(file, "header", list_names(columns), f"a column {one} or {other}", find_nearest(one, columns))
+            Problem(file, "header", f"the columns {list_names(columns)}", f"a column {one} or {other}")
             for one, other in missing
         )
     problems: list[Problem] = []

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from negsim.calendar import day_number
 from negsim.chronology import Chronology, DatedMove, Row
 from negsim.compiler import Compiled
-from negsim.edtf import FORMS, Interval, NotADate, format_interval, parse_interval
+from negsim.edtf import FORMS, Interval, NotADate, format_interval, guess_date, parse_interval
 from negsim.placement import Conflict, Link, find_conflicts
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.reporting import EVERYTHING, Reporting, Rule, idle_rules
@@ -351,7 +351,7 @@ def _interval(draft: Draft, row: str, text: str) -> Interval | None:
     try:
         return parse_interval(text)
     except NotADate as error:
-        draft.complain(row, f"{describe_value(text)} ({error})", FORMS)
+        draft.complain(row, f"{describe_value(text)} ({error})", FORMS, guess_date(text))
         return None
 
 

@@ -25,6 +25,7 @@ from negsim.chronology import Chronology
 from negsim.comparisons import Comparison
 from negsim.compiler import Compiled
 from negsim.couplings import MODEL, PAST, Inquiry, Record, Told, compile_both, run_arms
+from negsim.csv_files import read_rows
 from negsim.ensemble import end_of
 from negsim.history import History, Stacked, read_history, stack_histories
 from negsim.intervention_files import load_intervention
@@ -289,11 +290,8 @@ def _exact_rows(compiled: Compiled, given: Any) -> tuple[History, str] | None:
         path = shipped_history(compiled.scenario.name) if given == "history" else Path(given)
         if path.suffix != ".csv" or not path.is_file():
             return None
-        import csv
-
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-        if not rows or not {"date", "kind"} <= rows[0].keys():
+        rows = read_rows(path, str(given), "a history")
+        if not {"date", "kind"} <= rows[0].keys():
             return None
         return read_history(compiled, rows, str(given)), str(given)
     return read_history(compiled, given), "a history given by its rows"

@@ -19,6 +19,10 @@ PRECISIONS: Final = ("day", "month", "year", "window")
 
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
+_NUMBERED: Final = re.compile(r"(\d{1,4})[-./ ](\d{1,2})[-./ ](\d{1,4})")
+_CLOCK: Final = re.compile(r"[T ]\d{1,2}:\d{2}.*$")
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
 
 class NotADate(ValueError):
     """Text that names no interval of days; the message says why."""
@@ -73,8 +77,53 @@ def _parse_date(text: str) -> tuple[dt.date, dt.date]:
             return dt.date(year, month, 1), dt.date(year + month // 12, month % 12 + 1, 1)
         first = dt.date(year, month, day)
         return first, first + dt.timedelta(days=1)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise NotADate("no calendar has this date") from None
+
+
+def guess_date(text: str) -> str | None:
+    """What was probably meant by a date in another form; None where it is anyone's guess, as with 4/5/1978.
+
+    Examples
+    --------
+    >>> guess_date("19/11/1977"), guess_date("Sept. 1978"), guess_date("March 26, 1979")
+    ('1977-11-19', '1978-09', '1979-03-26')
+    """
+    written = _CLOCK.sub("", text.strip())
+    found = _numbers(written) or _words(written)
+    if found is None:
+        return None
+    try:
+        _parse_date(found)
+    except NotADate:
+        return None
+    return found
+
+
+def _numbers(text: str) -> str | None:
+    """A day whose month is a number: the year at either end, the month recognised where the day is above 12."""
+    found = _NUMBERED.fullmatch(text)
+    if found is None:
+        return None
+    first, second, third = found.groups()
+    if len(first) == 4:
+        return f"{first}-{int(second):02}-{int(third):02}"
+    a, b = int(first), int(second)
+    if len(third) != 4 or (a <= 12 and b <= 12 and a != b):
+        return None
+    day, month = (b, a) if b > 12 else (a, b)
+    return f"{third}-{month:02}-{day:02}"
+
+
+def _words(text: str) -> str | None:
+    """A month or a day whose month is written out in English, in any order."""
+    words = re.findall(r"[^\W\d_]+|\d+", text)
+    months = [_MONTHS.index(word[:3].lower()) + 1 for word in words if word[:3].lower() in _MONTHS]
+    years = [word for word in words if word.isdigit() and len(word) == 4]
+    days = [int(word) for word in words if word.isdigit() and len(word) <= 2]
+    if len(months) != 1 or len(years) != 1 or len(days) > 1:
+        return None
+    return f"{years[0]}-{months[0]:02}" + "".join(f"-{day:02}" for day in days)
 
 
 def format_interval(low: dt.date, high: dt.date) -> str:

@@ -21,7 +21,7 @@ from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, fin
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_settings
 from negsim.scenario_structure import A_DATE, allowed_value, key_path, unknown_key
-from negsim.toml_files import parse_toml, read_text, refuse
+from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 1_000_000
 _IN_MEMORY: Final = "<intervention>"
@@ -127,7 +127,7 @@ def _find(scenario: Scenario, source: str | Path) -> Path:
     if not path.is_file():
         allowed = f"a question file (TOML), or a question of {scenario.name} ({list_names(shipped)})"
         given = "a directory" if path.is_dir() else "no such file"
-        raise refuse(str(source), given, allowed, find_nearest(str(source), shipped))
+        raise refuse(str(source), given, allowed, find_nearest(str(source), shipped) or find_neighbour(path))
     return path
 
 

@@ -7,7 +7,6 @@ one, every kind of event is asked about.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -17,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from negsim.compiler import Compiled
+from negsim.csv_files import read_rows
 from negsim.moves import Event
 from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.recording import group_events
@@ -86,12 +86,8 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     ScenarioError
         When the file or a column is missing, or a row is empty; every mistake with its row.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise ScenarioError([Problem(str(path), "", str(error.strerror), "a CSV file")]) from error
-    columns = list(rows[0]) if rows else []
+    rows = read_rows(path, str(path), "a list of questions")
+    columns = list(rows[0])
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise ScenarioError([Problem(str(path), "header", list_names(columns), f"a column {name}") for name in missing])

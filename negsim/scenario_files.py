@@ -24,7 +24,7 @@ from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
-from negsim.toml_files import parse_toml, read_text, refuse
+from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 5_000_000
 MOST_TOLD: Final = 1000
@@ -284,8 +284,7 @@ def _read(source: str | Path) -> tuple[str, str, Path]:
     if path.is_dir():
         raise refuse(file, "a directory", "a scenario file (TOML)")
     if not path.exists():
-        neighbours = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise refuse(file, "no such file", "a scenario file that exists", find_nearest(path.name, neighbours))
+        raise refuse(file, "no such file", "a scenario file that exists", find_neighbour(path))
     if not path.is_file():
         raise refuse(file, "something that is no regular file", "a scenario file (TOML)")
     text = read_text(path, file, "a scenario file", MAX_BYTES)

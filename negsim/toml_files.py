@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from negsim.problems import NOTHING, Problem, ScenarioError, describe_value
+from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest
 
 _AT: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -18,6 +18,13 @@ _AT: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)
 def refuse(file: str, given: str, allowed: str, nearest: str | None = None) -> ScenarioError:
     """Make the error about a file as a whole."""
     return ScenarioError([Problem(file, "", given, allowed, nearest)])
+
+
+def find_neighbour(path: Path) -> str | None:
+    """Name of the file beside a path that is none: of the same ending, and most alike."""
+    folder = path.parent
+    beside = [other.name for other in folder.glob(f"*{path.suffix}")] if folder.is_dir() and path.suffix else []
+    return find_nearest(path.name, beside)
 
 
 def read_text(path: Path, file: str, what: str, most_bytes: int) -> str:

@@ -18,7 +18,7 @@ from negsim.chronology import Chronology
 from negsim.chronology_checks import draw_points, find_starts, walk
 from negsim.chronology_files import chronologies, load_chronology
 from negsim.compiler import Compiled, compile_scenario
-from negsim.edtf import NotADate, format_interval, parse_interval
+from negsim.edtf import NotADate, format_interval, guess_date, parse_interval
 from negsim.history import read_history
 from negsim.problems import Problem, ScenarioError
 from negsim.reporting import Reporting, Rule
@@ -381,6 +381,7 @@ def test_a_move_may_be_one_of_several(tmp_path, beijing):
         ("1999-02-30", "no calendar"),
         ("1999-13", "no calendar"),
         ("soon", "no known form"),
+        ("9999-12-31", "no calendar"),
         ("1999-05/1999-04", "ends before it begins"),
         ("1999-12-21T08:00", "more than a day"),
         ("../..", "one end"),
@@ -390,6 +391,33 @@ def test_a_date_that_cannot_be_is_told_by_its_row(tell, date: str, said: str):
     (problem,) = tell(f"E1,{date},act,PRK,,missile_test,,,,")
     assert problem.key == "row E1"
     assert said in problem.given
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("19/11/1977", "1977-11-19"),
+        ("11/19/1977", "1977-11-19"),
+        ("1977/11/19", "1977-11-19"),
+        ("4.4.1978", "1978-04-04"),
+        ("4/5/1978", None),
+        ("Sept. 1978", "1978-09"),
+        ("17 September 1978", "1978-09-17"),
+        ("March 26, 1979", "1979-03-26"),
+        ("1998-08-31T12:00+09:00", "1998-08-31"),
+        ("1998-08-31 00:00:00", "1998-08-31"),
+        ("31 February 1978", None),
+        ("marching 1", None),
+        ("", None),
+    ],
+)
+def test_a_date_in_another_form_is_guessed_unless_it_may_be_two(written: str, meant: str | None):
+    assert guess_date(written) == meant
+
+
+def test_a_date_in_another_form_is_told_with_what_it_means(tell):
+    (problem,) = tell("E1,31/8/1998,act,PRK,,missile_test,,,,")
+    assert problem.nearest == "1998-08-31"
 
 
 def test_an_unknown_actor_is_told_with_the_nearest_move(tell):
@@ -473,6 +501,41 @@ def test_a_chronology_that_is_not_there_names_those_that_are(beijing):
     (problem,) = caught.value.problems
     assert problem.nearest == "article"
     assert "1990s" in problem.allowed
+
+
+def test_a_file_that_is_not_there_names_its_neighbour(tmp_path, compiled):
+    (tmp_path / "events.csv").write_text("date,move\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_chronology(compiled, tmp_path / "event.csv")
+    assert caught.value.problems[0].nearest == "events.csv"
+    with pytest.raises(ScenarioError, match="given a directory"):
+        load_chronology(compiled, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"date;move;reason\n1998-08-31;act:PRK::missile_test;a rocket, over Japan\n",
+        b"date\tmove\n1998-08-31\tact:PRK::missile_test\n",
+        b"\xef\xbb\xbf date , move \r\n1998-08-31,act:PRK::missile_test\r\n,,\r\n\r\n",
+        b'date,move,reason\n"1998-08-31",act:PRK::missile_test,"two\nlines"\n,,\n',
+    ],
+)
+def test_a_table_is_read_as_spreadsheets_write_it(tmp_path, compiled, content: bytes):
+    file = tmp_path / "own.csv"
+    file.write_bytes(content)
+    (move,) = load_chronology(compiled, file).moves
+    assert move.names == ("act:PRK::missile_test",)
+    assert load_chronology(compiled, file).date(move.low) == dt.date(1998, 8, 31)
+
+
+def test_cells_that_would_be_lost_are_told_with_their_rows(tmp_path, compiled):
+    file = tmp_path / "own.csv"
+    file.write_text("date,move,date\n1998,act:PRK::missile_test,,over Japan, at noon\n1999,x,,\n2000,x,,,at night\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_chronology(compiled, file)
+    assert [problem.key for problem in caught.value.problems] == ["header", "row 1", "row 3"]
+    assert '" at noon"' in caught.value.problems[1].given
 
 
 @pytest.mark.parametrize("content", [b"", b"id,date,move\n", b"\xff\xfe\x00", b"date,move\n1998,\0\n"])
@@ -563,8 +626,10 @@ def test_an_interval_written_is_the_interval_read(low: dt.date, days: int):
     assert parse_interval(format_interval(low, high)) == (low, high)
 
 
-@given(st.text(max_size=12))
+@given(st.text(max_size=12) | st.from_regex(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}", fullmatch=True))
 def test_any_text_is_a_date_or_refused(text: str):
+    guessed = guess_date(text)
+    assert guessed is None or parse_interval(guessed)
     try:
         low, high = parse_interval(text)
     except NotADate:

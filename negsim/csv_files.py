@@ -1,0 +1,80 @@
+"""What does a CSV file hold, and if it cannot be read, why? Rows of texts by column, before anyone asks what they mean.
+
+Chronologies, histories and questions come through here. What spreadsheets write is read as it is meant: semicolons or
+tabs between cells, a mark of the byte order, empty lines at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from negsim.problems import Problem, ScenarioError, describe_value
+from negsim.toml_files import read_text, refuse
+
+MAX_BYTES: Final = 5_000_000
+SEPARATORS: Final = (",", ";", "\t")
+
+
+def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[str, str]]:
+    """Rows of a CSV file with a header: texts by column, without rows that are empty throughout.
+
+    Parameters
+    ----------
+    path : Path
+    file : str
+        What to call it in mistakes.
+    what : str
+        What it should be.
+
+    Raises
+    ------
+    ScenarioError
+        When it is no file, too large, no text in UTF-8, or has no rows; with every column named twice and every row
+        of more cells than the header.
+    """
+    if path.is_dir():
+        raise refuse(file, "a directory", f"{what} (CSV)")
+    text = read_text(path, file, what, MAX_BYTES)
+    try:
+        header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))) or [[]]
+    except csv.Error as error:
+        raise refuse(file, str(error), "a table in CSV") from error
+    columns = [name.strip() for name in header]
+    filled = [cells for cells in lines if any(cell.strip() for cell in cells)]
+    if problems := [*_twice(columns, file), *_too_long(columns, filled, file)]:
+        raise ScenarioError(problems)
+    if not filled:
+        raise refuse(file, "no rows", "a CSV file with a header and a row for each event")
+    return [dict(zip(columns, [*cells, *[""] * len(columns)], strict=False)) for cells in filled]
+
+
+def _separator(text: str) -> str:
+    """What stands between the cells: a comma, unless the header has none and something else instead."""
+    header = text.partition("\n")[0]
+    return next((mark for mark in SEPARATORS if mark in header), ",")
+
+
+def _twice(columns: list[str], file: str) -> list[Problem]:
+    count = Counter(name for name in columns if name)
+    return [
+        Problem(file, "header", f"the column {name} {number} times", "each column once")
+        for name, number in count.items()
+        if number > 1
+    ]
+
+
+def _too_long(columns: list[str], rows: list[list[str]], file: str) -> list[Problem]:
+    """Rows that would lose a cell: mostly a separator within a text."""
+    problems = []
+    for number, cells in enumerate(rows, start=1):
+        beyond = [cell for cell in cells[len(columns) :] if cell.strip()]
+        if beyond:
+            given = f"{len(cells)} cells, the last {describe_value(beyond[-1])}, under {len(columns)} columns"
+            problems.append(
+                Problem(file, f"row {number}", given, 'a cell for each column; a text with commas is put in "quotes"')
+            )
+    return problems
