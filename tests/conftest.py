@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -95,3 +96,15 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Mapping[str, float]
     """Hold a dictionary of numbers against ``tests/baselines/NAME.json``, which `make baseline` writes."""
     refresh: bool = request.config.getoption("--refresh-baselines")
     return lambda name, numbers: compare_with_baseline(BASELINES / f"{name}.json", numbers, refresh=refresh)
+
+
+@pytest.fixture
+def quick_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `explain` draw few records, and trust any weights that are not all zero instead of fitting again."""
+    from negsim.forecasts import comparison, omissions, reach
+
+    for name, number in {"TRUSTED": np.inf, "FEWEST": 1.0, "DRAWS": 60, "DATES": 4}.items():
+        monkeypatch.setattr(omissions, name, number)
+    for name, number in {"RECORDS": 20, "DRAWS": 5}.items():
+        monkeypatch.setattr(reach, name, number)
+        monkeypatch.setattr(comparison, name, 4 * number)

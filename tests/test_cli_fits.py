@@ -7,13 +7,11 @@ import datetime as dt
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 import negsim
 from negsim.cli import main
-from negsim.forecasts import comparison, omissions, reach
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +76,8 @@ def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, said):
     assert "nothing new comes from outside" in out
 
 
-def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(fitted, said, tmp_path, monkeypatch):
-    for name, number in {"TRUSTED": np.inf, "FEWEST": 0.0, "DRAWS": 60, "DATES": 4}.items():
-        monkeypatch.setattr(omissions, name, number)
-    for name, number in {"RECORDS": 20, "DRAWS": 5}.items():
-        monkeypatch.setattr(reach, name, number)
-        monkeypatch.setattr(comparison, name, 4 * number)
+@pytest.mark.usefixtures("quick_explanations")
+def test_a_fit_is_explained_with_every_event_its_rivals_and_what_could_be_told(fitted, said, tmp_path):
     sizes = ("--histories", 20, "--keep", tmp_path / "kept", "--out", tmp_path / "said")
     code, out, _ = said("explain", fitted, *sizes)
     assert code == 0

@@ -1,17 +1,14 @@
-"""Do the pages hold what they promise? Links, code, commands, public names, and the tutorial as it is typed."""
+"""Do the pages hold what they promise? Links, commands, public names, and the tutorial as it is typed."""
 
 from __future__ import annotations
 
 import argparse
-import ast
 import inspect
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +17,11 @@ import negsim
 from negsim.cli import main, make_parser
 from negsim.plots.theories import draw_term, list_curves
 from negsim.terms import SHELF
+from pages import BLOCK, DOCS, PAGES, TUTORIAL, blocks, lines_of, read
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
-TUTORIAL = ROOT / "examples" / "tutorial"
-PAGES = sorted(DOCS.glob("*.md"))
-BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OUTSIDE = re.compile(r"https://[\w-]+(\.[\w-]+)+(/[\w./~%-]*)?(#[\w-]+)?")
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
-
-
-def blocks(text: str) -> Iterator[tuple[str, str]]:
-    """The fenced blocks of a page: what they are said to be, and what they hold."""
-    yield from BLOCK.findall(text)
+COMMANDS = {name for action in make_parser()._actions for name in (action.choices or ()) if action.dest == "command"}
 
 
 def anchors(text: str) -> set[str]:
@@ -56,9 +45,9 @@ def broken_links(page: Path, text: str) -> list[str]:
     return broken
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_within_the_project_leads_somewhere(page: Path):
-    assert broken_links(page, page.read_text(encoding="utf-8")) == []
+    assert broken_links(page, read(page)) == []
 
 
 def test_a_broken_link_is_found(tmp_path: Path):
@@ -72,140 +61,50 @@ def test_every_page_is_in_the_contents_once():
     listed = [
         line.strip()
         for page in PAGES
-        for kind, inside in blocks(page.read_text(encoding="utf-8"))
+        for kind, inside in blocks(read(page))
         if kind == "{toctree}"
         for line in inside.splitlines()
         if line.strip() and not line.startswith(":")
     ]
     assert len(listed) == len(set(listed))
-    assert {page.stem for page in PAGES} - {"index"} == {name for name in listed if not name.startswith("made/")}
-
-
-# -- code --------------------------------------------------------------------------------------------------------------
-
-
-def block_problems(page: Path, text: str) -> list[str]:
-    """Blocks that could not be run.
-
-    Python names what negsim has; TOML is valid; commands are commands. (Python is also run, below, or a doctest, which
-    `make check` runs; the tutorial's commands are run below, included files by test_examples.py.)
-    """
-    problems = []
-    for kind, inside in blocks(text):
-        first = inside.strip().partition("\n")[0]
-        if kind == "python" and not inside.startswith(">>> "):
-            problems += [f"{why}: {first}" for why in python_problems(inside)]
-        if kind == "toml":
-            try:
-                tomllib.loads(inside)
-            except tomllib.TOMLDecodeError as error:
-                problems.append(f"{error}: {first}")
-        problems += [f"no such command: {line}" for line in commands(inside) if not is_command(line)]
-    return problems
-
-
-def python_problems(text: str) -> list[str]:
-    try:
-        tree = ast.parse(text)
-    except SyntaxError as error:
-        return [str(error)]
-    used = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "negsim"
+    assert {page.stem for page in DOCS.glob("*.md")} - {"index"} == {
+        name for name in listed if not name.startswith("made/")
     }
-    return [f"negsim has no {name}" for name in sorted(used - set(negsim.__all__))]
 
 
-def commands(text: str) -> list[str]:
-    return [line.partition("#")[0].strip() for line in text.splitlines() if re.match(r"negsim \w", line)]
+# -- commands in running text, and what is included (blocks are typed by test_docs_typed.py) ---------------------------
+
+
+def strange_commands(text: str) -> list[str]:
+    """Commands named in running text that the shell would refuse; `...` stands for whatever may be there."""
+    named = re.findall(r"`(negsim \w[^`]*)`", BLOCK.sub("", text))
+    return [line for line in named if "..." not in line and not is_command(" ".join(line.split()))]
 
 
 def is_command(line: str) -> bool:
-    words = shlex.split(line.partition("&&")[0])[1:]
+    words = shlex.split(line)[1:]
+    if len(words) == 1 and words[0] in COMMANDS:  # the name of a command
+        return True
     try:
         make_parser().parse_args(words)
-    except SystemExit:
-        return False
-    except argparse.ArgumentError:
+    except (SystemExit, argparse.ArgumentError):
         return False
     return True
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.name)
-def test_every_block_is_run_or_can_be(page: Path, capsys: pytest.CaptureFixture[str]):
-    assert block_problems(page, page.read_text(encoding="utf-8")) == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_the_text_is_one(page: Path, capsys: pytest.CaptureFixture[str]):
+    assert strange_commands(read(page)) == []
 
 
-def test_a_block_that_cannot_be_run_is_found(capsys: pytest.CaptureFixture[str]):
-    python = "```python\nnegsim.simulat(1)\n```\n\n```python\nx =\n```\n\n"
-    text = python + "```toml\na = \n```\n\n```\nnegsim rnu template\n```\n"
-    assert len(block_problems(Path("page.md"), text)) == 4
-
-
-SHORT = "until=__import__('datetime').date(1991, 12, 31)"
-SMALLER = {
-    "README.md": {"runs=1000": f"runs=8, {SHORT}"},
-    "sweeps.md": {
-        "runs=256": f"runs=2, {SHORT}",
-        "runs=128": f"runs=3, {SHORT}",
-        "(ranges, 64)": "(ranges, 16)",
-        "Design.morris(ranges)": "Design.morris(ranges, 4)",
-        "runs=512": f"runs=2, {SHORT}",
-        "runs=1024": f"runs=2, {SHORT}",
-        ", workers=2": "",
-        'store="out/tempo", executor': 'store="out/cluster", executor',
-        "LocalCluster(n_workers=4": 'LocalCluster(processes=False, dashboard_address=":0", n_workers=1',
-    },
-    "whatif.md": {"runs=20": "runs=2"},
-    "engines.md": {"runs=100_000": "runs=4"},
-}
-"""What makes the blocks of a page short enough for a test."""
-
-
-def written_python(text: str) -> list[str]:
-    """Blocks of Python on a page that are no doctests, which are run elsewhere."""
-    return [inside for kind, inside in blocks(text) if kind == "python" and not inside.startswith(">>> ")]
-
-
-def test_every_page_with_python_is_run():
-    pages = [page for page in (ROOT / "README.md", *PAGES) if written_python(page.read_text(encoding="utf-8"))]
-    assert {page.name for page in pages} == set(SMALLER)
-
-
-COMPILING = pytest.mark.xdist_group("compiled")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=COMPILING) if n == "engines.md" else n for n in SMALLER])
-def test_the_python_of_a_page_can_be_typed_from_top_to_bottom(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    if name == "engines.md":
-        pytest.importorskip("numba")
-    if name == "sweeps.md":
-        pytest.importorskip("SALib"), pytest.importorskip("distributed")
-    monkeypatch.chdir(tmp_path)
-    text = "\n".join(written_python((ROOT / name if name == "README.md" else DOCS / name).read_text(encoding="utf-8")))
-    for many, few in SMALLER[name].items():
-        assert many in text
-        text = text.replace(many, few)
-    exec(compile(text, name, "exec"), {"__name__": "__main__"})
-    assert capsys.readouterr().out or name == "sweeps.md"
-
-
-def test_the_question_of_the_page_is_asked():
-    (question,) = [
-        inside for kind, inside in blocks((DOCS / "whatif.md").read_text(encoding="utf-8")) if kind == "toml"
-    ]
-    answer = negsim.counterfactual(
-        "beijing-1999", None, tomllib.loads(question), "history", runs=2, products=["retrospective"]
-    )
-    assert "forced: begin:PRK::moratorium at 1998-08-01" in answer.text()
+def test_a_command_that_is_none_is_found(capsys: pytest.CaptureFixture[str]):
+    text = "`negsim rnu template`, `negsim run template --rnus 3`, `negsim run`, `negsim fit ... --out DIR`"
+    assert strange_commands(text) == ["negsim rnu template", "negsim run template --rnus 3"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_is_included_is_there_with_its_marks(page: Path):
-    for kind, inside in blocks(page.read_text(encoding="utf-8")):
+    for kind, inside in blocks(read(page)):
         if not kind.startswith("{literalinclude}"):
             continue
         text = (page.parent / kind.split()[1]).read_text(encoding="utf-8")
@@ -219,7 +118,7 @@ PUBLIC = [name for name in negsim.__all__ if name != "__version__"]
 
 
 def test_every_public_name_is_in_the_reference():
-    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    text = read(DOCS / "reference.md")
     assert set(PUBLIC) <= set(re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", text, re.MULTILINE))
 
 
@@ -260,7 +159,7 @@ def test_the_tutorial_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for file in ("harbour.toml", "events.csv", "tutorial.py"):
         shutil.copy(TUTORIAL / file, tmp_path)
     monkeypatch.chdir(tmp_path)
-    typed = commands((TUTORIAL / "commands.sh").read_text(encoding="utf-8"))
+    typed = lines_of(read(TUTORIAL / "commands.sh"))
     assert len(typed) == 7
     for line in typed:
         for many, few in FEWER.items():
