@@ -6,14 +6,15 @@ through.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.problems import Problem, ScenarioError
-from negsim.replays import replay
+from negsim.replays import replay, walk_anyway
 from negsim.state import Array, Floats
 from negsim.streams import address_words, open_stream
 
@@ -21,6 +22,7 @@ PURPOSE_STARTS = 72
 """Purpose number of the streams that draw points of a chronology."""
 DRAWS = 64
 MOST_ROUNDS = 50
+A_WAY: Final = "a move that the state allows; what came before it and nobody told is a row of its own, as implied"
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,40 @@ def walk(compiled: Compiled, chronology: Chronology, unit: Floats) -> Walk:
 
 
 def find_impossible(compiled: Compiled, chronology: Chronology, file: str, draws: int = DRAWS) -> list[Problem]:
-    """Find moves that the state allows on none of the dates tried, where nothing before them was refused."""
+    """Find moves that the state allows on none of the dates tried, whatever is made of those before them.
+
+    Where each move alone is possible on some dates, and all together on none of many, the one that is refused most
+    often is named.
+    """
     if not chronology.moves:
         return []
-    seen = walk(compiled, chronology, draw_points(chronology, draws, 0))
+    unit = draw_points(chronology, draws, 0)
+    seen = walk(compiled, chronology, unit)
+    if seen.possible.any():
+        return []
     culprits = np.flatnonzero((seen.impossible == draws) & (seen.first > 0)).tolist()
-    return [
-        Problem(file, f"row {chronology.moves[place].row}", seen.reasons[place], "a move that the state allows")
-        for place in culprits
-    ]
+    reasons = {place: seen.reasons[place] for place in culprits} | _refused_anyway(compiled, chronology, unit)
+    if reasons:
+        return [Problem(file, f"row {chronology.moves[place].row}", reasons[place], A_WAY) for place in sorted(reasons)]
+    try:
+        find_starts(compiled, chronology, 1, 0)
+    except ScenarioError as error:
+        return [replace(problem, file=file) for problem in error.problems]
+    return []
+
+
+def _refused_anyway(compiled: Compiled, chronology: Chronology, unit: Floats) -> dict[int, str]:
+    """Moves refused on all dates even if all before them had happened, and why (their places in the chronology)."""
+    given = walk_anyway(compiled, chronology.stack(compiled, unit), chronology.until)
+    refused = np.isneginf(given.logs)
+    places = chronology.sort(chronology.place(compiled, unit).days).T
+    count = np.bincount(places[refused], minlength=len(chronology.moves))
+    always = set(np.flatnonzero(count == len(unit)).tolist())
+    if not always:
+        return {}
+    alone = walk_anyway(compiled, chronology.stack(compiled, unit[:1]), chronology.until)
+    first = places[refused[:, 0], 0].tolist()
+    return {place: said for place, said in zip(first, alone.problems, strict=False) if place in always}
 
 
 def find_starts(compiled: Compiled, chronology: Chronology, count: int, seed: int) -> Floats:
@@ -104,5 +131,5 @@ def find_starts(compiled: Compiled, chronology: Chronology, count: int, seed: in
             return found[:count]
     worst = int(seen.first.argmax())
     given = f"{len(found)} possible histories of {tried} drawn; mostly {seen.reasons[worst]}"
-    allowed = "windows and orders that the state allows more often"
+    allowed = "dates that the state allows more often: narrower ones, or an order (the column `after`)"
     raise ScenarioError([Problem(chronology.name, f"row {chronology.moves[worst].row}", given, allowed)])

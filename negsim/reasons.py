@@ -57,6 +57,36 @@ def _list_stages(names: tuple[str, ...], stages: tuple[int, ...]) -> str:
     return " or ".join(names[stage].replace("_", " ") for stage in stages)
 
 
+def _way_there(compiled: Compiled, event: Event, stage: int, allowed: tuple[int, ...]) -> str:
+    """Say which moves lead from a stage to one that a move needs, the fewest that do."""
+    ways: dict[int, tuple[str, ...]] = {stage: ()}
+    frontier = [stage]
+    steps = list(_steps(compiled, event))
+    while frontier and not ways.keys() & set(allowed):
+        reached = frontier.pop(0)
+        for kind, sources, target in steps:
+            if reached in sources and target not in ways:
+                ways[target] = (*ways[reached], kind)
+                frontier.append(target)
+    found = [ways[target] for target in allowed if target in ways]
+    if not found:
+        return "" if event.channel else " (an accord with it comes before)"
+    return f" ({' and '.join(found[0])} come{'' if len(found[0]) > 1 else 's'} before)"
+
+
+def _steps(compiled: Compiled, event: Event) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Moves that change the stage of what a move is about: kind, stages it leads from, stage it leads to."""
+    world = compiled.world
+    sources, targets, alike = (
+        (CHANNEL_MOVE_STAGES, world.new_channel, "channel")
+        if event.channel
+        else (CONCESSION_MOVE_STAGES, world.new_stage, "subject")
+    )
+    for number, other in enumerate(compiled.labels.events[: world.moves]):
+        if getattr(other, alike) == getattr(event, alike) and targets[number] >= 0 and other.kind != "walk_out":
+            yield other.kind, sources[other.kind], int(targets[number])
+
+
 def _demand_reasons(compiled: Compiled, state: State, event: Event, column: int) -> Iterator[str]:
     demand = compiled.scenario.demand[event.subject]
     stage = int(state.demand[compiled.labels.demands.index(event.subject), column])
@@ -73,7 +103,8 @@ def _channel_reasons(compiled: Compiled, state: State, outlook: Outlook, event: 
     allowed = CHANNEL_MOVE_STAGES[event.kind]
     if stage not in allowed:
         wanted = _list_stages(CHANNEL_STAGES, allowed)
-        yield f"channel {event.channel} is {CHANNEL_STAGES[stage].replace('_', ' ')} and must be {wanted}"
+        way = _way_there(compiled, event, stage, allowed)
+        yield f"channel {event.channel} is {CHANNEL_STAGES[stage].replace('_', ' ')} and must be {wanted}{way}"
     elif event.kind == "open":
         yield f"a hard gate of channel {event.channel} is not met"
     if event.kind == "agree":
@@ -116,7 +147,8 @@ def _concession_reasons(compiled: Compiled, state: State, outlook: Outlook, even
     allowed = CONCESSION_MOVE_STAGES[event.kind]
     if stage not in allowed:
         wanted = _list_stages(CONCESSION_STAGES, allowed)
-        yield f"{event.subject} is {CONCESSION_STAGES[stage].replace('_', ' ')} and must be {wanted}"
+        way = _way_there(compiled, event, stage, allowed)
+        yield f"{event.subject} is {CONCESSION_STAGES[stage].replace('_', ' ')} and must be {wanted}{way}"
     frozen = bool(state.frozen[row, column])
     if frozen and event.kind in NEEDS_UNFROZEN:
         yield f"{event.subject} is frozen"

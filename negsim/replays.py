@@ -164,6 +164,19 @@ def _replay_compiled(
     return Replay(_add_up(logs, integrals), logs, integrals, explain)
 
 
+def walk_anyway(compiled: Compiled, histories: Stacked, until: dt.date | None = None) -> Given:
+    """Go through histories as if every move in them were possible, and note those that were not.
+
+    What follows from an impossible move is possible then, so what is noted is a mistake of its own.
+    """
+    parameters = compiled.bind(compiled.resolve(None))
+    state = compiled.start(parameters, histories.columns, False)
+    given = Given(compiled, histories, histories.columns, anyway=True)
+    for _ in moments(compiled.world, parameters, state, given, end_of(compiled, until)):
+        pass
+    return given
+
+
 def _compile(case: Scenario | str) -> Compiled:
     scenario = load_scenario(case) if isinstance(case, str) else case
     require_valid(scenario)
@@ -223,10 +236,12 @@ class Given:
         histories: Sequence[History] | Stacked,
         width: int,
         coverage: Coverage | None = None,
+        anyway: bool = False,
     ) -> None:
         stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
         self._compiled = compiled
         self._coverage = coverage
+        self._anyway = anyway
         self._days, self._moves = stacked.days, stacked.moves
         self._places = np.arange(stacked.columns)
         self._next = np.zeros(stacked.columns, dtype=np.int64)
@@ -258,7 +273,7 @@ class Given:
         return events, elapsed
 
     def _score(self, outlook: Outlook, state: State, made: Ints) -> Ints:
-        """Note the log hazards of given moves; those that are impossible do not happen."""
+        """Note the log hazards of given moves; those that are impossible do not happen, unless they are to anyway."""
         moves = self._moves[self._next[made], self._places[made]]
         hazards = hazards_of(outlook, moves, made, self._shared)
         where: Any = slice(None) if self._shared else self._places[made]
@@ -273,7 +288,7 @@ class Given:
             column = int(made[number])
             day = float(self._days[self._next[column], self._places[column]])
             self.problems.append(explain_impossible(self._compiled, state, outlook, int(moves[number]), column, day))
-        return np.where(impossible.all(axis=1), NOTHING, moves)
+        return moves if self._anyway else np.where(impossible.all(axis=1), NOTHING, moves)
 
     def settle(self, outlook: Outlook, elapsed: Floats, events: Ints, fired: Ints) -> None:
         """Nothing to do: the account is kept when choosing."""

@@ -470,6 +470,28 @@ def test_what_follows_from_an_impossible_event_is_not_told_again(tell):
     assert [problem.key for problem in problems] == ["row E1"]
 
 
+def test_impossible_events_are_told_together_each_with_what_comes_before_it(tell):
+    problems = tell(
+        "E1,1991,open,JPN,official,,,,,",
+        "E2,1992,walk_out,JPN,official,,,,,",
+        "E3,1993,meet,JPN,official,,,,,",
+        "E4,1994,begin,JPN,,japan_food,,,,",
+    )
+    ways = {problem.key: problem.given.rpartition("(")[2] for problem in problems}
+    assert ways == {
+        "row E1": "plan comes before)",
+        "row E3": "plan and open come before)",
+        "row E4": "pledge comes before)",
+    }
+    assert all("as implied" in problem.allowed for problem in problems)
+
+
+def test_events_that_are_possible_alone_and_never_together_are_told(tell):
+    (problem,) = tell("E1,1998-08,freeze,JPN,,japan_food,,,,", "E2,1998-08,freeze,JPN,,japan_food,,,,")
+    assert problem.given.startswith("0 possible histories of 3200 drawn; mostly 1998-08-")
+    assert "japan_food is frozen" in problem.given
+
+
 def test_many_mistakes_are_told_together(tell):
     problems = tell(
         "E1,1999-02-30,act,PRK,,missile_test,,,,",
