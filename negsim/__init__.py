@@ -5,6 +5,7 @@ The public names; each is loaded when it is first used, so that importing the pa
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from negsim.version import VERSION as __version__
@@ -140,7 +141,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name from its room."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'negsim' has no attribute {name!r}")
+        raise AttributeError(f"module 'negsim' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
     return getattr(import_module(f"negsim.{_HOMES[name]}"), name)

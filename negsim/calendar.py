@@ -18,6 +18,22 @@ def tick_dates(start: dt.date, end: dt.date, tick: str) -> list[dt.date]:
     return [start + dt.timedelta(days=days) for days in range(0, (end - start).days + 1, step)]
 
 
+def read_day(name: str, given: dt.date | str | None) -> dt.date | None:
+    """Take a day as people give it: a date, a moment of it, or text such as 1999-12-31; nothing stays nothing.
+
+    Raises
+    ------
+    ValueError
+        For what is no day, named as the argument `name`.
+    """
+    if given is None or (isinstance(given, dt.date) and not isinstance(given, dt.datetime)):
+        return given
+    try:
+        return given.date() if isinstance(given, dt.datetime) else dt.date.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a date such as 1999-12-31, not {given!r}") from None
+
+
 def day_number(start: dt.date, date: dt.date | dt.datetime) -> float:
     """Days from midnight of the start to a date or a moment."""
     if isinstance(date, dt.datetime):

@@ -139,7 +139,7 @@ class Placed:
     log_volume: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chronology:
     """What a source tells of a scenario's period.
 
@@ -176,6 +176,9 @@ class Chronology:
     predictions: tuple[DatedMove, ...] = ()
     by_rule: bool = True
     as_listed: bool = True
+
+    def __repr__(self) -> str:
+        return f"Chronology({next(self._report())!r})"
 
     # -- what is open ------------------------------------------------------------------------------------------------
 

@@ -286,6 +286,8 @@ def _add_row(draft: Draft, fields: Mapping[str, str]) -> None:
         draft.rows.append(made)
     window = _row_window(draft, row, entry, fields)
     if window is None:
+        for move in (*entry.moves, *entry.predicts):
+            _names(draft, row, move)
         return
     start, low = len(draft.moves), window
     for move in entry.moves:

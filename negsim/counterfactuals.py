@@ -45,7 +45,7 @@ PURPOSE_DRAWS = 53
 """Address of the draws that choose among the posterior's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Counterfactual:
     """The answer to a what-if question.
 
@@ -91,6 +91,12 @@ class Counterfactual:
 
         return pd.concat([part.summary().assign(product=name) for name, part in self.products.items()])
 
+    def __repr__(self) -> str:
+        return f"Counterfactual({self.intervention.name!r}: {' and '.join(self.products)})"
+
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """The answer in sentences, each number with its uncertainty, and what it assumes."""
         return write_answer(self.intervention, self.products, self.gone, self.returned)
@@ -111,7 +117,7 @@ def counterfactual(
     given: Chronology | History | str | Path | Any = None,
     seed: int = 0,
     runs: int = 1000,
-    until: dt.date | None = None,
+    until: dt.date | str | None = None,
     products: Collection[str] = PRODUCTS,
     told: Told | None = None,
     workers: int = 1,

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.compiler import Compiled, compile_scenario
 from negsim.engines import choose_engine
 from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, pass_tick, run_clocks
@@ -222,7 +222,7 @@ def simulate(
     runs: int = 1000,
     seed: int = 0,
     params: Mapping[str, Any] | None = None,
-    until: dt.date | None = None,
+    until: dt.date | str | None = None,
     workers: int = 1,
     record: Iterable[str] = ("events",),
     progress: Progress | None = None,
@@ -318,12 +318,13 @@ def _check_counts(runs: int, workers: int, width: int, values: Mapping[str, Floa
             raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")
 
 
-def end_of(compiled: Compiled, until: dt.date | None) -> float:
+def end_of(compiled: Compiled, until: dt.date | str | None) -> float:
     """Days from the start to the end of the last day of interest."""
     end = float(compiled.world.tick_times[-1])
-    if until is None:
+    day = read_day("until", until)
+    if day is None:
         return end
-    last = day_number(compiled.scenario.start, until) + 1.0
+    last = day_number(compiled.scenario.start, day) + 1.0
     if not 0 < last <= end:
         case = compiled.scenario
         raise ValueError(f"until must lie between {case.start} and {case.end}, not {until}")

@@ -21,7 +21,7 @@ from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, fin
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms, require_settings
 from negsim.scenario_structure import A_DATE, allowed_value, key_path, unknown_key
-from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
+from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 1_000_000
 _IN_MEMORY: Final = "<intervention>"
@@ -50,7 +50,8 @@ def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, An
     else:
         file = str(source)
         text = read_text(_find(scenario, source), file, "a question", MAX_BYTES)
-        intervention = read_intervention(parse_toml(text, file), file)
+        named = {"name": name_after(Path(source), "question")}
+        intervention = read_intervention(named | parse_toml(text, file), file)
     check_intervention(scenario, intervention, file)
     return intervention
 

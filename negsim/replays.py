@@ -60,7 +60,7 @@ def replay(
     case: Scenario | str | Compiled,
     history: Any,
     params: Mapping[str, Any] | None = None,
-    until: dt.date | None = None,
+    until: dt.date | str | None = None,
     coverage: Coverage | None = None,
     engine: str = "numpy",
     workers: int = 1,

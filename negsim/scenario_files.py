@@ -12,7 +12,6 @@ import importlib.util
 import itertools
 import json
 import os
-import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from importlib import resources
@@ -24,7 +23,7 @@ from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
-from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
+from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
 
 MAX_BYTES: Final = 5_000_000
 MOST_TOLD: Final = 1000
@@ -224,7 +223,7 @@ def write_template(path: str | Path, *, force: bool = False) -> Path:
     """
     target = Path(path)
     text = (_cases() / f"{TEMPLATE}.toml").read_text("utf-8")
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", target.stem).lstrip("_.-") or "my-case"
+    name = name_after(target, "my-case")
     return _write(target, text.replace(f'name = "{TEMPLATE}"', f'name = "{name}"', 1), force=force)
 
 

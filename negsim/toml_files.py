@@ -20,6 +20,11 @@ def refuse(file: str, given: str, allowed: str, nearest: str | None = None) -> S
     return ScenarioError([Problem(file, "", given, allowed, nearest)])
 
 
+def name_after(path: Path, otherwise: str) -> str:
+    """What to call a thing that has no other name: after its file, in the letters that names may have."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip("_.-") or otherwise
+
+
 def find_neighbour(path: Path) -> str | None:
     """Name of the file beside a path that is none: of the same ending, and most alike."""
     folder = path.parent

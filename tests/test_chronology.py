@@ -133,6 +133,10 @@ def test_the_report_names_shares_conflicts_and_what_is_outside(shipped):
             assert f"  {row.id}: " in report
 
 
+def test_a_chronology_shows_itself_in_a_line(article):
+    assert repr(article) == "Chronology('article: 40 rows, 1990-01-01 to 1999-12-21, for beijing-1999')"
+
+
 def test_the_table_has_a_line_for_every_row(shipped):
     table = shipped.table()
     assert table["id"].tolist() == [row.id for row in shipped.rows]
@@ -525,13 +529,13 @@ def test_a_chronology_that_is_not_there_names_those_that_are(beijing):
     assert "1990s" in problem.allowed
 
 
-def test_a_file_that_is_not_there_names_its_neighbour(tmp_path, compiled):
+def test_a_file_that_is_not_there_names_its_neighbour(tmp_path, beijing):
     (tmp_path / "events.csv").write_text("date,move\n")
     with pytest.raises(ScenarioError) as caught:
-        load_chronology(compiled, tmp_path / "event.csv")
+        load_chronology(beijing, tmp_path / "event.csv")
     assert caught.value.problems[0].nearest == "events.csv"
     with pytest.raises(ScenarioError, match="given a directory"):
-        load_chronology(compiled, tmp_path)
+        load_chronology(beijing, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -543,19 +547,19 @@ def test_a_file_that_is_not_there_names_its_neighbour(tmp_path, compiled):
         b'date,move,reason\n"1998-08-31",act:PRK::missile_test,"two\nlines"\n,,\n',
     ],
 )
-def test_a_table_is_read_as_spreadsheets_write_it(tmp_path, compiled, content: bytes):
+def test_a_table_is_read_as_spreadsheets_write_it(tmp_path, beijing, content: bytes):
     file = tmp_path / "own.csv"
     file.write_bytes(content)
-    (move,) = load_chronology(compiled, file).moves
+    (move,) = load_chronology(beijing, file).moves
     assert move.names == ("act:PRK::missile_test",)
-    assert load_chronology(compiled, file).date(move.low) == dt.date(1998, 8, 31)
+    assert load_chronology(beijing, file).date(move.low) == dt.date(1998, 8, 31)
 
 
-def test_cells_that_would_be_lost_are_told_with_their_rows(tmp_path, compiled):
+def test_cells_that_would_be_lost_are_told_with_their_rows(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text("date,move,date\n1998,act:PRK::missile_test,,over Japan, at noon\n1999,x,,\n2000,x,,,at night\n")
     with pytest.raises(ScenarioError) as caught:
-        load_chronology(compiled, file)
+        load_chronology(beijing, file)
     assert [problem.key for problem in caught.value.problems] == ["header", "row 1", "row 3"]
     assert '" at noon"' in caught.value.problems[1].given
 

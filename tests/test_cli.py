@@ -117,6 +117,20 @@ def test_check_tells_the_mistakes_of_all_files_together(said, tmp_path):
 # -- new ---------------------------------------------------------------------------------------------------------
 
 
+def test_check_says_what_becomes_of_a_chronology_or_what_is_wrong_with_it(said, tmp_path):
+    events = tmp_path / "events.csv"
+    events.write_text("date,move\n2001-02-03,act:Upland::raid\n")
+    code, out, err = said("check", "template", "--chronology", str(events))
+    assert (code, err) == (0, "")
+    assert "1 rows, 2000-01-01 to 2009-12-31" in out
+    events.write_text("date,move\n3/20/2001,act:Upland::raids\n")
+    code, out, err = said("check", "template", "--chronology", str(events))
+    assert (code, out) == (2, "")
+    assert "did you mean 2001-03-20?" in err
+    assert "did you mean act:Upland::raid?" in err
+    assert said("check", "template", "beijing-1999", "--chronology", str(events))[0] == 2
+
+
 def test_new_writes_a_scenario_that_checks_shows_and_runs(said, tmp_path):
     file = tmp_path / "my-case.toml"
     code, out, err = said("new", str(file))

@@ -33,6 +33,24 @@ def test_a_sweep_prints_its_points_and_can_be_resumed_and_expanded(said, tmp_pat
     assert len(open_sweep(store).design) == 4
 
 
+def test_what_cannot_be_printed_is_refused_before_anything_is_computed(said, tmp_path):
+    wrong = (*CASE, "--vary", f"{MEET}=2,3", "--store", str(tmp_path / "store"), "--show", "meet")
+    code, _, err = said(*wrong)
+    assert code == 2
+    assert "no kind of event is called 'meet'; nearest: meet.talks" in err
+    assert not (tmp_path / "store").exists()
+
+
+def test_another_sweep_in_the_same_folder_says_what_to_do(said, tmp_path):
+    asked = (*CASE, "--runs", "4", "--store", str(tmp_path / "store"))
+    assert said(*asked, "--vary", f"{MEET}=2,3")[0] == 0
+    code, _, err = said(*asked, "--vary", f"{MEET}=2,3,4")
+    assert code == 2
+    assert (
+        "holds another sweep (a new one needs a folder of its own; to give it more runs or points, expand it):" in err
+    )
+
+
 def test_samples_of_ranges_and_points_of_ones_own(said, tmp_path):
     sample = ("--vary", f"{MEET}=2:10", "--vary", f"{ADJOURN}=10:20", "--design", "sobol", "--points", "4")
     assert said(*CASE, *sample, "--runs", "8", "--store", str(tmp_path / "sobol"))[0] == 0

@@ -461,6 +461,8 @@ def test_histories_part_where_their_moves_first_differ(talks):
 
 
 def test_the_answer_says_what_was_meant_what_is_assumed_and_how_sure_it_is(no_rocket):
+    assert str(no_rocket) == no_rocket.text()
+    assert repr(no_rocket) == "Counterfactual('no-rocket': interventional and retrospective)"
     text = no_rocket.text()
     assert "does not come back the day after" in text
     assert "No data can tell" in text

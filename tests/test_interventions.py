@@ -93,6 +93,12 @@ def test_all_mistakes_of_shape_are_told_at_once(case):
     assert "exactly one of value, multiply and add" in told["number.0"]
 
 
+def test_a_question_without_a_name_is_named_after_its_file(case, tmp_path: Path):
+    file = tmp_path / "no raids.toml"
+    file.write_text('question = "What if nobody raided?"\ndrop = []\n')
+    assert load_intervention(case, file).name == "no-raids"
+
+
 def test_a_question_that_is_not_there_names_the_nearest(case):
     assert "did you mean no-rocket?" in mistakes(case, "no-rockets")[""]
 

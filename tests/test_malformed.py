@@ -426,7 +426,10 @@ MISTAKES = {
         lambda data: data.update(name="lonely", **only_one_actor()), "actor", "a table (Upland)", "at least 2 entries"
     ),
     "intermediary that answers to nobody": Mistake(
-        put("actor.Envoy.kind", "intermediary"), "actor.Envoy.answers_to", "nothing", "the name of a state"
+        put("actor.Envoy.kind", "intermediary"),
+        "actor.Envoy.answers_to",
+        "nothing",
+        "; whoever mediates between others is a state",
     ),
     "intermediary that answers to a typo": Mistake(
         put("actor.Envoy", {"kind": "intermediary", "answers_to": "Uplan"}),

@@ -150,7 +150,7 @@ def test_saving_again_without_events_leaves_no_old_events(tmp_path):
 
 def test_stopping_early_keeps_what_came_before():
     whole = negsim.simulate("beijing-1999", runs=40, seed=3)
-    part = negsim.simulate("beijing-1999", runs=40, seed=3, until=dt.date(1994, 6, 17))
+    part = negsim.simulate("beijing-1999", runs=40, seed=3, until="1994-06-17")
     limit = (dt.date(1994, 6, 18) - dt.date(1990, 1, 1)).days
     expected = whole.events[whole.events["day"] < limit].reset_index(drop=True)
     pd.testing.assert_frame_equal(part.events.reset_index(drop=True), expected)
@@ -162,6 +162,8 @@ def test_stopping_early_keeps_what_came_before():
         ({"runs": 0}, "runs must be a whole number"),
         ({"workers": 0}, "workers must be"),
         ({"until": dt.date(2030, 1, 1)}, "until must lie between"),
+        ({"until": "1995"}, "until must be a date such as 1999-12-31, not '1995'"),
+        ({"until": 1995}, "until must be a date"),
         ({"params": {"term.ripeness.theta": [1.0, 2.0]}}, "one for each of 5 runs"),
     ],
 )

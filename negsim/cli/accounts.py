@@ -93,6 +93,9 @@ def add_explain(commands: Any) -> None:
         "hold events against their fit, with and without each, and the fit against the case without theories",
         "negsim explain out/fit --engine auto --out out/explained",
         "negsim explain out/fit --keep out/variants     # a stop loses no fit that was finished",
+        "negsim explain out/fit --histories 500 --particles 100",
+        note="It fits the case again without each theory, and without dates that weights cannot take away: "
+        "many times as long as the fit took.",
     )
     add_fitted(parser)
     parser.add_argument(

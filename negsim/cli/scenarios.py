@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negsim.cli.words import add_case, add_command, paths_as_input
+from negsim.cli.words import InputError, add_case, add_command, paths_as_input
 
 if TYPE_CHECKING:
     from negsim.problems import Problem
@@ -36,6 +36,9 @@ def check(options: argparse.Namespace) -> None:
     from negsim.problems import ScenarioError
     from negsim.scenario_files import check_scenario
 
+    if options.chronology is not None:
+        _check_chronology(options)
+        return
     found: list[Problem] = []
     for file in options.file:
         problems = check_scenario(file)
@@ -44,6 +47,17 @@ def check(options: argparse.Namespace) -> None:
             print(f"{file}: no mistakes")
     if found:
         raise ScenarioError(found)
+
+
+def _check_chronology(options: argparse.Namespace) -> None:
+    """Say what a case makes of a chronology, or every mistake of it."""
+    from negsim.chronology_files import load_chronology
+    from negsim.scenario_files import load_scenario
+
+    if len(options.file) > 1:
+        raise InputError("--chronology: allowed with one scenario")
+    told = load_chronology(load_scenario(options.file[0]), options.chronology, codebook=options.codebook)
+    print(f"{options.chronology}: no mistakes\n\n{told.report()}")
 
 
 def new(options: argparse.Namespace) -> None:
@@ -89,11 +103,16 @@ def add_check(commands: Any) -> None:
         commands,
         "check",
         check,
-        "check scenario files: every mistake at once, and the name that was probably meant",
+        "check scenario files, and chronologies: every mistake at once, and the name that was probably meant",
         "negsim check my-case.toml",
         "negsim check cases/*.toml",
+        "negsim check my-case.toml --chronology events.csv      # what the case makes of each row",
     )
     parser.add_argument("file", metavar="FILE", nargs="+", help="scenario file (TOML), or a shipped case")
+    parser.add_argument(
+        "--chronology", metavar="NAME", help="check what happened as well: a chronology of the case, or a CSV file"
+    )
+    parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
 
 
 def add_new(commands: Any) -> None:

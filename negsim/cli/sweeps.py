@@ -38,6 +38,7 @@ def sweep(options: argparse.Namespace) -> None:
     scenario = prepare(options)
     with refusals_as_input():
         design = make_design(scenario, options)
+        _check_shown(scenario, options)
         with warnings_as_lines(), runs_bar() as progress:
             done = run_sweep(
                 scenario,
@@ -56,6 +57,19 @@ def sweep(options: argparse.Namespace) -> None:
                 any_version=options.any_version,
             )
     tell(done, options)
+
+
+def _check_shown(scenario: Scenario, options: argparse.Namespace) -> None:
+    """Refuse what cannot be printed before anything is computed."""
+    from negsim.compiler import compile_scenario
+    from negsim.scenario_files import load_terms
+    from negsim.sweeps.outcomes import choose_outcomes, say_unknown
+
+    if options.show:
+        names = choose_outcomes(compile_scenario(scenario, load_terms(scenario)), options.keep or None).names
+        unknown = [say_unknown(event, names) for event in options.show if event not in names]
+        if unknown:
+            raise InputError(f"--show: {'; '.join(unknown)}")
 
 
 def resume(options: argparse.Namespace) -> None:
@@ -262,7 +276,8 @@ def describe_time(seconds: float) -> str:
 
 def tell(done: Sweep, options: argparse.Namespace) -> None:
     """Print a row for each point, and say what failed."""
-    table = make_table(done, options.show)
+    with refusals_as_input():
+        table = make_table(done, options.show)
     print(table.head(MOST_ROWS).to_string(index=False, float_format=lambda number: f"{number:.4g}"))
     more = len(table) - MOST_ROWS
     print(f"\n{'' if more <= 0 else f'and {more:,} more points; '}probability ± its Monte-Carlo error; all of it in:")

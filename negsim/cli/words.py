@@ -40,13 +40,13 @@ def add_debug(parser: argparse.ArgumentParser, default: Any) -> None:
 
 
 def add_command(
-    commands: Any, name: str, do: Callable[[argparse.Namespace], None], purpose: str, *shown: str
+    commands: Any, name: str, do: Callable[[argparse.Namespace], None], purpose: str, *shown: str, note: str = ""
 ) -> argparse.ArgumentParser:
-    """Add a command: what it does (first sentence of its help), and examples."""
+    """Add a command: what it does (first sentence of its help), what else is to be known, and examples."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=purpose,
-        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        description=wrap_sentences(f"{purpose[0].upper()}{purpose[1:]}.{note and f' {note}'}"),
         epilog=examples(*shown),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.calibration.fitting import bring_together
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
@@ -134,8 +134,8 @@ def forecast(
     case: Scenario | str,
     posterior: Posterior,
     chronology: Chronology | str | None = None,
-    origin: dt.date | None = None,
-    until: dt.date | None = None,
+    origin: dt.date | str | None = None,
+    until: dt.date | str | None = None,
     runs: int = 2000,
     seed: int = 0,
     record: Iterable[str] = ("events",),
@@ -178,14 +178,14 @@ def forecast(
         When the posterior has other open dates than the chronology: it was fitted to something else.
     """
     scenario = load_scenario(case) if isinstance(case, str) else case
-    last = until or scenario.end
+    last = read_day("until", until) or scenario.end
     likelihood = bring_together(extend(scenario, last), chronology, posterior.names, engine)
     if posterior.latent.shape[1] != likelihood.open_dates:
         raise ValueError(
             f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
             f"it was fitted to {posterior.provenance.get('chronology', 'something else')}"
         )
-    first = origin or likelihood.chronology.until + dt.timedelta(days=1)
+    first = read_day("origin", origin) or likelihood.chronology.until + dt.timedelta(days=1)
     drawn = _draw_equally(posterior, runs, seed)
     values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
     ensemble = _continue(likelihood, drawn, values, first, last, seed, record)

@@ -13,6 +13,9 @@ from negsim.vocabulary import CONCESSION_MOVES
 MAX_YEARS: Final = 200
 
 
+HOSTS: Final = "whoever mediates between others is a state, and the `intermediary` of a channel"
+
+
 def check_period(draft: Draft) -> Iterator[Problem]:
     """The period has a beginning before its end, and a length that can be simulated."""
     start, end = draft.scenario.start, draft.scenario.end
@@ -31,7 +34,7 @@ def check_actors(draft: Draft) -> Iterator[Problem]:
         if actor.kind == "state" and actor.answers_to is not None and draft.whole(f"{key}.kind"):
             yield draft.problem(f"{key}.answers_to", actor.answers_to, 'nothing for a state; or kind = "intermediary"')
         elif actor.kind == "intermediary" and actor.answers_to is None and draft.whole(key):
-            yield draft.problem(f"{key}.answers_to", None, f"the name of a state ({list_names(draft.states)})")
+            yield draft.problem(f"{key}.answers_to", None, f"the name of a state ({list_names(draft.states)}); {HOSTS}")
         elif actor.kind == "intermediary":
             yield from draft.not_a_state(f"{key}.answers_to", actor.answers_to)
         for group, opinion in actor.groups.items():

@@ -95,8 +95,10 @@ def compare_manifests(stored: Mapping[str, Any], asked: Mapping[str, Any], folde
         if stored.get(name) != asked.get(name)
     ]
     if differ:
-        hint = " (expand a sweep to give it more runs or points)" if stored.get("runs") != asked.get("runs") else ""
-        raise RefusedSweep(f"{folder} holds another sweep{hint}:\n  " + "\n  ".join(differ))
+        larger = any(stored.get(name) != asked.get(name) for name in ("runs", "points"))
+        hint = "; to give it more runs or points, expand it" if larger else ""
+        said = f"{folder} holds another sweep (a new one needs a folder of its own{hint})"
+        raise RefusedSweep("\n  ".join([f"{said}:", *differ]))
 
 
 def require_versions(stored: Mapping[str, Any], folder: Path, any_version: bool) -> None:

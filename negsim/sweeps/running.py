@@ -56,7 +56,7 @@ def sweep(
     workers: int = 1,
     *,
     params: Mapping[str, float] | None = None,
-    until: dt.date | None = None,
+    until: dt.date | str | None = None,
     events: Sequence[str] | None = None,
     common: bool = True,
     precision: Mapping[str, float] | None = None,
