@@ -6,44 +6,53 @@ import numpy as np
 import pytest
 
 import negsim
-from negsim.compiler import compile_scenario
+from negsim.compiler import Compiled, compile_scenario
 from negsim.continuation import continue_histories, rest_at
-from negsim.history import read_history
+from negsim.history import History, read_history
 from negsim.replays import split_runs
 from strategies import two_state_channel
 
-ORIGIN = dt.date(1996, 5, 17)
+ORIGIN, UNTIL = dt.date(1992, 5, 17), dt.date(1994, 6, 30)
+LIMIT = float((ORIGIN - dt.date(1990, 1, 1)).days)
+RUNS = 1000
 
 
 @pytest.fixture(scope="module")
-def past(beijing):
-    return split_runs(negsim.simulate("beijing-1999", runs=3000, seed=8, until=ORIGIN - dt.timedelta(days=1)))
+def past(beijing) -> list[History]:
+    return split_runs(negsim.simulate(beijing, runs=RUNS, seed=8, until=ORIGIN - dt.timedelta(days=1)))
 
 
 def test_nothing_happens_before_the_origin(beijing, past):
-    events = continue_histories(beijing, past[:200], ORIGIN, seed=1).events
+    events = continue_histories(beijing, past[:200], ORIGIN, seed=1, until=UNTIL).events
     assert (events["date"] >= np.datetime64(ORIGIN)).all()
+
+
+def compare_counts(compiled: Compiled, past: list[History]) -> np.ndarray:
+    """By how many standard errors mean counts differ from those of runs drawn at once, kind by kind."""
+    continued = continue_histories(compiled, past, ORIGIN, seed=5, until=UNTIL).summary()
+    through = negsim.simulate(compiled, runs=RUNS, seed=99, until=UNTIL).events
+    later = through[through["day"] >= LIMIT]
+    keys = ["kind", "actor", "channel", "subject"]
+    scores = []
+    for row in continued.itertuples():
+        if row.kind == "agree" or row.count < 0.1:
+            continue
+        chosen = later[np.logical_and.reduce([later[key] == getattr(row, key) for key in keys])]
+        counts = chosen.groupby("run").size().reindex(range(RUNS), fill_value=0)
+        scores.append((row.count - counts.mean()) / np.hypot(row.count_mcse, counts.std() / np.sqrt(RUNS)))
+    return np.array(scores)
 
 
 def test_continued_histories_are_as_likely_as_histories_drawn_at_once(beijing, past):
     """Simulating to the origin and continuing is the same process as simulating through: compare counts by kind."""
-    continued = continue_histories(beijing, past, ORIGIN, seed=5).summary()
-    through = negsim.simulate("beijing-1999", runs=3000, seed=99)
-    limit = (ORIGIN - dt.date(1990, 1, 1)).days
-    later = through.events[through.events["day"] >= limit]
-    keys = ["kind", "actor", "channel", "subject"]
-    scores = []
-    for row in continued.itertuples():
-        if row.kind == "agree" or row.count < 0.2:
-            continue
-        chosen = later[np.logical_and.reduce([later[key] == getattr(row, key) for key in keys])]
-        counts = chosen.groupby("run").size().reindex(range(3000), fill_value=0)
-        spread = np.hypot(row.count_mcse, counts.std() / np.sqrt(3000))
-        scores.append((row.count - counts.mean()) / spread)
-    scores = np.array(scores)
+    scores = compare_counts(beijing, past)
     assert len(scores) > 30
     assert np.abs(scores).max() < 4.0
     assert 0.5 < np.mean(scores**2) < 1.8
+    forgetful = [History(h.days[h.days < LIMIT - 365], h.moves[h.days < LIMIT - 365]) for h in past]
+    planted = compare_counts(beijing, forgetful)  # a year of the past is lost
+    assert np.abs(planted).max() > 4.0
+    assert np.mean(planted**2) > 1.8
 
 
 def test_the_first_wait_after_an_origin_between_ticks_is_exponential_from_the_origin():
@@ -60,15 +69,15 @@ def test_the_first_wait_after_an_origin_between_ticks_is_exponential_from_the_or
 
 
 def test_the_state_at_the_origin_is_that_of_the_last_re_evaluation(beijing, past):
-    resting = rest_at(beijing, beijing.bind(), past[:50], 2328.5)
+    resting = rest_at(beijing, beijing.bind(), past[:50], LIMIT + 2.5)
     ticks = beijing.world.tick_times
-    last = ticks[ticks < 2328.5][-1]
+    last = ticks[ticks < LIMIT + 2.5][-1]
     for column, history in enumerate(past[:50]):
-        before = history.days[history.days < 2328.5]
+        before = history.days[history.days < LIMIT + 2.5]
         assert resting.time[column] == pytest.approx(max(last, before.max(initial=0.0)))
 
 
 def test_a_past_that_cannot_have_been_is_refused(beijing):
-    rows = [("1995-01-01", "lift:JPN::japan_food")]
+    rows = [("1991-01-01", "lift:JPN::japan_food")]
     with pytest.raises(ValueError, match="japan_food is not frozen"):
         continue_histories(beijing, [read_history(beijing, rows)], ORIGIN)

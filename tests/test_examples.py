@@ -27,7 +27,7 @@ PRINTED = ("human_agent", "own_agent", "own_scenario", "replay_history", "save_a
 SMALL = {
     "fit_and_forecast": ["case.toml", "events.csv", "40"],
     "look_back": ["4", "no-rocket"],
-    "beijing": ["--runs", "40", "--futures", "40", "--workers", "1"],
+    "beijing": ["--runs", "40", "--futures", "40", "--workers", "1", "--engine", "numpy"],
     "sweep": ["16"],
     "what_if": ["40"],
     "what_ifs": ["4", "no-freeze"],
