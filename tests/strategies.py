@@ -105,7 +105,7 @@ def periods(draw: Draw) -> dict[str, Any]:
     """When it starts and ends, and how finely time is cut."""
     tick = draw(any_of("month", "month", "week", "day"))
     start = dt.date(1995, 1, 1) + dt.timedelta(days=draw(st.integers(0, 1000)))
-    shortest, longest = {"month": (200, 900), "week": (100, 500), "day": (20, 70)}[tick]
+    shortest, longest = {"month": (200, 600), "week": (100, 300), "day": (20, 50)}[tick]
     return {"start": start, "end": start + dt.timedelta(days=draw(st.integers(shortest, longest))), "tick": tick}
 
 

@@ -74,9 +74,9 @@ def simulate_some(scenario: Scenario | str, **options: Any) -> Ensemble:
 @calm
 def test_a_run_is_the_same_to_the_bit_whatever_stands_beside_it(data: st.DataObject, scenario: Scenario, seed: int):
     params = data.draw(numbers_for(scenario, max_numbers=3))
-    together = table(simulate_some(scenario, seed=seed, params=params))
-    for width in (1, 2, 3, 7):
-        assert table(simulate_some(scenario, seed=seed, params=params, width=width)) == together, width
+    together = table(simulate_some(scenario, runs=5, seed=seed, params=params))
+    for width in (1, 2, 3):
+        assert table(simulate_some(scenario, runs=5, seed=seed, params=params, width=width)) == together, width
 
 
 @examples(10)
