@@ -168,7 +168,7 @@ def test_what_is_recorded_changes_nothing(scenario: Scenario, seed: int):
 # -- stopping --------------------------------------------------------------------------------------------------------
 
 
-@examples(20)
+@examples(14)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_what_happens_by_a_date_does_not_depend_on_the_end(data: st.DataObject, scenario: Scenario, seed: int):
@@ -180,7 +180,7 @@ def test_what_happens_by_a_date_does_not_depend_on_the_end(data: st.DataObject, 
     assert table(shorter) == [column[before].tolist() for column in longer.columns]
 
 
-@examples(20)
+@examples(14)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_stopping_and_going_on_is_going_through(data: st.DataObject, scenario: Scenario, seed: int):
@@ -298,7 +298,7 @@ def add_terms(scenario: Scenario) -> Scenario | None:
 
 
 @pytest.mark.parametrize("add", [add_move, add_actor, add_run_of_the_mill, add_terms])
-@examples(25)
+@examples(16)
 @given(scenario=scenarios(), seed=seeds)
 @calm
 def test_adding_what_does_nothing_changes_nothing(
@@ -347,7 +347,7 @@ def _rename(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-@examples(25)
+@examples(16)
 @given(scenarios(), seeds)
 @calm
 def test_actors_under_other_names_do_the_same_on_the_same_clocks(scenario: Scenario, seed: int):
@@ -397,7 +397,7 @@ def extreme_numbers(draw: Any, scenario: Scenario) -> dict[str, float]:
     return found
 
 
-@examples(60)
+@examples(40)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_hazards_are_finite_and_never_negative_whatever_the_numbers(data: st.DataObject, scenario: Scenario, seed: int):
@@ -467,7 +467,7 @@ def compare_stages(ensemble: Ensemble, referee: Referee, tick: int, run: int) ->
 # -- replay ----------------------------------------------------------------------------------------------------------
 
 
-@examples(20)
+@examples(14)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_replay_scores_a_column_alike_alone_together_and_on_its_own_history(
