@@ -14,12 +14,13 @@ import numpy as np
 
 from negsim.arms import Arm, Part, gather_arm, list_dates, resolve_known, run_arm
 from negsim.compiler import Compiled, compile_scenario
-from negsim.ensemble import COMPUTE_WIDTH
+from negsim.ensemble import COMPUTE_WIDTH, end_of
 from negsim.history import Stacked
 from negsim.interference import Interfering, Plan, lay_plan
 from negsim.intervention_files import amended
 from negsim.interventions import Intervention
 from negsim.recollection import RecalledClocks, Recalling, read_clocks
+from negsim.results import Ensemble
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms
 from negsim.state import Ints
@@ -103,6 +104,8 @@ class Inquiry:
         What happened, where histories that are run again are asked for.
     back_until : float
         Where these end, in days.
+    independent : bool
+        Whether the change is also run on clocks of its own, which only tells what the common clocks gain.
     """
 
     scenario: Scenario
@@ -114,10 +117,43 @@ class Inquiry:
     until: float
     record: Record | None
     back_until: float
+    independent: bool = True
 
     def end_of(self, arm: str) -> float:
         """Where an arm ends, in days."""
         return self.back_until if arm in PAST else self.until
+
+
+def run_pair(
+    scenario: Scenario,
+    question: Intervention,
+    params: Mapping[str, Any],
+    seed: int,
+    runs: int,
+    told: Told | None = None,
+) -> tuple[Ensemble, Ensemble]:
+    """Draw histories of the model without and with a change on the same clocks, and nothing else.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    question : Intervention
+    params : mapping
+        Numbers at other values, each a scalar or of shape ``(runs,)``.
+    seed, runs : int
+    told : callable, optional
+        Told which arm is running and how far it has come.
+
+    Raises
+    ------
+    negsim.interference.Impossible
+        When a forced move is impossible and the question does not say to leave such runs.
+    """
+    worlds = compile_both(scenario, question)
+    end = end_of(worlds.before, None)
+    inquiry = Inquiry(scenario, question, params, seed, runs, True, end, None, end, independent=False)
+    arms = run_arms(inquiry, worlds, told=told)
+    return arms[MODEL[0]].ensemble, arms[MODEL[1]].ensemble
 
 
 def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | None = None) -> dict[str, Arm]:
@@ -196,7 +232,8 @@ def _choosers(inquiry: Inquiry, worlds: Worlds, runs: Ints) -> Iterator[tuple[st
     if inquiry.model:
         yield MODEL[0], before, _on_clocks(before, inquiry, runs, Plan())
         yield MODEL[1], after, _on_clocks(after, inquiry, runs, plan)
-        yield MODEL[2], after, _on_clocks(after, inquiry, runs, plan, PURPOSE_INDEPENDENT)
+        if inquiry.independent:
+            yield MODEL[2], after, _on_clocks(after, inquiry, runs, plan, PURPOSE_INDEPENDENT)
     if inquiry.record is None:
         return
     values = {

@@ -121,14 +121,14 @@ def require_settings(scenario: Scenario, settings: Mapping[str, float], file: st
         With every key that is not known (and the nearest that is), and every value that is not allowed.
     """
     paths, data, unknown = number_paths(scenario, load_terms(scenario)), _plain(scenario), []
-    named = {spec.name: spec for spec in scenario.parameter}
+    named, written = {spec.name: spec for spec in scenario.parameter}, scenario.numbers()
     for key, value in settings.items():
         if key not in named and key not in paths:
             allowed = "the key path of a number, such as concession.NAME.cost, or the name of a parameter"
             nearest = find_nearest(key, [*named, *paths])
             unknown.append(Problem(file, key, f"a key that is not known (with the value {value:g})", allowed, nearest))
         for path in _paths_moved(named[key], paths) if key in named else {key} & set(paths):
-            _put(data, path, _changed(named.get(key), value, scenario.numbers().get(path)))
+            _put(data, path, _changed(named.get(key), value, written.get(path)))
     problems = (*unknown, *_examine(data, file, scenario._folder, run_files=True)[1])
     if problems:
         raise ScenarioError(problems)

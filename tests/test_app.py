@@ -185,6 +185,12 @@ def test_the_picture_shows_each_concession_as_it_stands():
     assert {"in_force", "promised", "frozen"} <= seen
 
 
+def test_a_name_that_stands_in_the_circle_is_not_said_twice(server: Any):
+    drawn = ask(server, "/history")[1]["html"]["history"]
+    assert re.findall(r'class="short"[^>]*>(\w+)<', drawn) == ["Upland", "Lowland"]
+    assert re.findall(r'class="long"[^>]*>(\w*)<', drawn) == ["", ""]
+
+
 def test_a_history_of_explosive_numbers_is_given_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stepping, "MOST_FRAMES", 200)
     compiled = short()

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from negsim.calibration.posterior import Posterior
 from negsim.chronology_checks import find_starts
 from negsim.compiler import Compiled, compile_scenario
 from negsim.counterfactuals import came_back, counterfactual
-from negsim.couplings import PURPOSE_INDEPENDENT
+from negsim.couplings import PURPOSE_INDEPENDENT, run_pair
 from negsim.history import History, stack_histories
 from negsim.interference import Impossible, Interfering, Plan, lay_plan, reach
 from negsim.intervention_files import load_intervention
@@ -84,6 +85,15 @@ def test_a_removed_ring_is_consumed_and_does_not_come_back_the_day_after(talks):
     run, _, day = answer.interventional.changed.log.table("removed")
     one = waits(talks, PLAN, 1)[0] * YEAR
     np.testing.assert_allclose(day[np.argsort(run)], one[np.sort(run)], rtol=1e-9)
+
+
+def test_a_pair_alone_is_the_pair_of_the_answer(talks):
+    question = load_intervention(talks, {"name": "x", "remove": [{"move": PLAN}]})
+    answer = ask(talks, {"remove": [{"move": PLAN}]}).interventional
+    pair = run_pair(talks, question, {}, seed=3, runs=64)
+    for alone, arm in zip(pair, (answer.without, answer.changed), strict=True):
+        pd.testing.assert_frame_equal(alone.events, arm.ensemble.events)
+    assert not pair[0].events.equals(pair[1].events)
 
 
 def test_a_ban_is_not_a_removal_what_was_due_comes_when_it_ends(talks):

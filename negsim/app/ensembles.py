@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from negsim.compiler import Compiled
-from negsim.counterfactuals import counterfactual
+from negsim.couplings import run_pair
 from negsim.engines import EngineWarning
 from negsim.ensemble import ExplosiveWarning, simulate
 from negsim.interventions import Intervention
@@ -117,17 +117,14 @@ class Ensembles:
         """Simulate without and with an intervention on the same clocks (see :meth:`ask`)."""
 
         def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
-            found = counterfactual(
+            return run_pair(
                 compiled.scenario,
-                dict(settings),
                 intervention,
-                seed=seed,
-                runs=max(runs, 2),
-                products=("interventional",),
-                told=lambda _, done, runs: give_up(done, runs),
-            ).interventional
-            assert found is not None, "it was asked for"
-            return (found.without.ensemble, found.changed.ensemble)
+                settings,
+                seed,
+                max(runs, 2),
+                lambda _, done, runs: give_up(done, runs),
+            )
 
         key = (id(compiled), runs, seed, tuple(sorted(settings.items())), intervention.model_dump_json())
         return self._work(key, compiled, make, window, number)

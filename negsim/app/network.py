@@ -56,11 +56,12 @@ def find_arrows(compiled: Compiled, frame: Frame) -> list[Arrow]:
 def draw_network(compiled: Compiled, frame: Frame) -> str:
     """Draw the network as SVG."""
     places = _places(compiled)
-    arrows, busy = find_arrows(compiled, frame), {name for event in frame.events for name in _parties(event)}
+    busy = {name for event in frame.events for name in _parties(event)}
+    ways, names = _draw_arrows(compiled, find_arrows(compiled, frame), places, frame)
     return (
         f'<svg class="network" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{_say(compiled, frame)}">'
-        f"{_heads()}{_draw_channels(compiled, frame, places)}{_draw_arrows(compiled, arrows, places, frame)}"
-        f"{''.join(_draw_actor(compiled, name, place, name in busy) for name, place in places.items())}</svg>"
+        f"{_heads()}{_draw_channels(compiled, frame, places)}{ways}"
+        f"{''.join(_draw_actor(compiled, name, place, name in busy) for name, place in places.items())}{names}</svg>"
     )
 
 
@@ -103,10 +104,12 @@ def _draw_actor(compiled: Compiled, name: str, place: tuple[float, float], busy:
     radius = BUBBLE if actor.kind == "state" else 24
     below = place[1] >= HEIGHT / 2
     y = place[1] + (BUBBLE + 18 if below else -BUBBLE - 8)
+    short, label = name[:8], shorten(actor.label or name)
+    long = "" if label == short else label  # it stands in the circle
     return (
         f'<g class="{kind}"><circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius}"/>'
-        f'<text class="short" x="{place[0]:.1f}" y="{place[1] + 5:.1f}">{escape(name[:8])}</text>'
-        f'<text class="long" x="{place[0]:.1f}" y="{y:.1f}">{escape(shorten(actor.label or name))}</text></g>'
+        f'<text class="short" x="{place[0]:.1f}" y="{place[1] + 5:.1f}">{escape(short)}</text>'
+        f'<text class="long" x="{place[0]:.1f}" y="{y:.1f}">{escape(long)}</text></g>'
     )
 
 
@@ -141,7 +144,10 @@ def _heads() -> str:
     ) + "</defs>"  # fmt: skip
 
 
-def _draw_arrows(compiled: Compiled, arrows: list[Arrow], places: dict[str, tuple[float, float]], frame: Frame) -> str:
+def _draw_arrows(
+    compiled: Compiled, arrows: list[Arrow], places: dict[str, tuple[float, float]], frame: Frame
+) -> tuple[str, str]:
+    """All arrows, and all their names, which stand above everything."""
     fresh = {event.subject for event in frame.events}
     lanes: dict[frozenset[str], int] = defaultdict(int)
     drawn = []
@@ -151,8 +157,7 @@ def _draw_arrows(compiled: Compiled, arrows: list[Arrow], places: dict[str, tupl
         pair = frozenset((arrow.giver, arrow.recipient))
         lanes[pair] += 1
         drawn.append(_draw_arrow(compiled, arrow, places, lanes[pair], arrow.concession in fresh))
-    ways, names = zip(*drawn, strict=True) if drawn else ((), ())
-    return "".join((*ways, *names))  # all names above all arrows
+    return "".join(way for way, _ in drawn), "".join(name for _, name in drawn)
 
 
 def _draw_arrow(

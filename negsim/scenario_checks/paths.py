@@ -50,6 +50,8 @@ def match_paths(pattern: str, paths: Iterable[str]) -> tuple[str, ...]:
     >>> match_paths("actor.*.audience", ["actor.A.audience", "actor.A.power", "actor.B.audience"])
     ('actor.A.audience', 'actor.B.audience')
     """
+    if "*" not in pattern:
+        return tuple(path for path in paths if path == pattern)
     wanted = pattern.split(".")
 
     def fits(path: str) -> bool:
