@@ -182,7 +182,7 @@ POINTS: dict[str, tuple[str, Numbers]] = {
     ),
 }
 """Pairs of points: a case as it is, and the same with other numbers."""
-RUNS = 600
+RUNS = 400
 
 
 @functools.cache
@@ -375,7 +375,7 @@ def find_scores(case: str, score: Score, runs: int, paths: Sequence[str]) -> Ite
 
 
 @pytest.mark.parametrize(
-    ("case", "runs"), [("two-state-channel", 600), ("bargaining-pair", 600), ("busy", 200), ("beijing-1999", 250)]
+    ("case", "runs"), [("two-state-channel", RUNS), ("bargaining-pair", RUNS), ("busy", 140), ("beijing-1999", 200)]
 )
 def test_the_mean_score_is_zero(case: str, runs: int):
     """At the true numbers the likelihood is flat on average, in the direction of every number that tells anything."""
@@ -386,7 +386,7 @@ def test_the_mean_score_is_zero(case: str, runs: int):
 
 def test_a_score_with_a_sign_turned_is_found_out():
     wrong = compile_scenario(busy(), {"resentment": with_hotter(hotter_with_the_wrong_sign)})
-    scores = find_scores("busy", score_with(wrong, None), 200, ("term.resentment.heat", "term.resentment.cool"))
+    scores = find_scores("busy", score_with(wrong, None), 140, ("term.resentment.heat", "term.resentment.cool"))
     with pytest.raises(AssertionError, match=r"term\.resentment\.heat"):
         assert_chance_explains({path: compare_mean(score) for path, score in scores})
 
@@ -501,6 +501,8 @@ SLOPE_WEIGHTS = np.array([-1.0, 9.0, -45.0, 45.0, -9.0, 1.0]) / 60
 CURVE_WEIGHTS = np.array([2.0, -27.0, 270.0, 270.0, -27.0, 2.0]) / 180
 CENTRE_WEIGHT = -490.0 / 180
 GRID = 0.01
+NO_STEP = 1e-11
+"""A step so short that the top is reached, as far as numbers tell."""
 
 
 def differentiate(function: Function, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -523,7 +525,10 @@ def climb(function: Function, start: Sequence[float], steps: int = 12) -> np.nda
     point = np.array(start, dtype=float)
     for _ in range(steps):
         gradient, curve = differentiate(function, point)
-        point = point - np.linalg.solve(curve, gradient)
+        step = np.linalg.solve(curve, gradient)
+        point = point - step
+        if np.abs(step).max() < NO_STEP:
+            break
     return point
 
 
