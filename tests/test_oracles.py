@@ -139,15 +139,38 @@ def compare_chain(
     scenario: Scenario, steps: Step, jumps: Jumps, start: str, days: Sequence[float], runs: int, seed: int
 ) -> dict[Any, float]:
     """p-values of the simulated states at some days having the probabilities of the chain."""
+    counts = count_at(scenario, steps, start, days, runs, seed)
+    return {day: compare_with_chain(found, jumps, start, day) for day, found in counts.items()}
+
+
+def count_at(
+    scenario: Scenario, steps: Step, start: str, days: Sequence[float], runs: int, seed: int
+) -> dict[float, dict[str, int]]:
+    """In how many runs each state is reached at some days."""
     until = scenario.start + dt.timedelta(days=int(max(days)))
     ensemble = simulate(scenario, runs=runs, seed=seed, until=until)
-    p_values = {}
-    for day in days:
-        expected = solve_chain(jumps, start, day / YEAR)
-        found = count_states(ensemble, steps, start, day)
-        assert set(found) == set(expected)
-        p_values[day] = compare_counts(list(found.values()), [expected[state] for state in found])
-    return p_values
+    return {day: count_states(ensemble, steps, start, day) for day in days}
+
+
+def compare_with_chain(found: Mapping[str, int], jumps: Jumps, start: str, day: float) -> float:
+    """p-value of counts of states at a day having the probabilities of a chain."""
+    expected = solve_chain(jumps, start, day / YEAR)
+    assert set(found) == set(expected)
+    return compare_counts(list(found.values()), [expected[state] for state in found])
+
+
+RUNS = 40_000
+"""Runs that tell a chain from one of whose rates any is twice as large."""
+
+
+def check_chain(scenario: Scenario, steps: Step, jumps: Jumps, start: str, days: Sequence[float], seed: int) -> None:
+    """The simulated states have the probabilities of the chain, and not those of one with any rate doubled."""
+    counts = count_at(scenario, steps, start, days, RUNS, seed)
+    assert_chance_explains({day: compare_with_chain(found, jumps, start, day) for day, found in counts.items()})
+    for jump, rate in jumps.items():
+        wrong = jumps | {jump: 2.0 * rate}
+        with pytest.raises(AssertionError, match="chance"):
+            assert_chance_explains({d: compare_with_chain(found, wrong, start, d) for d, found in counts.items()})
 
 
 TWO_STEPS: Step = {"closed": {"plan": "planned"}, "planned": {"cancel": "closed"}}
@@ -178,12 +201,12 @@ def test_in_the_long_run_each_state_has_its_stationary_share():
     shares = solve_balance(jumps)
     assert shares == pytest.approx({"closed": 0.4, "planned": 0.6})
     scenario = two_state_channel(plan=9.0, cancel=3.0)
-    ensemble = simulate(scenario, runs=60_000, seed=2, record=("events",))
-    p_values = {
-        day: compare_counts(list(count_states(ensemble, TWO_STEPS, "closed", day).values()), list(shares.values()))
-        for day in (500.0, 610.0, 720.0)
-    }
-    assert_chance_explains(p_values)
+    ensemble = simulate(scenario, runs=RUNS, seed=2, record=("events",))
+    counts = {day: list(count_states(ensemble, TWO_STEPS, "closed", day).values()) for day in (500.0, 610.0, 720.0)}
+    assert_chance_explains({day: compare_counts(found, list(shares.values())) for day, found in counts.items()})
+    wrong = list(solve_balance(jumps | {("planned", "closed"): 6.6}).values())
+    with pytest.raises(AssertionError, match="chance"):
+        assert_chance_explains({day: compare_counts(found, wrong) for day, found in counts.items()})
 
 
 CHANNEL_STEPS: Step = {
@@ -205,10 +228,8 @@ def test_a_channel_goes_round_its_four_stages_with_the_probabilities_of_its_chai
         ("in session", "open"): 20.0,
         ("in session", "closed"): 2 * 1.5,
     }
-    p_values = compare_chain(
-        world(channel={"talks": talks(rates)}), CHANNEL_STEPS, jumps, "closed", (7.0, 45.0, 180.0), 120_000, seed=3
-    )
-    assert_chance_explains(p_values)
+    scenario = world(channel={"talks": talks(rates)})
+    check_chain(scenario, CHANNEL_STEPS, jumps, "closed", (7.0, 45.0, 180.0), seed=3)
 
 
 def test_a_concession_goes_through_its_stages_with_the_probabilities_of_its_chain():
@@ -239,8 +260,7 @@ def test_a_concession_goes_through_its_stages_with_the_probabilities_of_its_chai
                 steps[f"{stage}, frozen"][move] = f"{after}, frozen"
                 jumps[f"{stage}, frozen", f"{after}, frozen"] = rate
     scenario = world(actor={"A": Actor(reservation=-1.0), "B": Actor()}, concession={"gift": gift(rates, cost=0.4)})
-    p_values = compare_chain(scenario, steps, jumps, "none", (20.0, 90.0, 360.0), 120_000, seed=4)
-    assert_chance_explains(p_values)
+    check_chain(scenario, steps, jumps, "none", (20.0, 90.0, 360.0), seed=4)
 
 
 @pytest.mark.parametrize("hard", [True, False])
@@ -267,7 +287,7 @@ def test_a_gate_opens_its_channel_with_the_probabilities_of_its_chain(hard: bool
         concession={"gift": gift({"pledge": 10.0, "renege": 6.0})},
         channel={"talks": talks({"plan": 9.0, "open": 3.0, "close": 7.0}, gates=(Gate(items=("gift",), hard=hard),))},
     )
-    assert_chance_explains(compare_chain(scenario, steps, jumps, "none closed", (15.0, 100.0, 360.0), 80_000, seed=5))
+    check_chain(scenario, steps, jumps, "none closed", (15.0, 100.0, 360.0), seed=5)
 
 
 def test_an_accord_waits_for_two_approvals_with_the_probabilities_of_its_chain():
@@ -302,7 +322,7 @@ def test_an_accord_waits_for_two_approvals_with_the_probabilities_of_its_chain()
         channel={"talks": talks({"agree": 60.0}, consent=("before_signature", "before_signature"))},
         initial=Initial(channels={"talks": "in_session"}),
     )
-    assert_chance_explains(compare_chain(scenario, steps, jumps, "none", (10.0, 40.0, 300.0), 120_000, seed=6))
+    check_chain(scenario, steps, jumps, "none", (10.0, 40.0, 300.0), seed=6)
 
 
 # -- bargaining ------------------------------------------------------------------------------------------------------
