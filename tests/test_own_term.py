@@ -1,5 +1,6 @@
 """Can a user bring a theory of one's own, as one file, without touching the package?"""
 
+import datetime as dt
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import negsim
 from negsim.compiler import compile_scenario
 from negsim.scenario_files import load_terms
 
+UNTIL = dt.date(1993, 12, 31)
 FILE = Path(__file__).parent.parent / "examples" / "terms" / "hardliner.py"
 
 
@@ -31,15 +33,16 @@ def test_its_numbers_are_numbers_of_the_scenario(case):
 
 
 def test_it_changes_what_happens_in_its_direction(case):
-    plain = negsim.simulate("beijing-1999", runs=200, seed=4, record=()).summary()
-    hard = negsim.simulate(case, runs=200, seed=4, record=()).summary()
+    plain, hard = (
+        negsim.simulate(one, runs=200, seed=4, until=UNTIL, record=()).summary() for one in ("beijing-1999", case)
+    )
     talks = [table.query("kind == 'meet'")["count"].sum() for table in (plain, hard)]
     assert talks[1] < 0.8 * talks[0]
 
 
 def test_at_strength_zero_it_changes_nothing(case):
-    plain = negsim.simulate("beijing-1999", runs=40, seed=4)
-    mute = negsim.simulate(case, runs=40, seed=4, params={"term.hardliner.weight": 0.0})
+    plain = negsim.simulate("beijing-1999", runs=40, seed=4, until=UNTIL)
+    mute = negsim.simulate(case, runs=40, seed=4, until=UNTIL, params={"term.hardliner.weight": 0.0})
     pd.testing.assert_frame_equal(plain.events, mute.events)
 
 
@@ -60,10 +63,10 @@ def test_its_memory_is_what_its_effects_made_it(case):
 
 
 def test_it_goes_to_workers_and_into_replay(case):
-    one = negsim.simulate(case, runs=60, seed=4, width=30)
-    two = negsim.simulate(case, runs=60, seed=4, width=30, workers=2)
+    one = negsim.simulate(case, runs=60, seed=4, until=UNTIL, width=30)
+    two = negsim.simulate(case, runs=60, seed=4, until=UNTIL, width=30, workers=2)
     pd.testing.assert_frame_equal(one.events, two.events)
-    assert np.isfinite(negsim.replay(case, one).total).all()
+    assert np.isfinite(negsim.replay(case, one, until=UNTIL).total).all()
 
 
 def test_a_formula_that_asks_for_what_is_not_there_is_told_so(tmp_path):
