@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.compiler import Compiled
 from negsim.edtf import format_interval
 from negsim.history import Coverage, History, Stacked
@@ -320,14 +320,15 @@ class Chronology:
         ]
         return self.reporting.compile(compiled, self.window, implied)
 
-    def cut(self, last: dt.date) -> Chronology:
+    def cut(self, last: dt.date | str) -> Chronology:
         """The chronology as it would have been known on a day.
 
         Told moves that may have happened later are left out; and implied ones, unless something told until then comes
         after them, or their own row is told and their window is over. (The windows themselves may owe something to
         later rows: a codebook is written with hindsight.)
         """
-        end = day_number(self.start, last) + 1.0
+        day = read_day("last", last) or self.until
+        end = day_number(self.start, day) + 1.0
         kept = self._known(end)
         number = {place: position for position, place in enumerate(kept)}
         moves = tuple(dataclasses.replace(self.moves[k], high=min(self.moves[k].high, end)) for k in kept)

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from negsim.calendar import read_day
 from negsim.chronology import Chronology
 from negsim.chronology_checks import find_impossible
 from negsim.codebook import (
@@ -25,23 +26,24 @@ from negsim.codebook import (
     parse_codebook,
     read_chronology,
 )
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled, compile_case
 from negsim.csv_files import MAX_BYTES, read_rows
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
 
 STATUSES: Final = ("mapped", "implied", "duplicate", "prediction", "outside")
 PARTS: Final = ("kind", "actor", "channel", "subject")
+COLUMNS: Final = ("id", "date", "date_start", "date_end", *PARTS, "move", "after", "status", "of", "reason", "conflict")
+"""What a file of one's own says of a row, in any letters."""
 
 
 def load_chronology(
-    case: Scenario | str | Compiled,
+    case: Scenario | str | Path | Compiled,
     source: str | Path | None = None,
     *,
     codebook: str | Path | None = None,
-    window: tuple[dt.date | None, dt.date | None] | None = None,
+    window: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     check: bool = True,
 ) -> Chronology:
     """Load what happened: a shipped chronology of the case, or a CSV file of one's own.
@@ -66,11 +68,12 @@ def load_chronology(
     ScenarioError
         With every mistake found, each naming its row.
     """
-    compiled = case if isinstance(case, Compiled) else _compile(case)
+    compiled = case if isinstance(case, Compiled) else compile_case(case)
     chosen = _first_of(compiled.scenario) if source is None else source
     file, name, rows, book = _read(compiled, chosen, codebook)
     if window is not None:
-        book = book.model_copy(update={"window": Window(from_=window[0], to=window[1])})
+        first, last = (read_day("window", day) for day in window)
+        book = book.model_copy(update={"window": Window(from_=first, to=last)})
     chronology = read_chronology(compiled, book, rows, name, file)
     if check and (problems := find_impossible(compiled, chronology, file)):
         raise ScenarioError(problems)
@@ -94,12 +97,6 @@ def _first_of(case: Scenario) -> str:
     return next(iter(shipped))
 
 
-def _compile(case: Scenario | str) -> Compiled:
-    scenario = load_scenario(case) if isinstance(case, str) else case
-    require_valid(scenario)
-    return compile_scenario(scenario, load_terms(scenario))
-
-
 def _folder(case: str) -> Path:
     return Path(str(resources.files("negsim") / "cases" / f"{case}.chronologies"))
 
@@ -120,6 +117,7 @@ def _read(
     rows = read_rows(path, file)
     if codebook is not None:
         return file, path.stem, rows, _read_codebook(Path(codebook))
+    rows = [{_own_column(name): text for name, text in row.items()} for row in rows]
     book = _own_codebook(compiled, rows, file)
     return file, path.stem, _name_rows(rows), book
 
@@ -132,6 +130,11 @@ def _read_codebook(path: Path) -> Codebook:
 
 
 # -- a file that names its moves itself --------------------------------------------------------------------------------
+
+
+def _own_column(name: str) -> str:
+    """The name of a column, whose capitals do not count."""
+    return name.lower() if name.lower() in COLUMNS else name
 
 
 def _ids(rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -154,7 +157,7 @@ def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: s
             Problem(file, "header", f"the columns {list_names(columns)}", f"a column {one} or {other}")
             for one, other in missing
         )
-    problems: list[Problem] = []
+    problems = _find_copies(rows, file)
     entries, orders = {}, []
     for row, fields in zip(_ids(rows), rows, strict=True):
         entries[row] = _own_entry(compiled, row, fields, file, problems)
@@ -163,6 +166,18 @@ def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: s
     if problems:
         raise ScenarioError([*problems, *_other_mistakes(compiled, entries, rows, dates, file)])
     return Codebook(columns=dates, order=tuple(orders), row=entries)
+
+
+def _find_copies(rows: Sequence[Mapping[str, str]], file: str) -> list[Problem]:
+    """Rows without an id that say the same as one before: pasted twice, or two events of one day."""
+    seen: dict[tuple[str, ...], int] = {}
+    problems = []
+    for number, row in enumerate(rows, start=1):
+        first = seen.setdefault(tuple(row.values()), number)
+        if first < number and not row.get("id", "").strip():
+            allowed = "each event once; a second one of the same kind and day has an id of its own"
+            problems.append(Problem(file, f"row {number}", f"the same as row {first}", allowed))
+    return problems
 
 
 def _other_mistakes(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from negsim.layout.utilities import lay_utilities, number_worths
 from negsim.moves import Event
 from negsim.numbers import Slot, collect_numbers, make_slot, resolve_params
 from negsim.scenario import Scenario
+from negsim.scenario_files import load_terms, require_valid, take_scenario
 from negsim.state import Floats, Parameters, State, World
 from negsim.terms import SHELF, Term
 from negsim.vocabulary import DEFAULT_TERMS
@@ -135,6 +137,18 @@ def compile_scenario(
     sheet = Sheet(rows, choose_terms(scenario, shelf), shelf)
     world = _lay_world(sheet, lay_ticks(scenario, extra_dates))
     return Compiled(scenario, world, _label(rows), collect_numbers(scenario, shelf), sheet.slots)
+
+
+def compile_case(case: Scenario | str | Path) -> Compiled:
+    """Compile a scenario, or that of a file or a shipped case, after all its checks.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found.
+    """
+    scenario = require_valid(take_scenario(case))
+    return compile_scenario(scenario, load_terms(scenario))
 
 
 def choose_terms(scenario: Scenario, shelf: Mapping[str, Term]) -> list[Term]:

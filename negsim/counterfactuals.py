@@ -30,10 +30,10 @@ from negsim.ensemble import end_of
 from negsim.history import History, Stacked, read_history, stack_histories
 from negsim.intervention_files import load_intervention
 from negsim.interventions import Intervention
-from negsim.problems import Problem, ScenarioError
+from negsim.problems import Problem, ScenarioError, require_whole
 from negsim.results import describe_origin
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, require_valid
+from negsim.scenario_files import require_valid, take_scenario
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -111,7 +111,7 @@ class Counterfactual:
 
 
 def counterfactual(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     posterior_or_params: Posterior | Mapping[str, Any] | None = None,
     intervention: Intervention | Mapping[str, Any] | str | Path = "",
     given: Chronology | History | str | Path | Any = None,
@@ -163,8 +163,8 @@ def counterfactual(
     ValueError
         When a chronology leaves dates open and no posterior says anything of them, or one of another chronology does.
     """
-    _check_wanted(products, given, runs, workers)
-    scenario = require_valid(load_scenario(case) if isinstance(case, str) else case)
+    _check_wanted(products, given, runs, seed, workers)
+    scenario = require_valid(take_scenario(case))
     question = load_intervention(scenario, intervention)
     worlds = compile_both(scenario, question)
     numbers = _draw_numbers(posterior_or_params, runs, seed)
@@ -191,16 +191,15 @@ def counterfactual(
     return Counterfactual(question, worlds.gone, model, past, returned, origin)
 
 
-def _check_wanted(products: Collection[str], given: Any, runs: int, workers: int) -> None:
+def _check_wanted(products: Collection[str], given: Any, runs: int, seed: int, workers: int) -> None:
     unknown = [name for name in products if name not in PRODUCTS]
     if unknown or not products:
         raise ValueError(f"products must be some of {', '.join(PRODUCTS)}, not {', '.join(unknown) or 'none'}")
     if given is None and "interventional" not in products:
         raise ValueError("a retrospective answer needs to be told what happened: `given`")
-    if not isinstance(runs, int | np.integer) or runs < 2:
-        raise ValueError(f"runs must be a whole number of at least 2, not {runs!r}")
-    if not isinstance(workers, int | np.integer) or workers < 1:
-        raise ValueError(f"workers must be a whole number of at least 1, not {workers!r}")
+    require_whole("runs", runs, 2)
+    require_whole("seed", seed, 0)
+    require_whole("workers", workers)
 
 
 def _compare(

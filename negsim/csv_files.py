@@ -1,22 +1,54 @@
 """What does a CSV file hold, and if it cannot be read, why? Rows of texts by column, before anyone asks what they mean.
 
-Chronologies, histories and questions come through here. What spreadsheets write is read as it is meant: semicolons or
-tabs between cells, a mark of the byte order, empty lines at the end.
+Chronologies, histories, questions and points come through here. What spreadsheets write is read as it is meant:
+semicolons or tabs between cells, a mark of the byte order, empty lines at the end.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Final
 
 from negsim.problems import Problem, ScenarioError, describe_value
-from negsim.toml_files import read_text, refuse
+from negsim.toml_files import find_neighbour, read_text, refuse
 
 MAX_BYTES: Final = 5_000_000
 SEPARATORS: Final = (",", ";", "\t")
+
+
+def read_numbers(path: Path, file: str, what: str) -> dict[str, list[float]]:
+    """Columns of a CSV file of numbers, by name; a comma within a cell is a decimal comma.
+
+    Raises
+    ------
+    ScenarioError
+        As for :func:`read_rows`, and with every cell that holds no finite number.
+    """
+    rows, problems = read_rows(path, file, what), []
+    columns: dict[str, list[float]] = {name: [] for name in rows[0] if name}
+    for number, row in enumerate(rows, start=1):
+        for name, values in columns.items():
+            value = _number(row[name])
+            if value is None:
+                given, allowed = describe_value(row[name]), "a finite number such as 0.5"
+                problems.append(Problem(file, f"row {number}, column {name}", given, allowed))
+            else:
+                values.append(value)
+    if problems:
+        raise ScenarioError(problems)
+    return columns
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text if "." in text else text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[str, str]]:
@@ -36,8 +68,8 @@ def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[st
         When it is no file, too large, no text in UTF-8, or has no rows; with every column named twice and every row
         of more cells than the header.
     """
-    if path.is_dir():
-        raise refuse(file, "a directory", f"{what} (CSV)")
+    if not path.is_file():
+        raise refuse(file, "a directory" if path.is_dir() else "no such file", f"{what} (CSV)", find_neighbour(path))
     text = read_text(path, file, what, MAX_BYTES)
     try:
         header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))) or [[]]
@@ -48,7 +80,7 @@ def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[st
     if problems := [*_twice(columns, file), *_too_long(columns, filled, file)]:
         raise ScenarioError(problems)
     if not filled:
-        raise refuse(file, "no rows", "a CSV file with a header and a row for each event")
+        raise refuse(file, "no rows", f"{what}: a CSV file with a header and rows")
     return [dict(zip(columns, [*cells, *[""] * len(columns)], strict=False)) for cells in filled]
 
 

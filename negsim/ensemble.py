@@ -13,21 +13,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import current_process
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
 
 from negsim.calendar import day_number, read_day
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled, compile_case, compile_scenario
 from negsim.engines import choose_engine
 from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, pass_tick, run_clocks
 from negsim.numbers import select_values
+from negsim.problems import require_whole
 from negsim.recording import Block, Recorder
 from negsim.results import Ensemble, gather
 from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid
+from negsim.scenario_files import load_terms
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
 from negsim.streams import BLOCK_WIDTH, Clocks
 
@@ -218,7 +220,7 @@ class Work:
 
 
 def simulate(
-    case: Scenario | str | Compiled,
+    case: Scenario | str | Path | Compiled,
     runs: int = 1000,
     seed: int = 0,
     params: Mapping[str, Any] | None = None,
@@ -276,9 +278,9 @@ def simulate(
     KeyError
         For an unknown name in `params`.
     """
-    compiled = case if isinstance(case, Compiled) else _compile(case)
+    compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
-    _check_counts(runs, workers, width, values)
+    _check_counts(runs, seed, workers, width, values)
     wanted = tuple(dict.fromkeys(record))
     engine = choose_engine(engine, compiled)
     work = Work(compiled.scenario, seed, end_of(compiled, until), values, wanted, strict=strict, engine=engine)
@@ -288,12 +290,6 @@ def simulate(
     bounds = [(start, min(start + width, runs)) for start in range(0, runs, width)]
     parts = _tell(_run_blocks(work, compiled, bounds, workers, executor, progress), bounds, progress)
     return warn_of_explosions(gather(compiled, parts, runs, seed, work.until, params or {}, wanted, engine))
-
-
-def _compile(case: Scenario | str) -> Compiled:
-    scenario = load_scenario(case) if isinstance(case, str) else case
-    require_valid(scenario)
-    return compile_scenario(scenario, load_terms(scenario))
 
 
 def warn_of_explosions(ensemble: Ensemble) -> Ensemble:
@@ -309,11 +305,13 @@ def warn_of_explosions(ensemble: Ensemble) -> Ensemble:
     return ensemble
 
 
-def _check_counts(runs: int, workers: int, width: int, values: Mapping[str, Floats]) -> None:
+def _check_counts(runs: int, seed: int, workers: int, width: int, values: Mapping[str, Floats]) -> None:
     for name, number in (("runs", runs), ("workers", workers), ("width", width)):
-        if not isinstance(number, int | np.integer) or number < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
+        require_whole(name, number)
+    require_whole("seed", seed, 0)
     for path, value in values.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"params[{path!r}]: not every number is finite")
         if value.ndim != 1 or len(value) not in (1, runs):
             raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")
 

@@ -102,10 +102,10 @@ def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> Hist
         rows = rows.to_dict("records")
     days, moves, problems = [], [], []
     for number, row in enumerate(rows, start=1):
-        when, what = _split(row)
-        if isinstance(what, Mapping) and what.get("kind") in CONSEQUENCES:
-            continue
         try:
+            when, what = _split(row)
+            if isinstance(what, Mapping) and what.get("kind") in CONSEQUENCES:
+                continue
             days.append(_day(compiled, when))
             moves.append(find_move(compiled, what))
         except _Misread as misread:
@@ -126,6 +126,8 @@ def _split(row: Any) -> tuple[Any, Any]:
     if isinstance(row, Mapping):
         day = row.get("day")
         return (day if day is not None else row.get("date")), row
+    if not isinstance(row, Sequence) or len(row) != 2:
+        raise _Misread(repr(row), "a pair (when, move), or a mapping with date and the parts of the move")
     when, what = row
     return when, what
 
@@ -140,6 +142,8 @@ def _day(compiled: Compiled, when: Any) -> float:
     if isinstance(when, np.datetime64):
         when = when.astype("datetime64[us]").item()
     start = compiled.scenario.start
+    if getattr(when, "tzinfo", None) is not None:
+        raise _Misread(str(when), "a date or a moment without a time zone: days are those of the scenario's calendar")
     if isinstance(when, dt.date):
         day = day_number(start, when)
     elif isinstance(when, int | float | np.number) and not isinstance(when, bool):

@@ -19,7 +19,7 @@ from negsim.interventions import Intervention, find_misfits, find_paths
 from negsim.numbers import collect_numbers
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_settings
+from negsim.scenario_files import load_terms, require_settings, take_scenario
 from negsim.scenario_structure import A_DATE, allowed_value, key_path, unknown_key
 from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
 
@@ -27,7 +27,9 @@ MAX_BYTES: Final = 1_000_000
 _IN_MEMORY: Final = "<intervention>"
 
 
-def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, Any] | Intervention) -> Intervention:
+def load_intervention(
+    case: Scenario | str | Path, source: str | Path | Mapping[str, Any] | Intervention
+) -> Intervention:
     """Load a question and check all of it against its case.
 
     Parameters
@@ -42,16 +44,23 @@ def load_intervention(case: Scenario | str, source: str | Path | Mapping[str, An
     ScenarioError
         With every mistake found.
     """
-    scenario = load_scenario(case) if isinstance(case, str) else case
+    scenario = take_scenario(case)
     if isinstance(source, Intervention):
         intervention, file = source, _IN_MEMORY
     elif isinstance(source, Mapping):
         intervention, file = read_intervention(source, _IN_MEMORY), _IN_MEMORY
+    elif not isinstance(source, str | Path):
+        raise TypeError(f"a question is a name, a file, a mapping or an Intervention, not {type(source).__name__}")
     else:
         file = str(source)
         text = read_text(_find(scenario, source), file, "a question", MAX_BYTES)
         named = {"name": name_after(Path(source), "question")}
-        intervention = read_intervention(named | parse_toml(text, file), file)
+        told = parse_toml(text, file)
+        if not told:
+            raise refuse(
+                file, "an empty file", "a question: what is different, such as [[remove]], and what to [[watch]]"
+            )
+        intervention = read_intervention(named | told, file)
     check_intervention(scenario, intervention, file)
     return intervention
 

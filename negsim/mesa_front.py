@@ -12,6 +12,7 @@ import datetime as dt
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from negsim.moves import Event
 from negsim.problems import find_nearest, list_names
 from negsim.recording import watch
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_settings, require_valid
+from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
 from negsim.state import Floats, Parameters
 from negsim.streams import Clocks
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES, JOINT_MOVES, OPEN
@@ -247,7 +248,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
 
     def __init__(
         self,
-        case: Scenario | str,
+        case: Scenario | str | Path,
         run: int = 0,
         params: Mapping[str, float] | None = None,
         until: dt.date | None = None,
@@ -259,7 +260,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
     ) -> None:
         self.seed = _find_seed(seed, rng)
         super().__init__(rng=self.seed)
-        self.case = require_valid(load_scenario(case) if isinstance(case, str) else case)
+        self.case = require_valid(take_scenario(case))
         require_settings(self.case, params or {}, "params")
         self.run = _require_run(run)
         self.compiled = compile_scenario(self.case, load_terms(self.case))

@@ -12,6 +12,7 @@ import json
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Final
 
 NOTHING: Final = "nothing"
@@ -68,6 +69,18 @@ class ScenarioError(Exception):
     def __str__(self) -> str:
         count = len(self.problems)
         return "\n".join([f"{count} mistake{'' if count == 1 else 's'}:", *map(str, self.problems)])
+
+
+def require_whole(name: str, given: object, least: int = 1) -> None:
+    """Make sure that an argument is a whole number of at least some size.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument.
+    """
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {given!r}")
 
 
 def find_nearest(name: str, valid: Iterable[str]) -> str | None:

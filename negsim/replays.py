@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled, compile_case
 from negsim.engines import choose_engine
 from negsim.ensemble import NOTHING, TICK, end_of, moments
 from negsim.history import Coverage, History, Stacked, read_history, stack_histories
@@ -20,7 +21,6 @@ from negsim.reasons import explain_impossible
 from negsim.results import Ensemble
 from negsim.scalar.scoring import score_histories
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid
 from negsim.state import Floats, Ints, State
 
 REPLAY_WIDTH = 1024
@@ -57,7 +57,7 @@ class Replay:
 
 
 def replay(
-    case: Scenario | str | Compiled,
+    case: Scenario | str | Path | Compiled,
     history: Any,
     params: Mapping[str, Any] | None = None,
     until: dt.date | str | None = None,
@@ -97,7 +97,7 @@ def replay(
     ScenarioError
         For rows of a history that name no move of the scenario, each with the nearest.
     """
-    compiled = case if isinstance(case, Compiled) else _compile(case)
+    compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
     histories = _as_histories(compiled, history)
     widths = {len(value) for value in values.values()} | {histories.columns}
@@ -175,12 +175,6 @@ def walk_anyway(compiled: Compiled, histories: Stacked, until: dt.date | None = 
     for _ in moments(compiled.world, parameters, state, given, end_of(compiled, until)):
         pass
     return given
-
-
-def _compile(case: Scenario | str) -> Compiled:
-    scenario = load_scenario(case) if isinstance(case, str) else case
-    require_valid(scenario)
-    return compile_scenario(scenario, load_terms(scenario))
 
 
 def _as_histories(compiled: Compiled, history: Any) -> Stacked:

@@ -61,6 +61,23 @@ def load_scenario(source: str | Path, *, run_files: bool = True) -> Scenario:
     return scenario
 
 
+def take_scenario(case: Scenario | str | Path) -> Scenario:
+    """The scenario that is meant: itself, or that of a file or a shipped case.
+
+    Raises
+    ------
+    ScenarioError
+        With every mistake found in a file.
+    TypeError
+        For what is none of these.
+    """
+    if isinstance(case, Scenario):
+        return case
+    if not isinstance(case, str | Path):
+        raise TypeError(f"a case is a scenario, the name of a shipped one or a file, not {type(case).__name__}")
+    return load_scenario(case)
+
+
 def parse_scenario(text: str, file: str = "<text>") -> Scenario:
     """Read a scenario from the text of a TOML file; ``file`` is what to call it in mistakes.
 
@@ -418,6 +435,9 @@ def _write(path: Path, text: str, *, force: bool = True) -> Path:
     try:
         beside.write_text(text, encoding="utf-8", newline="\n")
         os.replace(beside, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
     return path

@@ -28,8 +28,9 @@ def name_after(path: Path, otherwise: str) -> str:
 def find_neighbour(path: Path) -> str | None:
     """Name of the file beside a path that is none: of the same ending, and most alike."""
     folder = path.parent
-    beside = [other.name for other in folder.glob(f"*{path.suffix}")] if folder.is_dir() and path.suffix else []
-    return find_nearest(path.name, beside)
+    beside = {other.stem: other.name for other in folder.glob(f"*{path.suffix}")} if path.suffix else {}
+    nearest = find_nearest(path.stem, beside)
+    return None if nearest is None else beside[nearest]
 
 
 def read_text(path: Path, file: str, what: str, most_bytes: int) -> str:
@@ -92,6 +93,8 @@ def _syntax_problem(message: str, text: str, file: str) -> Problem:
     said = _AT.sub("", message)
     if place is None or place[1] is None:
         return Problem(file, "end of the file", NOTHING, f"valid TOML: {said}")
+    if said.startswith(("Invalid initial character for a key part", "Expected")) and not text.isascii():
+        said += "; names are written with a-z, 0-9 and _, labels as you like"
     line = text.splitlines()[int(place[1]) - 1 : int(place[1])]
     given = describe_value(line[0].strip()) if line else NOTHING
     return Problem(file, f"line {place[1]}, column {place[2]}", given, f"valid TOML: {said}")

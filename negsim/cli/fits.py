@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from negsim.cli.words import InputError, add_case, add_command, add_engine, date, make_folder, whole
+from negsim.cli.words import InputError, add_case, add_command, add_engine, date, make_folder, mistakes_of, whole
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
@@ -25,7 +25,7 @@ SECONDS_BETWEEN_LINES: Final = 15.0
 def fit(options: argparse.Namespace) -> None:
     """Fit a case to a chronology, print what was learned, keep the posterior."""
     from negsim.calibration.adapters import SamplerMissing
-    from negsim.calibration.fitting import TooMuchAsked
+    from negsim.calibration.fitting import TooMuchAsked, declare_prior
     from negsim.calibration.fitting import fit as fit_case
     from negsim.calibration.outlook import ExplosivePrior
     from negsim.calibration.posterior import SamplingError
@@ -33,6 +33,9 @@ def fit(options: argparse.Namespace) -> None:
     from negsim.scenario_files import load_scenario
 
     scenario = load_scenario(options.case)
+    if options.free:
+        with mistakes_of(ValueError):
+            declare_prior(scenario, options.free)
     chronology = read_told(scenario, options)
     folder = None if options.out is None else make_folder(options.out)
     print("\n".join(chronology.report().splitlines()[:4]), file=sys.stderr)

@@ -21,9 +21,7 @@ def forecast(options: argparse.Namespace) -> None:
     from negsim.forecasts.drawing import forecast as draw
 
     scenario, chronology, posterior = reopen(Path(options.fit))
-    origin = options.origin or chronology.until + dt.timedelta(days=1)
-    if options.until is not None and options.until < origin:
-        raise InputError(f"--until {options.until}: allowed: a date from {origin} on, the first day that is drawn")
+    _require_period(scenario, chronology, options.origin, options.until)
     told = draw(scenario, posterior, chronology, options.origin, options.until, options.runs, options.seed)
     table = told.answers(options.event)
     if options.out is not None:
@@ -39,14 +37,26 @@ def forecast(options: argparse.Namespace) -> None:
         )
 
 
+def _require_period(scenario: Scenario, chronology: Chronology, origin: dt.date | None, until: dt.date | None) -> None:
+    """Refuse a period without a day in it, before anything is drawn."""
+    first = origin or chronology.until + dt.timedelta(days=1)
+    if not scenario.start <= first:
+        raise InputError(f"--origin {first}: allowed: a date from {scenario.start} on")
+    if until is not None and until < first:
+        raise InputError(f"--until {until}: allowed: a date from {first} on, the first day that is drawn")
+    if until is None and first > scenario.end:
+        raise InputError(
+            f"{first}, the first day drawn, comes after the scenario's end ({scenario.end}): give --until DATE"
+        )
+
+
 def register(options: argparse.Namespace) -> None:
     """Freeze a forecast in a file, and print its digest."""
     from negsim.forecasts.drawing import forecast as draw
     from negsim.forecasts.registration import register as freeze
 
     scenario, chronology, posterior = reopen(Path(options.fit))
-    if options.until is not None and options.until <= chronology.until:
-        raise InputError(f"--until {options.until}: allowed: a date after {chronology.until}")
+    _require_period(scenario, chronology, None, options.until)
     if Path(options.file).exists():
         raise InputError(f"{options.file} exists already: a forecast is registered once")
 
@@ -94,7 +104,7 @@ def reopen(folder: Path) -> tuple[Scenario, Chronology, Posterior]:
 
     try:
         posterior = Posterior.load(folder)
-    except SamplingError as error:
+    except (SamplingError, OSError) as error:
         raise InputError(f"{error}; allowed: a folder that `negsim fit ... --out` wrote") from error
     asked = posterior.provenance.get("asked")
     if asked is None:

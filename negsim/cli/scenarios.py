@@ -39,6 +39,8 @@ def check(options: argparse.Namespace) -> None:
     if options.chronology is not None:
         _check_chronology(options)
         return
+    if options.codebook is not None:
+        raise InputError("--codebook: allowed with the --chronology that it is for")
     found: list[Problem] = []
     for file in options.file:
         problems = check_scenario(file)
@@ -64,6 +66,8 @@ def new(options: argparse.Namespace) -> None:
     """Write the template, and beside it the schema if asked for."""
     from negsim.scenario_files import SCHEMA_NAME, schema_path, write_schema, write_template
 
+    if not options.file.strip():
+        raise InputError("the file has no name")
     target = Path(options.file)
     with paths_as_input("exists already (--force overwrites it)"):
         write_template(target, force=options.force)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from negsim.cli.words import InputError, Progress, add_case, add_command, add_settings, add_tick, date, prepare, whole
@@ -172,16 +174,10 @@ def _range_of(scenario: Scenario, key: str, how: str, numbers: tuple[float, ...]
 
 def read_table(name: str) -> Design:
     """Read points from a table: a column for each key, a row for each point."""
-    import pandas as pd
-
+    from negsim.csv_files import read_numbers
     from negsim.sweeps.designs import Design
 
-    try:
-        return Design.table(pd.read_csv(name))
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(f"{name}: {error}; allowed: a CSV file with a column of numbers for each key") from error
+    return Design.table(read_numbers(Path(name), name, "a table of points"))
 
 
 def vary(text: str) -> Varied:
@@ -196,6 +192,8 @@ def vary(text: str) -> Varied:
         if key and equals and ":" in words:
             low, high, *count = words.split(":")
             ends = float(low), float(high)
+            if not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
+                raise ValueError
             if len(count) == 1 and int(count[0]) >= 2:
                 return key, "levels", tuple(np.linspace(ends[0], ends[1], int(count[0])).tolist())
             if not count:

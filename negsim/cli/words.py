@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -140,9 +141,13 @@ def prepare(options: argparse.Namespace) -> Scenario:
 
 def make_folder(name: str) -> Path:
     """Make the folder for results before anything is computed for it."""
+    if not name.strip():
+        raise InputError("the folder for results has no name")
     folder = Path(name)
     with paths_as_input("exists already and is no folder"):
         folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder} may not be written to")
     return folder
 
 
@@ -153,7 +158,7 @@ def paths_as_input(in_the_way: str) -> Iterator[None]:
         yield
     except FileExistsError as error:
         raise InputError(f"{error.filename} {in_the_way}") from error
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{error.filename}: {error.strerror}") from error
 
 

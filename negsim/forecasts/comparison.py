@@ -43,7 +43,7 @@ from negsim.forecasts.fits import Fits
 from negsim.replays import replay
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario
+from negsim.scenario_files import take_scenario
 from negsim.state import Floats
 from negsim.theories import list_theories, make_static, switch_off
 
@@ -210,7 +210,7 @@ def _e_value(change: Floats) -> Floats:
 
 
 def compare_theories(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     chronology: Chronology | str | None = None,
     seed: int = 0,
     theories: Sequence[str] | None = None,
@@ -266,7 +266,7 @@ def compare_theories(
     """
     if posterior is not None and (news := posterior.provenance.get("conditioned_on")):
         raise Conditioned(f"the fit is conditioned on {news}: variants are compared by fits without that condition")
-    scenario = load_scenario(case) if isinstance(case, str) else case
+    scenario = take_scenario(case)
     likelihood = bring_together(scenario, chronology, engine=engine)
     told = likelihood.chronology
     singles = [(name,) for name in (theories if theories is not None else list_theories(scenario))]

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from negsim.continuation import continue_histories
 from negsim.questions import Answers, Question, answer, ask_about
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario
+from negsim.scenario_files import take_scenario
 from negsim.state import Floats
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def standard_error(probability: Floats, runs: float) -> Floats:
 
 
 def forecast(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     posterior: Posterior,
     chronology: Chronology | str | None = None,
     origin: dt.date | str | None = None,
@@ -177,7 +178,7 @@ def forecast(
     ValueError
         When the posterior has other open dates than the chronology: it was fitted to something else.
     """
-    scenario = load_scenario(case) if isinstance(case, str) else case
+    scenario = take_scenario(case)
     last = read_day("until", until) or scenario.end
     likelihood = bring_together(extend(scenario, last), chronology, posterior.names, engine)
     if posterior.latent.shape[1] != likelihood.open_dates:

@@ -14,6 +14,7 @@ import numpy as np
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior, Prior1D, read_prior
 from negsim.parameters import Belief, Parameter
+from negsim.problems import require_whole
 from negsim.scenario import Prior, Scenario
 from negsim.state import Floats
 
@@ -136,6 +137,7 @@ class Design:
         """A Latin hypercube: each number takes each of `n` slices of its range once (McKay, Beckman & Conover 1979)."""
         from scipy.stats import qmc
 
+        require_whole("n", n)
         cube = qmc.LatinHypercube(len(ranges), rng=_open_generator(seed)).random(n)
         return cls._fill(ranges, cube, "latin_hypercube", {"seed": seed})
 
@@ -221,6 +223,8 @@ def _read_levels(name: str, given: Any) -> list[float]:
 def _stretch(name: str, where: Range, unit: Floats) -> Floats:
     """Stretch the unit interval over a range."""
     if isinstance(where, tuple | list):
+        if len(where) != 2:
+            raise ValueError(f"{name}: a range is (low, high), not {where}")
         low, high = (float(end) for end in where)
         if not low < high:
             raise ValueError(f"{name}: a range goes from a lower to a higher number, not from {low} to {high}")

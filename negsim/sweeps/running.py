@@ -15,8 +15,9 @@ import numpy as np
 from negsim.compiler import Compiled, compile_scenario
 from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, end_of
+from negsim.problems import require_whole
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_settings, require_valid
+from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design, read_design
 from negsim.sweeps.dispatch import Lost, compute_by, compute_here, compute_in_processes
@@ -47,7 +48,7 @@ ENOUGH_BLOCKS: Final = 16
 
 
 def sweep(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     design: Any,
     runs: int = 256,
     seed: int = 0,
@@ -118,10 +119,11 @@ def sweep(
     SweepError
         When the store holds another sweep (naming each field that differs), cannot be written to, or workers die.
     """
-    scenario = load_scenario(case) if isinstance(case, str) else case
+    scenario = take_scenario(case)
     require_valid(scenario)
     points = read_design(design)
     _check(scenario, points, params or {}, runs=runs, workers=workers, points_per_block=points_per_block)
+    require_whole("seed", seed, 0)
     compiled = compile_scenario(scenario, load_terms(scenario))
     kept = choose_outcomes(compiled, events)
     options = Options(
@@ -249,8 +251,8 @@ def choose_points_per_block(points: int, runs: int) -> int:
 def _check(scenario: Scenario, design: Design, params: Mapping[str, float], **counts: int | None) -> None:
     """Refuse numbers that cannot be set, and counts that are none."""
     for name, number in counts.items():
-        if number is not None and (not isinstance(number, int | np.integer) or number < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
+        if number is not None:
+            require_whole(name, number)
     for ends in (design.values.min(axis=0), design.values.max(axis=0)):
         asked = dict(zip(design.names, ends.tolist(), strict=True))
         require_settings(scenario, {**params, **asked}, "<design>")

@@ -79,7 +79,7 @@ class Store:
         path = self.folder / MANIFEST
         try:
             manifest = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RefusedSweep(f"{self.folder}: no sweep is here ({MANIFEST} is missing)") from None
         except (OSError, ValueError) as error:
             raise SweepError(f"{path} cannot be read: {error}") from error
@@ -145,6 +145,8 @@ class Store:
         SweepError
             When another process is at it, or the folder cannot be written to.
         """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise RefusedSweep(f"{self.folder} exists already and is no folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = (self.folder / LOCK).open("w")

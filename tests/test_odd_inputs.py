@@ -1,0 +1,127 @@
+"""Is whatever a stranger hands in told in words, with exit code 2 and no traceback?"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import negsim
+from negsim.csv_files import read_numbers
+from negsim.problems import ScenarioError, require_whole
+
+TUTORIAL = Path(__file__).parents[1] / "examples" / "tutorial"
+HARBOUR = TUTORIAL / "harbour.toml"
+EVENTS = TUTORIAL / "events.csv"
+SWEEP = ("sweep", str(HARBOUR), "--runs", "4", "--store")
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of things that are not what they should be, where the shell stands."""
+    scenario, events = HARBOUR.read_text("utf-8"), EVENTS.read_text("utf-8")
+    without_ids = [line.partition(",")[2] for line in events.splitlines()]
+    files = {
+        "empty.toml": b"",
+        "letters.toml": scenario.replace("isle", "île").encode(),
+        "copied.csv": "\n".join([*without_ids, without_ids[1]]).encode(),
+        "zone.csv": events.replace("2010-03-14", "2010-03-14T12:00+09:00").encode(),
+        "words.csv": b"concession.quay.cost,tempo\n0.5,high\nnan,2\n",
+        "file": b"x",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder.csv").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+ODD = {
+    "empty question": (("whatif", str(HARBOUR), "empty.toml"), "an empty file"),
+    "letters in names": (("check", "letters.toml"), "names are written with a-z"),
+    "pasted twice": (("check", str(HARBOUR), "--chronology", "copied.csv"), "row 18: given the same as row 1"),
+    "time zone": (("check", str(HARBOUR), "--chronology", "zone.csv"), "did you mean 2010-03-14?"),
+    "folder as a chronology": (("fit", str(HARBOUR), "--chronology", "folder.csv"), "given a directory"),
+    "codebook alone": (("check", str(HARBOUR), "--codebook", "x.toml"), "--chronology"),
+    "file without a name": (("new", ""), "the file has no name"),
+    "file in no folder": (("new", "nowhere/x.toml"), "nowhere/x.toml: No such file or directory"),
+    "folder without a name": (("run", str(HARBOUR), "--out", " "), "has no name"),
+    "unknown parameter": (
+        ("fit", str(HARBOUR), "--chronology", str(EVENTS), "--free", "nobody"),
+        "no prior is declared for nobody; parameters with a prior: tempo",
+    ),
+    "file as a fit": (("forecast", "file"), "allowed: a folder that `negsim fit"),
+    "file as a store": ((*SWEEP, "file", "--vary", "tempo=1,2"), "file exists already and is no folder"),
+    "file as a sweep": (("resume", "file"), "no sweep is here"),
+    "endless range": ((*SWEEP, "store", "--vary", "tempo=1:inf:3"), "is none of KEY=A:B:N"),
+    "words for numbers": ((*SWEEP, "store", "--table", "words.csv"), 'row 2, column concession.quay.cost: given "nan"'),
+}
+
+
+@pytest.mark.usefixtures("odd")
+@pytest.mark.parametrize(("words", "expected"), ODD.values(), ids=ODD)
+def test_odd_input_is_told_in_words_with_exit_code_2(said, words, expected):
+    code, out, err = said(*words)
+    assert (code, out) == (2, "")
+    assert expected in err
+    assert "Traceback" not in err
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_computed(said, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    code, out, err = said("run", str(HARBOUR), "--out", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert "may not be written to" in err
+
+
+def test_columns_of_a_chronology_may_have_any_capitals(tmp_path):
+    file = tmp_path / "own.csv"
+    file.write_text(EVENTS.read_text("utf-8").replace("id,date,kind", "ID,Date,Kind", 1))
+    assert len(negsim.load_chronology(str(HARBOUR), file).moves) == len(negsim.load_chronology(HARBOUR, EVENTS).moves)
+
+
+def test_points_may_have_decimal_commas(tmp_path):
+    file = tmp_path / "points.csv"
+    file.write_text("tempo;cool\n0,5;1.5\n1;-2e-1\n")
+    assert read_numbers(file, "points.csv", "points") == {"tempo": [0.5, 1.0], "cool": [1.5, -0.2]}
+
+
+@pytest.mark.parametrize("given", [0, 1.0, "5", None, True, float("nan")])
+def test_what_is_no_count_is_refused_by_name(given):
+    with pytest.raises(ValueError, match="runs must be a whole number of at least 1, not"):
+        require_whole("runs", given)
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0"):
+        negsim.simulate(HARBOUR, runs=2, seed=-1 if given == 0 else given)
+
+
+CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "no case": (lambda: negsim.simulate(None, runs=2), TypeError, "a case is a scenario, the name"),
+    "no number": (lambda: negsim.simulate(HARBOUR, runs=2, params={"cool": float("nan")}), ValueError, "finite"),
+    "no question": (lambda: negsim.counterfactual(HARBOUR, None, None), TypeError, "a question is a name"),
+    "seed of a sweep": (lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, seed=-1), ValueError, "seed must"),
+    "range of one end": (lambda: negsim.Design.sobol({"tempo": (1.0,)}, 4), ValueError, "a range is"),
+    "fewer points than none": (lambda: negsim.Design.latin_hypercube({"tempo": (1, 2)}, -1), ValueError, "n must be"),
+    "moment in a zone": (
+        lambda: negsim.replay(HARBOUR, [(dt.datetime(2010, 5, 1, tzinfo=dt.UTC), "act:coast::seizure")]),
+        ScenarioError,
+        "without a time zone",
+    ),
+    "no pair": (lambda: negsim.replay(HARBOUR, [3]), ScenarioError, "a pair"),
+    "window in words": (lambda: negsim.load_chronology(HARBOUR, EVENTS, window=("May", None)), ValueError, "a date"),
+}
+
+
+@pytest.mark.parametrize(("call", "kind", "said"), CALLS.values(), ids=CALLS)
+def test_odd_arguments_are_refused_in_words(call, kind, said):
+    with pytest.raises(kind, match=said):
+        call()
+
+
+def test_a_day_may_be_written_wherever_a_date_is_asked_for():
+    told = negsim.load_chronology(HARBOUR, EVENTS, window=("2010-01-01", "2013-12-31"))
+    assert told.until == dt.date(2013, 12, 31)
+    assert told.cut("2011-01-01") == told.cut(dt.date(2011, 1, 1))
+    assert negsim.simulate(HARBOUR, runs=2, until="2011-01-01").until == 366.0
