@@ -436,7 +436,8 @@ def _write(path: Path, text: str, *, force: bool = True) -> Path:
         beside.write_text(text, encoding="utf-8", newline="\n")
         os.replace(beside, path)
     except OSError as error:
-        error.filename = str(path)
+        if error.filename is not None:
+            error.filename = str(path)
         raise
     finally:
         beside.unlink(missing_ok=True)
