@@ -19,6 +19,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from checks import examples
 from negsim.scenario import (
     Actor,
     Alignment,
@@ -1105,6 +1106,7 @@ def moves_of(scenario: Scenario, numbers: dict[str, float], run: int = 0) -> lis
     return [(event.time, event.name) for event in events if not event.is_consequence]
 
 
+@examples(20)
 @given(scenarios(), st.data())
 def test_simulated_rings_gather_exactly_what_their_clocks_drew(scenario: Scenario, data: st.DataObject) -> None:
     numbers = data.draw(numbers_for(scenario))
@@ -1116,6 +1118,7 @@ def test_simulated_rings_gather_exactly_what_their_clocks_drew(scenario: Scenari
         assert gathered[-1] <= drawn[-1] + 1e-9
 
 
+@examples(20)
 @given(scenarios())
 def test_the_integral_is_what_all_moves_gathered(scenario: Scenario) -> None:
     history = moves_of(scenario, {})
@@ -1125,6 +1128,7 @@ def test_the_integral_is_what_all_moves_gathered(scenario: Scenario) -> None:
     assert integral == pytest.approx(sum(sum(parts) for parts in compensators(scenario, history).values()))
 
 
+@examples(20)
 @given(scenarios(), st.floats(0.05, 0.95))
 def test_stopping_earlier_only_cuts_the_run_short(scenario: Scenario, share: float) -> None:
     until = share * World(scenario).end
@@ -1146,6 +1150,7 @@ def test_numbers_are_drawn_for_paths_that_the_door_knows(scenario: Scenario, dat
     assert set(numbers) <= set(number_paths(scenario))
 
 
+@examples(20)
 @given(scenarios())
 def test_hazards_are_never_negative_and_zero_where_nothing_is_possible(scenario: Scenario) -> None:
     world = World(scenario)
