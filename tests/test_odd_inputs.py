@@ -57,6 +57,8 @@ ODD = {
     "file as a store": ((*SWEEP, "file", "--vary", "tempo=1,2"), "file exists already and is no folder"),
     "file as a sweep": (("resume", "file"), "no sweep is here"),
     "endless range": ((*SWEEP, "store", "--vary", "tempo=1:inf:3"), "is none of KEY=A:B:N"),
+    "more levels than can be": ((*SWEEP, "store", "--vary", "tempo=1:2:1000000000"), "N levels, 2 to 100,000"),
+    "more runs than can be": (("run", str(HARBOUR), "--runs", "1000000000000"), "is more than 100,000,000"),
     "words for numbers": ((*SWEEP, "store", "--table", "words.csv"), 'row 2, column concession.quay.cost: given "nan"'),
 }
 

@@ -80,6 +80,8 @@ def _guard(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("negsim: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except MemoryError as error:
+        return _complain(MemoryError(f"too little memory for so many; {error}"), FAILED, options)
     except Exception as error:
         return _complain(error, FAILED, options)
     return DONE

@@ -46,7 +46,9 @@ def add_diagnose(commands: Any) -> None:
         "negsim diagnose out/fit --no-influence     # the longest part left out",
     )
     add_fitted(parser)
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of what is simulated (default: 0)")
+    parser.add_argument(
+        "--seed", metavar="S", type=whole(0, None), default=0, help="seed of what is simulated (default: 0)"
+    )
     parser.add_argument(
         "--draws",
         metavar="N",

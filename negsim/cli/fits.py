@@ -164,7 +164,7 @@ def add_told(parser: argparse.ArgumentParser) -> None:
 
 def add_sampler(parser: argparse.ArgumentParser) -> None:
     """Take what concerns the sampler."""
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the sampler (default: 0)")
+    parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the sampler (default: 0)")
     parser.add_argument("--particles", metavar="N", type=whole(50), help="particles of each run (default: 250)")
     parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of the sampler (default: 4)")
     add_engine(parser)

@@ -141,7 +141,7 @@ def add_forecast(commands: Any) -> None:
     parser.add_argument("--origin", metavar="DATE", type=date, help="first day drawn (default: when knowledge ends)")
     parser.add_argument("--until", metavar="DATE", type=date, help="last day drawn (default: the scenario's end)")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=2000, help="futures (default: 2000)")
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the futures (default: 0)")
+    parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
     parser.add_argument(
         "--event",
         metavar="ADDRESS",
@@ -165,7 +165,7 @@ def add_register(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE", help="where to write it (JSON); a file that is there stays")
     parser.add_argument("--until", metavar="DATE", type=date, help="last day forecast (default: the scenario's end)")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=10_000, help="futures (default: 10000)")
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the futures (default: 0)")
+    parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
     parser.add_argument("--note", metavar="TEXT", default="", help="what is to be remembered with it")
 
 

@@ -69,7 +69,7 @@ def add_run(commands: Any) -> None:
     )
     add_case(parser)
     parser.add_argument("--runs", metavar="N", type=whole(1), default=1000, help="number of runs (default: 1000)")
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the clocks (default: 0)")
+    parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
     parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
     add_tick(parser)
     add_settings(parser)

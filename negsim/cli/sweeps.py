@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES: Final = 15.0
 """In a pipe, progress is told once in so many seconds."""
+MOST_LEVELS: Final = 100_000
+"""Levels of one number."""
 MOST_ROWS: Final = 40
 """Points that are printed; all of them are in the store."""
 MOST_EVENTS: Final = 4
@@ -194,15 +196,15 @@ def vary(text: str) -> Varied:
             ends = float(low), float(high)
             if not (math.isfinite(ends[0]) and math.isfinite(ends[1])):
                 raise ValueError
-            if len(count) == 1 and int(count[0]) >= 2:
+            if len(count) == 1 and 2 <= int(count[0]) <= MOST_LEVELS:
                 return key, "levels", tuple(np.linspace(ends[0], ends[1], int(count[0])).tolist())
             if not count:
                 return key, "range", ends
         elif key and equals:
             return key, "levels", tuple(float(word) for word in words.split(","))
     raise argparse.ArgumentTypeError(
-        f"{text!r} is none of KEY=A:B:N (N levels, 2 or more, from A to B), KEY=V1,V2,... (levels), KEY=A:B (a range), "
-        "KEY=prior"
+        f"{text!r} is none of KEY=A:B:N (N levels, 2 to {MOST_LEVELS:,}, from A to B), KEY=V1,V2,... (levels), "
+        "KEY=A:B (a range), KEY=prior"
     )
 
 
@@ -354,7 +356,7 @@ def add_sweep(commands: Any) -> None:
     parser.add_argument("--table", metavar="FILE", help="points of one's own: CSV, a column for each key")
     parser.add_argument("--store", metavar="DIR", required=True, help="where finished blocks are kept")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=256, help="runs of each point (default: 256)")
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the clocks (default: 0)")
+    parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
     parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
     add_tick(parser)
     add_settings(parser)

@@ -133,7 +133,7 @@ def add_whatif(commands: Any) -> None:
     add_case(parser)
     parser.add_argument("question", metavar="QUESTION", nargs="?", help="a question of the case, or a TOML file")
     parser.add_argument("--runs", metavar="N", type=whole(2), default=1000, help="pairs of histories (default: 1000)")
-    parser.add_argument("--seed", metavar="S", type=whole(0), default=0, help="seed of the clocks (default: 0)")
+    parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
     parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
     parser.add_argument("--posterior", metavar="DIR", help="numbers from a fit: a folder that `negsim fit --out` wrote")
     parser.add_argument(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 LINE: Final = 118
 """Letters in a printed line of text, at most."""
+MOST: Final = 100_000_000
+"""Runs, points or particles that can be asked for, at most."""
 
 
 class InputError(Exception):
@@ -92,12 +94,15 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 # -- values --------------------------------------------------------------------------------------------------------
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """Read whole numbers of at least some size."""
+def whole(least: int, most: int | None = MOST) -> Callable[[str], int]:
+    """Read whole numbers of at least some size, and at most one that a machine could see the end of."""
 
     def read(text: str) -> int:
         with contextlib.suppress(ValueError):
-            if (number := int(text)) >= least:
+            number = int(text)
+            if most is not None and number > most:
+                raise argparse.ArgumentTypeError(f"{text!r} is more than {most:,}")
+            if number >= least:
                 return number
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
 
