@@ -61,6 +61,16 @@ def test_a_fit_is_diagnosed_from_its_folder_and_the_answer_is_kept(fitted, said,
     assert (tmp_path / "said.txt").read_text(encoding="utf-8") == out
 
 
+def test_a_what_if_may_name_the_file_that_the_fit_was_told(textbook, fitted, said, tmp_path):
+    question = tmp_path / "slow.toml"
+    question.write_text('question = "?"\n[[number]]\npath = "channel.talks.rates.meet"\nmultiply = 0.5\n')
+    words = ("whatif", textbook / "case.toml", question, "--runs", "4", "--posterior", fitted)
+    code, out, _ = said(*words, "--given", textbook / "events.csv")
+    assert code == 0
+    assert "the record `events`" in out
+    assert said(*words)[1] == out
+
+
 def test_a_forecast_asks_about_the_event_that_was_named(fitted, said):
     words = ("forecast", fitted, "--runs", "20", "--seed", "3")
     code, out, _ = said(*words, "--event", "meet::talks:")

@@ -64,7 +64,7 @@ def _find_known(scenario: Scenario, options: argparse.Namespace) -> tuple[Any, A
     fitted, chronology, posterior = reopen(Path(options.posterior))
     if scenario_digest(fitted) != scenario_digest(scenario):
         raise InputError(f"--posterior {options.posterior}: it was fitted to {fitted.name}, not to {options.case}")
-    same = options.given in (None, chronology.name)
+    same = options.given in (None, chronology.name, posterior.provenance["asked"]["chronology"])
     return posterior, chronology if same else options.given
 
 
