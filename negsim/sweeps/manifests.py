@@ -169,7 +169,7 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
         scenario = load_scenario(store.folder / SCENARIO)
         table = pq.read_table(path)
     except (OSError, ValueError) as error:
-        raise SweepError(f"{store.folder}: {error}") from error
+        raise SweepError(f"{path} cannot be read, or {SCENARIO} beside it: {error}") from error
     names = tuple(manifest["names"])
     values: Floats = np.stack([table[name].to_numpy() for name in names], axis=1)
     # After an expansion that was interrupted the table may hold points that the manifest does not know yet.
