@@ -23,6 +23,8 @@ from negsim.history import read_history
 from negsim.problems import Problem, ScenarioError
 from negsim.reporting import Reporting, Rule
 
+pytestmark = pytest.mark.xdist_group("chronology")  # one worker: chronologies are read once
+
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "negsim" / "cases" / "beijing-1999.chronologies"
 SEEDS = {"article": "article_events.csv", "1990s": "chronology_1990_1999.csv"}

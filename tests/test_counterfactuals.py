@@ -30,6 +30,8 @@ from negsim.pairs import find_partings, variance_ratio
 from negsim.recollection import RecalledClocks, Recalling, read_clocks
 from negsim.streams import Clocks
 
+pytestmark = pytest.mark.xdist_group("counterfactuals")  # one worker: history is asked once
+
 CASE = "beijing-1999"
 YEAR = 365.25
 PLAN, CANCEL = "plan:A:talks:", "cancel:A:talks:"

@@ -24,6 +24,8 @@ from negsim.calibration.predictive import (
 )
 from negsim.calibration.priors import JointPrior, Prior1D
 
+pytestmark = pytest.mark.xdist_group("diagnosis")  # one worker: a fit is diagnosed once
+
 # -- a small case: talks that meet and adjourn ------------------------------------------------------------------------
 
 

@@ -24,6 +24,8 @@ from negsim.calibration.likelihood import find_free
 from negsim.calibration.posterior import Posterior
 from negsim.chronology_checks import find_starts
 
+pytestmark = pytest.mark.xdist_group("examples")  # one worker: the demo is run once
+
 POINTS = 40
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = ("human_agent", "own_agent", "own_scenario", "replay_history", "save_and_load")

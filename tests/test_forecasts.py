@@ -29,6 +29,8 @@ from negsim.questions import Question, answer, ask_about
 from negsim.scenario_files import require_valid
 from negsim.theories import list_theories, make_static, switch_off
 
+pytestmark = pytest.mark.xdist_group("forecasts")  # one worker: a posterior is found once
+
 PERIOD = Period(tuple(Question(f"q{n}", (f"e{n}",)) for n in range(8)), 0.0, 730.5)
 
 

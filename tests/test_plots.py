@@ -27,6 +27,8 @@ from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario
 
+pytestmark = pytest.mark.xdist_group("plots")  # one worker: what is drawn is simulated once
+
 EVERYTHING = ("events", "resentment", "credibility", "need")
 WITHOUT_TERMS = ("events", "credibility", "need")
 CASES = ("beijing-1999", "template", "bargaining-pair", "two-state-channel")

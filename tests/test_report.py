@@ -21,6 +21,8 @@ from negsim.state import State
 from negsim.terms import QUANTITIES, SHELF
 from negsim.vocabulary import MOVE_KINDS
 
+pytestmark = pytest.mark.xdist_group("report")  # one worker: a page is written once
+
 
 class Reader(HTMLParser):
     """Gathers what a browser would fetch, the headings, the text, and whether every tag is closed."""

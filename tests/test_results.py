@@ -11,6 +11,8 @@ import negsim
 from negsim.recording import PATHS
 from negsim.results import ResultError
 
+pytestmark = pytest.mark.xdist_group("results")  # one worker: what is recorded is simulated once
+
 RUNS = 300
 
 
