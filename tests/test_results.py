@@ -151,9 +151,9 @@ def test_saving_again_without_events_leaves_no_old_events(tmp_path):
 
 
 def test_stopping_early_keeps_what_came_before():
-    whole = negsim.simulate("beijing-1999", runs=40, seed=3)
-    part = negsim.simulate("beijing-1999", runs=40, seed=3, until="1994-06-17")
-    limit = (dt.date(1994, 6, 18) - dt.date(1990, 1, 1)).days
+    whole = negsim.simulate("beijing-1999", runs=40, seed=3, until="1993-12-31")
+    part = negsim.simulate("beijing-1999", runs=40, seed=3, until="1992-06-17")
+    limit = (dt.date(1992, 6, 18) - dt.date(1990, 1, 1)).days
     expected = whole.events[whole.events["day"] < limit].reset_index(drop=True)
     pd.testing.assert_frame_equal(part.events.reset_index(drop=True), expected)
 
@@ -182,9 +182,8 @@ def test_an_unknown_parameter_is_refused_with_the_nearest():
 def test_what_is_recorded_follows_the_parameters_of_each_run():
     """Trust at the start is the prior mean of the regard, which here differs from run to run."""
     means = np.linspace(0.1, 0.9, 7)
-    result = negsim.simulate(
-        "beijing-1999", runs=7, params={"regard.0.credibility": means}, record=("credibility",), width=3
-    )
+    numbers, until = {"regard.0.credibility": means}, dt.date(1990, 12, 31)
+    result = negsim.simulate("beijing-1999", runs=7, params=numbers, until=until, record=("credibility",), width=3)
     first = result.to_xarray()["credibility"].sel(pair="JPN>PRK").to_numpy()[0]
     np.testing.assert_allclose(first, means, rtol=1e-6)
 
