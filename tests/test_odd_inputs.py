@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import negsim
+from negsim.cli.words import write_plainly
 from negsim.csv_files import read_numbers
 from negsim.problems import ScenarioError, require_whole
 
@@ -77,6 +79,15 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_computed
     code, out, err = said("run", str(HARBOUR), "--out", str(tmp_path))
     assert (code, out) == (2, "")
     assert "may not be written to" in err
+
+
+def test_a_terminal_without_some_letters_gets_plain_ones():
+    letters = io.BytesIO()
+    stream = io.TextIOWrapper(letters, encoding="ascii")
+    write_plainly(stream)
+    stream.write("Île: 0.5 ± 0.1")
+    stream.flush()
+    assert letters.getvalue() == b"?le: 0.5 +- 0.1"
 
 
 def test_columns_of_a_chronology_may_have_any_capitals(tmp_path):

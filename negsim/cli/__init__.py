@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from negsim.cli import accounts, diagnoses, fits, futures, pages, reports, runs, scenarios, sweeps, theories, whatifs
-from negsim.cli.words import InputError, add_debug, examples
+from negsim.cli.words import InputError, add_debug, examples, write_plainly
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return WRONG_INPUT
+    write_plainly(sys.stdout)
     return _guard(options)
 
 

@@ -6,8 +6,10 @@ Every command adds itself with :func:`add_command`; what it needs that is slow t
 from __future__ import annotations
 
 import argparse
+import codecs
 import contextlib
 import datetime as dt
+import io
 import os
 import sys
 import textwrap
@@ -23,6 +25,11 @@ LINE: Final = 118
 """Letters in a printed line of text, at most."""
 MOST: Final = 100_000_000
 """Runs, points or particles that can be asked for, at most."""
+
+
+PLAINLY: Final = "negsim.plainly"
+PLAIN: Final = {"±": "+-", "−": "-", "–": "-", "→": "->"}
+"""What is written where a terminal has no such letter."""
 
 
 class InputError(Exception):
@@ -165,6 +172,19 @@ def paths_as_input(in_the_way: str) -> Iterator[None]:
         raise InputError(f"{error.filename} {in_the_way}") from error
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{error.filename}: {error.strerror}") from error
+
+
+def write_plainly(stream: Any) -> None:
+    """Let a stream that cannot write every letter write something plain for those it lacks, and not fail."""
+    codecs.register_error(PLAINLY, _replace_plainly)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=PLAINLY)
+
+
+def _replace_plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(letter, "?") for letter in error.object[error.start : error.end]), error.end
 
 
 def wrap_sentences(text: str) -> str:
