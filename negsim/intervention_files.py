@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from negsim.amendments import amend
 from negsim.interventions import Intervention, find_misfits, find_paths
+from negsim.moves import list_events
 from negsim.numbers import collect_numbers
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
@@ -25,6 +26,18 @@ from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text,
 
 MAX_BYTES: Final = 1_000_000
 _IN_MEMORY: Final = "<intervention>"
+EXAMPLE: Final = """\
+question = "What if this had not happened?"
+
+[[remove]]
+move   = "{taken}"
+within = "{start}/{end}"      # the first in this time
+
+[[watch]]
+event = "{watched}"
+label = "What the answer speaks of first"
+by    = {end}
+"""
 
 
 def load_intervention(
@@ -70,6 +83,14 @@ def what_ifs(case: Scenario | str) -> dict[str, str]:
     folder = _folder(case if isinstance(case, str) else case.name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     return {file.stem: str(tomllib.loads(file.read_text("utf-8")).get("question", "")) for file in files}
+
+
+def write_example(scenario: Scenario) -> str:
+    """A question to start from, as the text of a file: a move of the scenario that does not happen."""
+    moves = list_events(scenario)
+    taken = next((move for move in moves if move.kind == "act"), moves[0])
+    watched = next((f"agree::{move.channel}:" for move in moves if move.kind == "agree"), moves[-1].name)
+    return EXAMPLE.format(taken=taken.name, start=scenario.start, end=scenario.end, watched=watched)
 
 
 def read_intervention(data: Mapping[str, Any], file: str) -> Intervention:

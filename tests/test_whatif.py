@@ -63,6 +63,14 @@ def test_without_a_question_those_of_the_case_are_listed(capsys):
     assert all(line.endswith("?") for line in listed)
 
 
+def test_a_case_without_questions_shows_one_that_can_be_asked(capsys, tmp_path):
+    for case in ("two-state-channel", "template"):
+        assert main(["whatif", case]) == 0
+        file = tmp_path / "question.toml"
+        file.write_text(capsys.readouterr().out.partition("\n\n")[2])
+        assert negsim.load_intervention(case, file).remove
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

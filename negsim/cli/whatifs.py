@@ -41,11 +41,12 @@ def whatif(options: argparse.Namespace) -> None:
 
 
 def _list_questions(scenario: Scenario) -> None:
-    from negsim.intervention_files import what_ifs
+    from negsim.intervention_files import what_ifs, write_example
 
     shipped = what_ifs(scenario)
     if not shipped:
-        print(f"no questions ship with {scenario.name}; docs/whatif.md says how to write one")
+        print(f"no questions ship with {scenario.name}; one of your own is a file such as this:\n")
+        print(write_example(scenario))
     width = max(map(len, shipped), default=0)
     for name, question in shipped.items():
         print(f"{name:<{width}}  {question}")
