@@ -94,21 +94,17 @@ def texts(figure: Figure) -> list[Text]:
     return [text for text in dict.fromkeys(written) if text.get_visible() and text.get_text().strip()]
 
 
-def overlaps(figure: Figure) -> list[tuple[str, str]]:
-    """Pairs of texts that are written over each other (a pixel of touch is allowed)."""
+def misplaced(figure: Figure) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of texts that are written over each other (a pixel of touch is allowed); texts that reach over the edge."""
     boxes = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
-    return [
+    over = [
         (one, other)
         for (one, a), (other, b) in itertools.combinations(boxes, 2)
         if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1
     ]
-
-
-def cut_off(figure: Figure) -> list[str]:
-    """Texts that reach over the edge of the figure."""
     width, height = figure.get_size_inches() * figure.dpi
-    boxes = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
-    return [word for word, box in boxes if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]
+    cut_off = [word for word, box in boxes if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]
+    return over, cut_off
 
 
 # -- every picture ------------------------------------------------------------------------------------------------
@@ -137,23 +133,20 @@ def test_changed_numbers_are_told(river: Ensemble):
 @pytest.mark.parametrize("picture", PICTURES)
 @pytest.mark.parametrize("case", CASES)
 def test_no_words_overlap_and_none_is_cut_off(picture: str, case: str, ensembles: dict[str, Ensemble]):
-    figure = PICTURES[picture][0](ensembles[case])
-    assert overlaps(figure) == []
-    assert cut_off(figure) == []
+    assert misplaced(PICTURES[picture][0](ensembles[case])) == ([], [])
 
 
 def test_no_words_overlap_in_the_picture_of_the_readme(ensembles: dict[str, Ensemble], article: pd.DataFrame):
-    figure = draw_timeline(ensembles["beijing-1999"], article)
-    assert overlaps(figure) == []
-    assert cut_off(figure) == []
+    assert misplaced(draw_timeline(ensembles["beijing-1999"], article)) == ([], [])
 
 
 def test_the_search_for_overlaps_and_cuts_finds_them(river: Ensemble):
     figure = draw_timeline(river)
     figure.text(0.02, 0.985, "right over the question")
     figure.text(0.98, 0.3, "over the edge of the page")
-    assert ("right over the question", "When do things happen?") in [pair[::-1] for pair in overlaps(figure)]
-    assert "over the edge of the page" in cut_off(figure)
+    over, cut_off = misplaced(figure)
+    assert ("right over the question", "When do things happen?") in [pair[::-1] for pair in over]
+    assert "over the edge of the page" in cut_off
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -166,8 +159,8 @@ def test_a_picture_can_be_drawn_on_a_figure_of_ones_own(picture: str, river: Ens
 @pytest.mark.parametrize("picture", PICTURES)
 def test_a_single_run_can_be_drawn(picture: str):
     figure = PICTURES[picture][0](simulate("template", runs=1, record=EVERYTHING))
-    assert overlaps(figure) == []
-    assert any("1 run, " in word for word in words(figure))
+    assert misplaced(figure)[0] == []
+    assert any("1 run, " in text.get_text() for text in figure.texts)
 
 
 @pytest.mark.parametrize("picture", ["timeline", "histories"])
