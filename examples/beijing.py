@@ -189,7 +189,7 @@ def keep(held, ahead: dict, posterior: negsim.Posterior, article: pd.DataFrame, 
     )
     figures = {
         "state": draw_state(few),
-        "parameters": draw_parameters(posterior),
+        "parameters": draw_parameters(posterior, scenario=held.posterior.scenario),
         "article": draw_explanation(held),
         "forecast": draw_forecast(ahead["posterior"], ahead["prior"]),
     }

@@ -21,8 +21,10 @@ from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from negsim.calibration.fitting import declare_prior
+from negsim.calibration.posterior import Posterior
 from negsim.ensemble import simulate
-from negsim.plots import draw_all, draw_histories, draw_ledger, draw_state, draw_timeline
+from negsim.plots import draw_all, draw_histories, draw_ledger, draw_parameters, draw_state, draw_timeline
 from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario
@@ -147,6 +149,29 @@ def test_the_search_for_overlaps_and_cuts_finds_them(river: Ensemble):
     over, cut_off = misplaced(figure)
     assert ("right over the question", "When do things happen?") in [pair[::-1] for pair in over]
     assert "over the edge of the page" in cut_off
+
+
+@pytest.mark.parametrize("case", ["beijing-1999", "good-friday-1998", "agreed-framework-1994"])
+def test_parameters_bear_the_labels_of_their_case_and_nothing_overlaps(case: str):
+    scenario = load_scenario(case)
+    names = [spec.name for spec in scenario.parameter if spec.prior is not None]
+    posterior = pretend_fit(scenario, names)
+    figure = draw_parameters(posterior, scenario=scenario)
+    labels = [spec.label for spec in scenario.parameter if spec.prior is not None]
+    written = words(figure)
+    assert [label for label in labels if not any(word[:40] == label[:40] for word in written)] == []
+    assert set(names) <= set(written)
+    assert misplaced(figure) == ([], [])
+    assert set(names) <= set(words(draw_parameters(posterior)))
+
+
+def pretend_fit(scenario: Scenario, names: list[str]) -> Posterior:
+    """Draws of the prior, as if they had been learned."""
+    prior = declare_prior(scenario, names)
+    nothing = np.zeros(50)
+    draws = prior.draw(50, np.random.default_rng(2))
+    told = {"scenario": scenario.name}
+    return Posterior(prior, draws, nothing, nothing, 0.0, 0.0, "tempering", 50, 1, provenance=told)
 
 
 @pytest.mark.parametrize("picture", PICTURES)

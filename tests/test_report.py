@@ -61,8 +61,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "forecast" / "forecast.csv").write_text(
         "question,probability,error,date_10,date_50,date_90,count\nA raid,0.25,0.05,2010-01-01,2010-06-01,,0.3\n"
     )
-    (place / "answer.txt").write_text("Without the raid: fewer talks, -0.12 ± 0.03")
-    (place / "theories.csv").write_text("without,change,error,says\nresentment,-0.31,0.12,not enough\n")
+    (place / "quiet").mkdir()
+    (place / "quiet" / "answer.txt").write_text("Without the raid: fewer talks, -0.12 ± 0.03")
+    (place / "quiet" / "interventional.csv").write_text("outcome,variance_ratio\na raid,inf\n")
+    changes = "resentment,-0.31,0.12,not enough\nripeness,,,unclear\n"
+    (place / "theories.csv").write_text(f"without,change,error,says\n{changes}")
     make_posterior().save(place / "fit")
     negsim.sweep("template", negsim.Design.grid({"raids": [0.1, 0.4]}), runs=20, seed=1, store=place / "sweep")
     return place
@@ -116,7 +119,10 @@ def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page
         "#limits", "#odd",
     ]  # fmt: skip
     text = " ".join(page.text)
-    assert "-0.31 ± 0.12" in text
+    assert "-0.31\u00a0±\u00a00.12" in text
+    assert "not known" in text
+    assert not re.search(r"\b(nan|inf)\b", text)
+    assert "quiet/interventional.csv" in text  # for who wants every number; the answer is in its sentences
     assert "2 points of raids" in text
     assert "negsim report DIR, with a fit in DIR" in text
     assert "25.0%\u00a0±\u00a05.0" in text

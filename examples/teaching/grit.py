@@ -29,7 +29,7 @@ for number, (label, (colour, pledge, cost, raid)) in enumerate(STRATEGIES.items(
     held.fill_between(resentment["tick"], *resentment.quantile([0.1, 0.9], "run"), color=colour, alpha=0.15, lw=0)
     counts = (ensemble.events["subject"] == "south_raid").groupby(ensemble.events["run"]).sum()
     error = counts.std() / runs**0.5
-    raids.barh(number, counts.mean(), xerr=2 * error, color=colour)
+    raids.barh(-number, counts.mean(), xerr=2 * error, color=colour)
     print(f"{label:<50} raids by South in ten years: {counts.mean():.1f} ± {error:.1f}")
 held.xaxis.set_major_locator(YearLocator(2))
 held.set(title="What South holds against North", ylabel="resentment: mean, and 80% of the runs")

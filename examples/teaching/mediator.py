@@ -30,10 +30,10 @@ for reliability, colour, label in ((0.0, "#D55E00", "no mediator"), (0.5, "#0072
     print(f"{label:<23} accord in {shares[0]:.0%} of runs at trust 0.1, {shares[-1]:.0%} at 0.9")
 accords = first_accords(0.5, 0.5, list(BIAS))
 for item, colour, way in (("money", "#009E73", 1), ("rights", "#CC79A7", -1)):
-    shares = accords.str.contains(item).groupby(accords.index // runs).mean()
-    right.barh(list(BIAS.values()), way * shares, color=colour)
+    added = accords.str.contains(item).groupby(accords.index // runs)
+    right.barh(list(BIAS.values()), way * added.mean(), xerr=2 * added.sem(), color=colour)
 left.set(ylim=(0, 1), xlabel="trust in each other at the start", ylabel="share of runs with an accord")
 left.legend()
-right.set(xlim=(-0.7, 0.7), xlabel="North adds rights   |   South adds money\n(share of accords)")
+right.set(xlim=(-0.7, 0.7), xlabel="North adds rights   |   South adds money\n(share of accords, 2 standard errors)")
 figure.suptitle("What does a mediator change?", fontweight="bold")
 figure.savefig("mediator.png", dpi=100)

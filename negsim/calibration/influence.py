@@ -62,7 +62,7 @@ class Influence:
         for _, row in self.table.head(most).iterrows():
             doubt = "" if row["k_hat"] <= LARGEST_K else f"  (k-hat {row['k_hat']:.2f}: not to be relied on)"
             yield (
-                f"  {row['when']}  {row['event']}: {row['parameter']} by {row['largest_shift']:+.2f} ± "
+                f"  {row['when']}  {row['event']}  {row['parameter']} by {row['largest_shift']:+.2f} ± "
                 f"{row['shift_mcse']:.2f} sd; its date {_round(row['times_even'])} times as probable as chance{doubt}"
             )
 

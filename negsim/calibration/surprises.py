@@ -50,10 +50,14 @@ class Surprises:
 
     def _tell(self, most: int) -> Iterator[str]:
         mean = float(self.table["surprise"].mean())
-        yield f"{len(self.table)} told events, {mean:.2f} nats of surprise each on average; the most surprising:"
+        yield (
+            f"{len(self.table)} told events, {mean:.2f} nats of surprise each on average; the most surprising, with "
+            "their chance among all\nthat could have happened at that moment (5 to 95% of the posterior) and how long "
+            "was waited (1: as long as expected):"
+        )
         for _, row in self.table.head(most).iterrows():
             yield (
-                f"  {row['when']}  {row['event']}: chance {row['chance']:.2g} "
+                f"  {row['when']}  {row['event']}  chance {row['chance']:.2g} "
                 f"({row['chance_q05']:.2g} to {row['chance_q95']:.2g}), waited {row['waited']:.2f}"
             )
 

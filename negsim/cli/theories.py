@@ -48,16 +48,39 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def write_changes(table: pandas.DataFrame) -> str:
-    """A table of what the evidence loses, as it is printed."""
-    rounded = {name: "{:.3g}".format for name in ("evidence_for", "largest") if name in table}
-    shown = table.drop(columns=["k_hat", "how"])
-    return str(shown.to_string(index=False, na_rep="", float_format="%.2f", formatters=rounded))
+    """A table of what the evidence loses, as it is printed: numbers with their errors, factors written out."""
+    import pandas as pd
+
+    shown = pd.DataFrame({"without": table["without"]})
+    for name in ("change", "evidence_for", "foretold", "largest", "at_most"):
+        if name in ("evidence_for", "largest") and name in table:
+            shown[name] = table[name].map(_write_factor)
+        elif name in table:
+            errors = table["error" if name == "change" else f"{name}_error"]
+            shown[name] = [_write_number(*pair) for pair in zip(table[name], errors, strict=True)]
+    shown["says"] = table["says"]
+    return str(shown.to_string(index=False))
+
+
+def _write_factor(factor: float) -> str:
+    if factor != factor:
+        return ""
+    return "> 1,000,000" if factor > 1e6 else f"{float(f'{factor:.3g}'):,g}"
+
+
+def _write_number(number: float, error: float) -> str:
+    if number != number:
+        return ""
+    if number == float("inf"):
+        return "no bound"
+    return f"{number:.2f} ± {'<.01' if 0 < error < 0.005 else f'{error:.2f}'}"
 
 
 LEGEND = """\
 change        log evidence without it less with it: negative speaks for it
 evidence_for  the factor by which the sequence speaks for it; 20 is called enough, 1 is nothing
-at_most       log evidence for it that a complete record of the same length could show on average, at most"""
+at_most       log evidence for it that a complete record of the same length could show on average, at most; no bound
+              where some such records hold what is impossible without it"""
 
 FORETOLD = """
 foretold      the same of what was told after the first stage, foretold event by event: negative speaks for it

@@ -22,8 +22,12 @@ from negsim.plots.page import (
 from negsim.plots.rows import measure_labels, write_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from negsim.scenario import Scenario
 
 ROW: Final = 0.36
 BANDS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -34,7 +38,7 @@ BARS: Final = 2.3
 """Width of the panel of contractions in inches."""
 
 
-def draw_parameters(posterior: Posterior, figure: Figure | None = None) -> Figure:
+def draw_parameters(posterior: Posterior, figure: Figure | None = None, scenario: Scenario | None = None) -> Figure:
     """Draw each parameter before and after the fit, in standard deviations of its prior, and how far it was narrowed.
 
     Parameters
@@ -42,14 +46,18 @@ def draw_parameters(posterior: Posterior, figure: Figure | None = None) -> Figur
     posterior : Posterior
     figure : Figure, optional
         Drawn on, instead of a new one; its size is set.
+    scenario : Scenario, optional
+        The case, which has a label for each parameter; else they bear their names.
     """
     rows = len(posterior.names)
     height = ROW * max(rows, 1)
     page = Page("What did the events say about the numbers?", _origin(posterior), CAPTION, height + 0.75, figure)
-    left = measure_labels(posterior.names)
+    called, below = _call(posterior, scenario)
+    left = measure_labels(called, below)
     width = WIDTH - left - BARS - 0.75
     axes = page.add_panel(left, 0.3, width, height)
     _draw_bands(axes, posterior)
+    write_labels(axes, called, below)
     page.write(left, 0.06, "before (pale) and after (coloured)", fontsize=8, color=GREY)
     bars = page.add_panel(left + width + 0.3, 0.3, BARS, height)
     _draw_contractions(bars, posterior)
@@ -57,9 +65,16 @@ def draw_parameters(posterior: Posterior, figure: Figure | None = None) -> Figur
     return page.figure
 
 
+def _call(posterior: Posterior, scenario: Scenario | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Labels of the rows and their second lines: the names, where any parameter has a label."""
+    labels = {} if scenario is None else {spec.name: spec.label for spec in scenario.parameter if spec.label}
+    called = tuple(labels.get(name, name) for name in posterior.names)
+    return called, () if called == posterior.names else posterior.names
+
+
 CAPTION: Final = (
     "Left: 90% of the prior (pale), 90% and the middle half of the posterior (light, dark) and its median, on the "
-    "scale on which the prior is normal. Right: contraction ± one standard error; below the dotted line a parameter "
+    "scale on which the prior is normal. Right: contraction ± one standard error; left of the dotted line a parameter "
     "is prior-driven, unless its middle moved by half a standard deviation."
 )
 
@@ -78,7 +93,6 @@ def _draw_bands(axes: Axes, posterior: Posterior) -> None:
     medians = posterior.quantiles((0.5,))[0]
     rows = np.arange(len(posterior.names))
     lay_rows(axes, len(rows), grid=False)
-    write_labels(axes, posterior.names)
     reach = max(2.6, float(np.abs(quantiles).max()) + 0.3)
     axes.set_xlim(-reach, reach + 0.9)
     axes.set_xlabel("standard deviations of the prior, from its median", fontsize=7.5, color=GREY)

@@ -189,7 +189,7 @@ def draw_phase_map(done: Sweep, event: str, until: dt.date | None = None, figure
     order = [np.argsort(side) for side in levels]
     grid = share[np.ix_(*order)]
     image = axes.pcolormesh(grid.T, cmap="cividis", vmin=0, vmax=1, edgecolors="white", linewidth=0.5)
-    _write_cells(axes, grid, error[np.ix_(*order)])
+    _write_cells(axes, grid, error[np.ix_(*order)], image.cmap)
     _draw_levels(axes, grid)
     for side, axis in zip(levels, (axes.xaxis, axes.yaxis), strict=True):
         axis.set_ticks(np.arange(len(side)) + 0.5, [f"{level:.3g}" for level in np.sort(side)])
@@ -203,15 +203,17 @@ def draw_phase_map(done: Sweep, event: str, until: dt.date | None = None, figure
     return page.figure
 
 
-def _write_cells(axes: Axes, grid: Floats, error: Floats) -> None:
+def _write_cells(axes: Axes, grid: Floats, error: Floats, cmap: Any) -> None:
     from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
 
     small = grid.size > 144
     for (column, row), share in np.ndenumerate(grid):
         if not small:
             ink = "white" if share < 0.6 else INK
             style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": ink}
-            axes.text(column + 0.5, row + 0.5, "–" if np.isnan(share) else f"{100 * share:.0f}%", **style)
+            text = axes.text(column + 0.5, row + 0.5, "–" if np.isnan(share) else f"{100 * share:.0f}%", **style)
+            text.set(zorder=5, path_effects=[withStroke(linewidth=3, foreground=cmap(share))])
         if abs(share - 0.5) <= 2 * error[column, row]:
             axes.add_patch(
                 Rectangle((column + 0.06, row + 0.06), 0.88, 0.88, fill=False, edgecolor=VERMILION, linewidth=1.6)

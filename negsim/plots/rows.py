@@ -38,7 +38,7 @@ def measure_labels(labels: Sequence[str], below: Sequence[str] = (), longest: fl
         Inches from the left edge of the page.
     """
     lines = [*((label, LARGE) for label in labels), *((label, SMALL) for label in below)]
-    widths = [measure_width(fit_line(label, size, longest), size) for label, size in lines]
+    widths = [measure_width(_fit(label, size, longest), size) for label, size in lines]
     return max(widths, default=GAP) + MARGIN + GAP
 
 
@@ -54,8 +54,16 @@ def write_labels(axes: Axes, labels: Sequence[str], below: Sequence[str] = (), l
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "ha": "right"}
     for row, (label, second) in enumerate(zip_longest(labels, below, fillvalue="")):
         lift, side = (0.06, "bottom") if below else (0.0, "center")
-        axes.text(-0.012, row - lift, fit_line(label, LARGE, longest), va=side, fontsize=LARGE, color=INK, **beside)
+        axes.text(-0.012, row - lift, _fit(label, LARGE, longest), va=side, fontsize=LARGE, color=INK, **beside)
         if below:
-            axes.text(
-                -0.012, row + 0.02, fit_line(second, SMALL, longest), va="top", fontsize=SMALL, color=GREY, **beside
-            )
+            axes.text(-0.012, row + 0.02, _fit(second, SMALL, longest), va="top", fontsize=SMALL, color=GREY, **beside)
+
+
+def _fit(label: str, size: float, longest: float) -> str:
+    """Cut a label that is too long; of `something: what became of it` the end is kept, which tells rows apart."""
+    thing, colon, became = label.rpartition(": ")
+    fitted = fit_line(label, size, longest)
+    if fitted == label or not colon:
+        return fitted
+    end = colon + became
+    return fit_line(thing, size, longest - measure_width(end, size)) + end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ MOST_ROWS: Final = 60
 SENTENCES: Final = {
     "state": "How resentment, trust and need moved: the middle of the histories and the band that holds 80 per cent.",
     "explanation": "How probable each reported event was near its date, and when the fitted model would have had it.",
+    "outcomes": "Each watched outcome without the change and with it, in the model and looking back, ± two errors.",
+    "partings": "When the histories of a pair part, and through which move.",
     "forecast": "How probable each event becomes as time goes on; where both lines agree nothing was learned about it.",
 }
 
@@ -48,7 +51,7 @@ def find_pictures(found: Findings, *names: str) -> list[Picture]:
 def pictures_in(found: Findings, folder: Path) -> list[Picture]:
     """Pictures that lie in a folder."""
     return [
-        Picture(embed(file.read_bytes()), f"From {path}.")
+        Picture(embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}."))
         for path, file in found.pictures.items()
         if Path(path).parent == folder
     ]
@@ -78,6 +81,22 @@ def write_share(value: Any, error: Any) -> str:
     if float(error) == 0.0:  # all or none of them: a count says no more than that
         return "in all of them" if float(value) > 0 else "in none of them"
     return f"{100 * float(value):.1f}%\u00a0±\u00a0{100 * float(error):.1f}"
+
+
+def write_change(value: float, error: float) -> str:
+    """A change of the log evidence with its error."""
+    return (
+        "not known"
+        if value != value
+        else f"{value:+.2f}\u00a0±\u00a0{'<0.01' if 0 < error < 0.005 else f'{error:.2f}'}"
+    )
+
+
+def write_factor(change: float) -> str:
+    """How many times as probable something is with what was taken out, as far as a person counts."""
+    if change != change:
+        return ""
+    return "more than a million" if change < -math.log(1e6) else f"{float(f'{math.exp(-change):.2g}'):,g}"
 
 
 def write_date(value: Any) -> str:

@@ -32,7 +32,9 @@ from negsim.report.cells import (
     list_table,
     name_place,
     pictures_in,
+    write_change,
     write_date,
+    write_factor,
     write_share,
     write_span,
 )  # fmt: skip
@@ -154,6 +156,10 @@ def _question(found: Findings) -> Section:
 def _scenario(found: Findings) -> Section:
     section = Section("scenario", "The scenario in words")
     if found.scenario is not None:
+        section.paragraphs.append(
+            "Costs, worths and reservations are in log-odds: 1 takes an even chance to 73%, 2 to 88%. A hit of 1 is "
+            "the hardest blow of the case. Rates are per year."
+        )
         every = ((title, tuple(rows)) for title, rows in list_sections(found.scenario))
         section.listings = [Listing(title, (), rows) for title, rows in every if rows]
     return section
@@ -296,14 +302,15 @@ def _parameters(found: Findings) -> Section:
     for name, posterior in found.posteriors.items():
         section.pictures.append(
             draw(
-                draw_parameters(posterior),
+                draw_parameters(posterior, scenario=found.scenario),
                 "Each number before (pale) and after (coloured) the events were read; the bar at the right is the "
                 "share of the prior's variance that they took away.",
             )
         )
         section.listings.append(_posterior(posterior, name, labels))
         section.paragraphs.append(
-            first_line(identify(posterior).summary()) + ". A number marked prior-driven was not learned."
+            first_line(identify(posterior).summary()) + ". A number marked prior-driven was not learned; one marked "
+            "moved lies elsewhere than before without being known better."
         )
     return section
 
@@ -337,7 +344,9 @@ def _forecast(found: Findings) -> Section:
             )
             for _, row in table.head(MOST_ROWS).iterrows()
         )
-        caption = f"Probability by the last day that was drawn, and when it comes if it comes ({name_place(path)})"
+        drawn = found.ensembles.get(Path(path).parent.as_posix())
+        last = "the last day that was drawn" if drawn is None else _last_day(drawn)
+        caption = f"Probability by {last}, and when it comes if it comes ({name_place(path)})"
         section.listings.append(Listing(caption, ("event", "probability", "10%", "50%", "90%"), rows))
     section.pictures += find_pictures(found, "forecast")
     if section.listings:
@@ -348,17 +357,27 @@ def _forecast(found: Findings) -> Section:
     return section
 
 
+def _last_day(ensemble: Ensemble) -> str:
+    """The last day that was simulated."""
+    return (ensemble.scenario.start + dt.timedelta(days=ensemble.until - 1.0)).isoformat()
+
+
 def _theories(found: Findings) -> Section:
     section = Section("theories", "Which theories the events speak for")
     for path, table in found.tables.items():
         if not {"without", "change", "error", "says"} <= set(table.columns):
             continue
         rows = tuple(
-            (str(row["without"]), f"{row['change']:+.2f} ± {row['error']:.2f}", str(row["says"]))
+            (str(row["without"]), write_change(row["change"], row["error"]), write_factor(row["change"]), row["says"])
             for _, row in table.head(MOST_ROWS).iterrows()
         )
-        caption = f"Log evidence without each theory less with it: negative speaks for it ({name_place(path)})"
-        section.listings.append(Listing(caption, ("without", "change", "says"), rows))
+        caption = f"What the log evidence loses or gains without each theory ({name_place(path)})"
+        section.listings.append(Listing(caption, ("without", "change", "factor for it", "says"), rows))
+    if section.listings:
+        section.paragraphs.append(
+            "The factor says how many times as probable the events are with a theory as without it, over all numbers "
+            "that were thought possible beforehand: 20 is called enough, 1 is nothing, less speaks against it."
+        )
     section.pictures += find_pictures(found, "comparison", "theories", "compare", "evidence")
     return section
 
@@ -369,9 +388,10 @@ def _counterfactuals(found: Findings) -> Section:
     section.lines = "\n\n".join(found.texts[path].strip() for path in answers)
     for path in answers:
         folder = Path(path).parent
-        inside = {name: table for name, table in found.tables.items() if Path(name).parent == folder}
-        section.listings += [list_table(name, table) for name, table in inside.items() if len(table)]
+        inside = [name for name in found.tables if Path(name).parent == folder]
         section.pictures += pictures_in(found, folder)
+        if inside:
+            section.paragraphs.append(f"Every kind of event, pair by pair: {', '.join(inside)}.")
     return section
 
 
