@@ -94,6 +94,7 @@ class Good(Table):
 
     label: str = ""
     unit: str = ""
+    """What it is counted in, such as t."""
     need: dict[Name, Need] = {}
     """Who lacks it, and how much."""
     basis: Basis = {}

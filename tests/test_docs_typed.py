@@ -12,6 +12,7 @@ import socket
 import threading
 import tomllib
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,14 @@ class Reader:
     def __init__(self, page: str, folder: Path) -> None:
         self.page, self.folder = page, folder
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
-        self.saved: dict[str, Path] = {}
+        self.typed: Counter[str] = Counter()
         GRANTED.get(page, lambda _: None)(folder)
 
     def type(self, kind: str, inside: str) -> None:
         """Do with a block what its page says."""
         if (self.page, kind) in SAID:
-            SAID[self.page, kind](self.folder, inside)
+            number = self.typed[kind] = self.typed[kind] + 1
+            SAID[self.page, kind][number - 1](self.folder, inside)
         elif kind == "python":
             exec(compile(inside, self.page, "exec"), self.namespace)
         else:
@@ -177,8 +179,8 @@ def look_at_store(folder: Path, inside: str) -> None:
     assert {entry.split()[0] for entry in entries if entry} <= found
 
 
-def save_as(name: str) -> Callable[[Path, str], None]:
-    return lambda folder, inside: (folder / name).write_text(inside, encoding="utf-8") and None
+def save_as(name: str) -> Callable[[Path, str], object]:
+    return lambda folder, inside: (folder / name).write_text(inside, encoding="utf-8")
 
 
 def hold_to_digest(folder: Path, inside: str) -> None:
@@ -194,16 +196,15 @@ GRANTED: dict[str, Callable[[Path], object]] = {
     "forecasts.md": lay_tutorial,
     "app.md": lambda folder: main(["new", "my-case.toml"]),
 }
-SAID: dict[tuple[str, str], Callable[[Path, str], None]] = {
-    ("chronologies.md", "csv"): save_as("events.csv"),
-    ("chronologies.md", "toml"): read_codebook,
-    ("engines.md", "text"): say_so,
-    ("forecasts.md", "csv"): save_as("later.csv"),
-    ("forecasts.md", "text"): hold_to_digest,
-    ("sweeps.md", "sql"): ask_blocks,
-    ("sweeps.md", "text"): look_at_store,
-    ("terms.md", "toml"): add_term,
-    ("whatif.md", "toml"): ask_question,
+SAID: dict[tuple[str, str], list[Callable[[Path, str], object]]] = {
+    ("chronologies.md", "text"): [save_as("events.csv")],
+    ("chronologies.md", "toml"): [read_codebook],
+    ("engines.md", "text"): [say_so],
+    ("forecasts.md", "text"): [save_as("later.csv"), hold_to_digest],
+    ("sweeps.md", "sql"): [ask_blocks],
+    ("sweeps.md", "text"): [look_at_store],
+    ("terms.md", "toml"): [add_term],
+    ("whatif.md", "toml"): [ask_question],
 }
 
 

@@ -391,7 +391,7 @@ def _counterfactuals(found: Findings) -> Section:
         inside = [name for name in found.tables if Path(name).parent == folder]
         section.pictures += pictures_in(found, folder)
         if inside:
-            section.paragraphs.append(f"Every kind of event, pair by pair: {', '.join(inside)}.")
+            section.paragraphs.append(f"Every kind of event, pair by pair, is in {', '.join(inside)}.")
     return section
 
 
@@ -453,6 +453,11 @@ def _limits(found: Findings) -> Section:
         for place in found.strangers
     ]
     section.paragraphs += [f"Not read: {reason}" for reason in found.unread]
+    if section.lines:
+        section.paragraphs.append(
+            "Below: which numbers were learned, and along which combinations of them. Before each combination stands "
+            "the share of the prior's variance that the events took away along it; along a flat one they said nothing."
+        )
     return section
 
 
