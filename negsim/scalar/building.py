@@ -5,8 +5,11 @@ switch over the formulas at hand, written to a file of a cache directory; numba 
 what it made beside that file. The directory is named by a digest of all that went in, so a change of a formula, of the
 scalar code or of numba makes another.
 
-Two things are promised to the compiler that it cannot see: no index into the rows of numbers (T, W, S, V) is negative,
-and no two rows overlap. It can then keep in registers what it has read, and take several numbers side by side.
+What is computed for some runs abreast (the modules in ABREAST, and the formulas) is written for one: there ``V[row]``
+is read as the numbers of all lanes (:mod:`negsim.scalar.lanes`). A formula that lanes do not suit is called for each.
+
+Two things are promised to the compiler that it cannot see: no index into the rows of numbers is negative, and no two
+arguments of a loop overlap. It can then keep in registers what it has read.
 """
 
 from __future__ import annotations
@@ -29,18 +32,22 @@ from typing import Any, Final
 
 import numpy as np
 
+import negsim.scalar.clocks as clocks
 import negsim.scalar.effects as effects
 import negsim.scalar.exponentials as exponentials
 import negsim.scalar.hazards as hazards
+import negsim.scalar.listing as listing
 import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
 import negsim.scalar.possibilities as possibilities
-from negsim.scalar.formulas import SHIPPED, Formula
+from negsim.scalar.formulas import Formula
+from negsim.scalar.tables import LANES
 
-MODULES: Final = (exponentials, possibilities, hazards, passage, effects, loops)
+ABREAST: Final = (exponentials, hazards, passage, clocks)
+MODULES: Final = (*ABREAST, possibilities, listing, effects, loops)
 GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""
-ROWS: Final = ("T", "W", "S", "V")
+ROWS: Final = ("T", "W", "A", "L", "S", "U", "V")
 ENTRIES: Final = ("draw", "score")
 UNCALLED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that nobody calls from Python: nothing is made that would let one, which saves half the time."""
@@ -78,28 +85,44 @@ def build_machine(formulas: Sequence[Formula]) -> Machine:
 
 def _build(formulas: tuple[Formula, ...]) -> Machine:
     from numba import njit
+
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+    plain, separate = _make_compilers()
+    inner = njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options)
+    home = read_home(inner)
+    compiled = [_compile_formula(formula) for formula in formulas]
+    home |= {f"formula_{number}": formula for number, (formula, _) in enumerate(compiled)}
+    text = write_source(formulas, [wide for _, wide in compiled])
+    file = _place(text, formulas)
+    exec(_compile_rewritten(text, file, wide=True), home)
+    home["evaluate_rows"] = inner(home["evaluate_rows"])
+    outer = njit(nogil=True, cache=file.exists(), pipeline_class=separate, **options)
+    return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
+
+
+def read_home(inner: Callable[[Any], Any]) -> dict[str, Any]:
+    """Read the functions of all scalar modules, each compiled at its first call, and what they name.
+
+    Parameters
+    ----------
+    inner : callable
+        Makes a function compiled.
+    """
     from numba.cpython.unsafe.numbers import trailing_zeros
 
-    compiled = [_compile_formula(formula) for formula in formulas]
+    import negsim.scalar.lanes as lanes
+
     # Numba looks the home up by this name when it loads what it kept.
     home: dict[str, Any] = {"__name__": __name__, "unsigned": np.uint64, "trailing_zeros": trailing_zeros}
-    home |= {f"formula_{number}": formula for number, formula in enumerate(compiled)}
+    home |= {name: getattr(lanes, name) for name in lanes.FUNCTIONS}
     for module in MODULES:
         constants = _constants(module)
         assert all(home.get(name, value) is value for name, value in constants.items()), f"{module}: names collide"
         home |= constants
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
-    plain, separate = _make_compilers()
-    inner = njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options)
     for module in MODULES:
         for name in _read_functions(module, home):
             home[name] = inner(home[name])
-    text = write_source(formulas)
-    file = _place(text, formulas)
-    exec(_compile_unchecked(text, file), home)
-    home["evaluate_rows"] = inner(home["evaluate_rows"])
-    outer = njit(nogil=True, cache=file.exists(), pipeline_class=separate, **options)
-    return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
+    return home
 
 
 def _make_compilers() -> tuple[Any, Any]:
@@ -125,18 +148,58 @@ def _make_compilers() -> tuple[Any, Any]:
     return Inner, Outer
 
 
-class _Unchecked(ast.NodeTransformer):
-    """Hands indices into the rows of numbers over as unsigned ones: numba need not look whether they are negative."""
+class _Rewriter(ast.NodeTransformer):
+    """Hands indices into the rows of numbers over as unsigned ones: numba need not look whether they are negative.
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
+    Where `wide`, a number in V is that of all lanes.
+    """
+
+    def __init__(self, wide: bool) -> None:
+        self._wide = wide
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.value, ast.Name) and node.value.id in ROWS and not isinstance(node.slice, ast.Slice):
-            node.slice = ast.Call(ast.Name("unsigned", ast.Load()), [node.slice], [])
+        if not isinstance(node.value, ast.Name) or node.value.id not in ROWS or isinstance(node.slice, ast.Slice):
+            return node
+        if isinstance(node.slice, ast.Tuple):
+            node.slice.elts = [_call("unsigned", index) for index in node.slice.elts]
+        else:
+            node.slice = _call("unsigned", node.slice)
+        if self._wide and node.value.id == "V" and isinstance(node.ctx, ast.Load):
+            return _call("take", node.value, node.slice)
         return node
 
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        (target,) = node.targets
+        return self._put(target, node.value) or node
 
-def _compile_unchecked(tree: str | ast.Module, file: Path) -> CodeType:
-    parsed = _Unchecked().visit(ast.parse(tree) if isinstance(tree, str) else tree)
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        if not self._is_wide(node.target):
+            return node
+        assert isinstance(node.target, ast.Subscript)
+        now = _call("take", node.target.value, node.target.slice)
+        return self._put(node.target, ast.BinOp(now, node.op, node.value)) or node
+
+    def _is_wide(self, target: ast.AST) -> bool:
+        rows = isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id == "V"
+        return self._wide and rows
+
+    def _put(self, target: ast.expr, value: ast.expr) -> ast.AST | None:
+        if not self._is_wide(target):
+            return None
+        assert isinstance(target, ast.Subscript)
+        assert isinstance(target.value, ast.Name)
+        return ast.Expr(_call("put", ast.Name(target.value.id, ast.Load()), target.slice, value))
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+
+def _compile_rewritten(tree: str | ast.Module, file: Path, wide: bool) -> CodeType:
+    parsed = _Rewriter(wide).visit(ast.parse(tree) if isinstance(tree, str) else tree)
     flags = __future__.annotations.compiler_flag
     code: CodeType = compile(ast.fix_missing_locations(parsed), str(file), "exec", flags=flags, dont_inherit=True)
     return code
@@ -149,26 +212,37 @@ def _read_functions(module: ModuleType, home: dict[str, Any]) -> list[str]:
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in GIVEN]
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert not home.keys() & set(names), f"scalar functions share names: {sorted(home.keys() & set(names))}"
-    exec(_compile_unchecked(tree, file), home)
+    exec(_compile_rewritten(tree, file, module in ABREAST), home)
     return names
 
 
-def _compile_formula(formula: Formula) -> Any:
-    """Make a formula compiled at its first call; one that is not shipped is tried at once."""
-    from numba import float64, njit
+def _compile_formula(formula: Formula) -> tuple[Any, bool]:
+    """Make a formula compiled; whether for all lanes at once or, where numba cannot do that, for one number."""
+    from numba import float64
     from numba.core.errors import NumbaError
     from numba.core.types import Boolean, Number
 
-    try:
-        compiled = njit(error_model="numpy", **UNCALLED)(formula)
-        if formula not in SHIPPED:
-            compiled.compile((float64,) * len(signature(formula).parameters))
+    from negsim.scalar.lanes import NUMBERS, TRUTHS
+
+    said: Exception | None = None
+    for element, results in ((NUMBERS, (Number, Boolean, type(NUMBERS), type(TRUTHS))), (float64, (Number, Boolean))):
+        try:
+            compiled = _compile_for(formula, element)
             result = compiled.nopython_signatures[0].return_type
-            if not isinstance(result, Number | Boolean):
-                raise CannotCompile(f"{_name(formula)} does not return one number but {result}")
-    except (NumbaError, TypeError) as error:
-        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise CannotCompile(f"numba cannot compile {_name(formula)}: {said}") from error
+            if isinstance(result, results):
+                return compiled, element is NUMBERS
+            said = TypeError(f"it does not return one number but {result}")
+        except (NumbaError, TypeError) as error:
+            said = error
+    first = next((line for line in str(said).splitlines() if line.strip()), type(said).__name__)
+    raise CannotCompile(f"numba cannot compile {_name(formula)}: {first}") from said
+
+
+def _compile_for(formula: Formula, element: Any) -> Any:
+    from numba import njit
+
+    compiled = njit(error_model="numpy", **UNCALLED)(formula)
+    compiled.compile((element,) * len(signature(formula).parameters))
     return compiled
 
 
@@ -211,21 +285,34 @@ def _constants(module: ModuleType) -> dict[str, Any]:
 # -- the source -------------------------------------------------------------------------------------------------------
 
 
-def write_source(formulas: Sequence[Formula]) -> str:
-    """Write the switch over formulas, and the functions that are called from outside."""
-    lines = [
-        '"""Which formula is which? Written by negsim.scalar.building; not to be edited."""',
-        "",
-        "def evaluate_rows(formula, T, S, V, arguments, width, rows, count, out):",
-    ]
-    for number, formula in enumerate(formulas):
-        values = ", ".join(f"V[T[at + {place}]]" for place in range(len(signature(formula).parameters)))
+def write_source(formulas: Sequence[Formula], wide: Sequence[bool]) -> str:
+    """Write the switch over formulas, and the functions that are called from outside.
+
+    Parameters
+    ----------
+    formulas : sequence of callable
+    wide : sequence of bool
+        Whether each takes the numbers of all lanes at once.
+    """
+    lines = ['"""Which formula is which? Written by negsim.scalar.building; not to be edited."""', ""]
+    lines += ["def evaluate_rows(formula, T, L, V, arguments, width, rows, count, out):"]
+    for number, (formula, whole) in enumerate(zip(formulas, wide, strict=True)):
+        places = range(len(signature(formula).parameters))
         lines += [
             f"    {'el' if number else ''}if formula == {number}:  # {_name(formula)}",
             "        for place in range(count):",
-            "            at = arguments + width * S[rows + place]",
-            f"            V[out + place] = formula_{number}({values})",
+            "            at = arguments + width * L[rows + place]",
         ]
+        if whole:
+            values = ", ".join(f"V[T[at + {place}]]" for place in places)
+            lines += [f"            V[out + place] = formula_{number}({values})"]
+            continue
+        lines += [f"            a{place} = V[T[at + {place}]]" for place in places]
+        each = [
+            f"formula_{number}({', '.join(f'pick_lane(a{place}, {lane})' for place in places)}) * 1.0"
+            for lane in range(LANES)
+        ]
+        lines += [f"            V[out + place] = join_lanes(({', '.join(each)}))"]
     for name in ENTRIES:
         given = ", ".join(signature(getattr(loops, name)).parameters)
         lines += ["", "", f"def {name}_columns({given}):", f"    return {name}({given})"]
@@ -269,6 +356,7 @@ def _digest(text: str, formulas: Sequence[Formula]) -> str:
     state = hashlib.sha256(text.encode())
     state.update(f"{numba.__version__} {np.__version__} {sys.version}".encode())
     state.update(Path(__file__).read_bytes())
+    state.update(Path(__file__).with_name("lanes.py").read_bytes())
     for module in MODULES:
         state.update(Path(getfile(module)).read_bytes())
         state.update(repr(sorted((name, value) for name, value in _constants(module).items() if name != "np")).encode())

@@ -12,20 +12,24 @@ from negsim.recording import Block, Tally, count_ticks, group_events, watch
 from negsim.scalar.building import CannotCompile, Machine, build_machine
 from negsim.scalar.layouts import LONGEST_AGENDA, Layout, lay_out, start_stand
 from negsim.scalar.loops import (
+    COLUMN,
     ENDED,
+    EXPLODED,
     EXPLODES,
-    GOING,
     KEPT,
     LACKS_CLOCK,
     LACKS_ROOM,
-    PENDING,
-    RUN,
+    LANE,
+    NOTES,
+    OVER,
+    SORTED,
     Columns,
     Draws,
     Record,
     Rests,
 )
 from negsim.scalar.numbers import flatten_parameters
+from negsim.scalar.tables import LANES
 from negsim.state import Array, Floats, Ints, Parameters
 from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, address_words
 
@@ -120,7 +124,7 @@ def draw_block(
     columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
     words = [address_words(name) for name in names]
     keeper = _Keeper(compiled, engine.layout, columns, runs, until, wanted)
-    blocks, lanes = np.divmod(runs if clock_runs is None else clock_runs, BLOCK_WIDTH)
+    blocks, places = np.divmod(runs if clock_runs is None else clock_runs, BLOCK_WIDTH)
     for block in np.unique(blocks).tolist():
         here = np.flatnonzero(blocks == block)
         varied = np.ascontiguousarray(columns.rows[here]) if columns.varying.size else columns.rows
@@ -128,30 +132,41 @@ def draw_block(
         if rests is not None:
             chosen = chosen._replace(rests=Rests(rests.whole[here], rests.numbers[here]), origin=origin)
         keeper.make_room(here)
-        _draw_lanes(engine, chosen, Rows(seed, words, block, purpose), lanes[here], keeper, most_events)
+        _draw_columns(engine, chosen, Rows(seed, words, block, purpose), places[here], keeper, most_events)
     return keeper.finish()
 
 
-def _draw_lanes(engine: Engine, columns: Columns, rows: Rows, lanes: Ints, keeper: _Keeper, most_events: int) -> None:
+def make_rows(layout: Layout) -> tuple[Ints, Floats]:
+    """Room for what runs abreast carry along: A and V of the loops, V beginning where a vector may."""
+    whole = np.zeros((LANES + 1, layout.stand.size), dtype=np.int64)
+    room = np.zeros((layout.values.size + 1) * LANES)
+    first = -(room.ctypes.data // room.itemsize) % LANES
+    return whole, room[first : first + layout.values.size * LANES]
+
+
+def _draw_columns(
+    engine: Engine, columns: Columns, rows: Rows, places: Ints, keeper: _Keeper, most_events: int
+) -> None:
     """Draw runs whose clocks stand in the same rows, going on whenever the loop has what it lacked."""
     layout = engine.layout
-    whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
-    noted = np.array([0, -1, 0, 0, 0], dtype=np.int64)
+    whole, numbers = make_rows(layout)
+    noted = np.zeros(NOTES, dtype=np.int64)
     wanted = layout.lay_wants()
     status = LACKS_ROOM
     while status != ENDED:
         status = engine.machine.draw(
-            layout.fixed, wanted, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, lanes),
+            layout.fixed, wanted, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, places),
             keeper.record, noted, most_events,
         )  # fmt: skip
         if status == LACKS_CLOCK:
-            rows.draw(int(noted[PENDING]))
+            rows.draw(int(whole[noted[LANE], layout.stand.pending]))
         elif status == LACKS_ROOM:
             keeper.clear(noted)
         elif status == EXPLODES:
-            keeper.stop(int(noted[RUN]), float(numbers[layout.values.time]))
-            noted[[PENDING, GOING]] = -1, 0
-            noted[RUN] += 1
+            going = whole[:LANES, layout.stand.going]
+            for lane in np.flatnonzero(going == EXPLODED).tolist():
+                keeper.stop(int(noted[COLUMN]) + lane, float(numbers[layout.values.time * LANES + lane]))
+            going[going == EXPLODED] = OVER
     keeper.clear(noted)
 
 
@@ -192,7 +207,7 @@ class _Keeper:
         if kept:
             runs = self._runs[self._here[self.record.column[:kept]]].astype(np.int32)
             self._parts.append((runs, self.record.event[:kept].copy(), self.record.day[:kept].copy()))
-            noted[KEPT] = 0
+            noted[[KEPT, SORTED]] = 0
         self._paths[:, :, self._here] = self.record.paths
 
     def stop(self, column: int, day: float) -> None:

@@ -1,5 +1,4 @@
-"""How are many exponentials and logarithms computed at once? Without branches, so that the compiler takes several
-numbers side by side.
+"""How are the exponentials and logarithms of several runs computed at once? Without branches, in all lanes alike.
 
 Polynomials over a small range and arithmetic on the bits of the exponent, as mathematical libraries do it one number
 at a time (Tang 1989; the logarithm's coefficients are those of FreeBSD's msun). Errors stay below four units in the
@@ -9,9 +8,11 @@ were fitted at Chebyshev nodes.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+
+from negsim.scalar.abreast import bits_of, number_of
 
 LOG2_E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01
@@ -49,8 +50,7 @@ def exponential(x: float) -> float:
     low = (1.0 + r) + r2 * ((E2 + r * E3) + r2 * (E4 + r * E5))
     r4 = r2 * r2
     high = ((E6 + r * E7) + r2 * (E8 + r * E9)) + r4 * (E10 + r * E11)
-    bits: Any = np.float64(low + r4 * r2 * high).view(np.int64) + (np.float64(shifted).view(np.int64) << 52)
-    return np.int64(bits).view(np.float64)
+    return number_of(bits_of(low + r4 * r2 * high) + (bits_of(shifted) << WIDTH))
 
 
 def log1p_of(y: float) -> float:
@@ -65,13 +65,13 @@ def log1p_of(y: float) -> float:
 
 def logarithm(x: float) -> float:
     """Logarithm of a normal positive number."""
-    bits = np.float64(x).view(np.uint64)
-    power: Any = (bits - ROOT_HALF + BIAS) >> WIDTH
-    whole: Any = np.uint64(power | WHOLE_BITS).view(np.float64) - WHOLE_BIAS
-    f: Any = np.uint64(bits + BIAS - (power << WIDTH)).view(np.float64) - 1.0
+    bits = bits_of(x)
+    power = (bits - ROOT_HALF + BIAS) >> WIDTH
+    whole = number_of(power | WHOLE_BITS) - WHOLE_BIAS
+    f = number_of(bits + BIAS - (power << WIDTH)) - 1.0
     s = f / (2.0 + f)
     z = s * s
     z2 = z * z
     series = z * ((G1 + z * G2) + z2 * ((G3 + z * G4) + z2 * (G5 + z * (G6 + z * G7))))
     half = 0.5 * f * f
-    return whole * LN2_HIGH - ((half - (s * (half + series) + whole * LN2_LOW)) - f)  # type: ignore[no-any-return]
+    return whole * LN2_HIGH - ((half - (s * (half + series) + whole * LN2_LOW)) - f)

@@ -11,13 +11,11 @@ import numpy as np
 
 from negsim.kernel.stages import PROMISED_BITS, STANDING_BITS
 from negsim.scalar.formulas import Formula, lay_programs, list_formulas, list_other_programs, list_programs
-from negsim.scalar.numbers import PADDING, Numbering, Values, number_values
+from negsim.scalar.numbers import Numbering, Values, number_values
 from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, Stand, Tables, as_record, count_bits, size_of
 from negsim.scalar.wants import Wants, count_codes, list_mean_rows, list_members, list_voter_items
 from negsim.state import Array, Floats, Ints, Parameters, State, World
 
-NEVER = -1
-"""Code of a switch that has not been read."""
 LONGEST_AGENDA = 31
 """Items whose bits fit into the whole numbers of the tables."""
 
@@ -89,9 +87,9 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
     sizes["most_items"] = max((len(items) for items in list_voter_items(world)), default=0)
     sizes["most_rates"] = world.signatures.members.shape[0]
     rows = max(world.exponent_rows, world.log_rate_rows, world.utility_rows, world.concessions, 1)
-    scratch = rows + sizes["needs"] + sizes["channels"] + sizes["signatures"] + sizes["concessions"] + PADDING
+    scratch = rows + sizes["needs"] + sizes["channels"] + sizes["signatures"] + sizes["concessions"]
     numbering = number_values(world, parameters, {
-        "credibility": sizes["pairs"], "exposure": 2 * world.moves, "first": rows, "second": scratch,
+        "credibility": sizes["pairs"], "first": rows, "second": scratch,
     })  # fmt: skip
     stand = _lay_stand(sizes)
     tables = {
@@ -341,12 +339,14 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
     counts = {
         "tick": 1, "channel": channels, "table": channels, "consent": 2 * channels, "awaiting": 2 * channels,
         "stage": concessions, "frozen": concessions, "begun": concessions, "completions": concessions,
-        "demand": sizes["demands"], "ready": concessions, "overdue": concessions, "code": sizes["switches"],
+        "demand": sizes["demands"], "ready": concessions, "code": sizes["switches"],
         "blocked": channels, "waiting": sizes["approvals"], "words": sizes["words"], "new_words": sizes["words"],
-        "row": sizes["switches"], "promised": concessions,
+        "row": sizes["switches"], "promised": concessions, "offered": channels, "included": channels,
+        "sharing": sizes["packages"],
         **{kind: size_of(kind, sizes) for kind in KINDS}, "moves": moves, "rate_first": sizes["log_rates"] + 1,
         "packages": sizes["packages"], "package_first": channels + 1, "counting": max(sizes["pairs"], 1),
-        "lengths": LENGTHS, "rings": moves, "counts": sizes["groups"], "first_days": sizes["groups"], "made": 1,
+        "lengths": LENGTHS, **dict.fromkeys(("going", "moved", "ticked", "pending", "given", "period"), 1),
+        "rings": moves, "counts": sizes["groups"], "first_days": sizes["groups"], "made": 1,
     }  # fmt: skip
     first, end = {}, 0
     for name, count in counts.items():
@@ -363,7 +363,4 @@ def start_stand(layout: Layout, state: State) -> Ints:
             flat = np.asarray(array).reshape(-1)
             place = getattr(layout.stand, name)
             whole[place : place + len(flat)] = flat
-    tables, stand = layout.tables, layout.stand
-    whole[stand.code : stand.code + tables.switches] = NEVER
-    whole[stand.counting : stand.counting + tables.pairs] = np.arange(tables.pairs)
     return whole

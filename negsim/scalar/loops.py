@@ -1,8 +1,12 @@
-"""How does one run go through time? The two compiled loops: histories drawn by clocks, given histories scored.
+"""How do runs go through time? The two compiled loops: histories drawn by clocks, given histories scored.
 
-Both do what :func:`negsim.ensemble.moments` does for a batch. They work on the columns they are given, one after the
-other, and may be called from several threads, each with arrays of its own. A loop that lacks something (rows of a
-clock, room for events) says so and returns; called again, it goes on where it stopped.
+Both do what :func:`negsim.ensemble.moments` does for a batch. They take LANES columns at a time. Each goes at its own
+pace, from one stop to the next (a move or a tick); the hazards of all are computed abreast, what a move changes is done
+in each for itself. A loop may be called from several threads, each with arrays of its own. One that lacks something
+(rows of a clock, room for events) says so and returns; called again, it goes on where it stopped.
+
+In every function A holds whole numbers, a row for each lane and last that of the lists, V the numbers of all lanes; S
+and U are those of one lane.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from negsim.kernel.arithmetic import SMALLEST
+from negsim.scalar.clocks import add_exposed, add_hazards, approach, choose, expose, run_clocks, wait_for
 from negsim.scalar.effects import (
     change_channels,
     change_stages,
@@ -20,18 +24,23 @@ from negsim.scalar.effects import (
     name_consequence,
 )
 from negsim.scalar.hazards import evaluate, read_calendar
+from negsim.scalar.listing import list_wanted
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.tables import ACTIVE, Stand, Tables
+from negsim.scalar.possibilities import find_possible, forget
+from negsim.scalar.tables import LANES, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
+OVER, GOING, EXPLODED = range(3)
+"""Whether a lane's column goes on."""
 BEGUN, UNDER_WAY = 1, 2
-"""How far a column has come that is going: before its first re-evaluation, after it."""
-RUN, PENDING, KEPT, GOING, TICKED = range(5)
-"""What is noted of how far a loop has come: the column, the move whose clock is to be renewed, events kept, whether
-the column has begun, whether its last step was a tick."""
+"""How far the columns of a group have come: before their first re-evaluation, after it."""
+COLUMN, KEPT, STARTED, LANE, SORTED = range(5)
+NOTES = 5
+"""What is noted of how far a loop has come: the group's first column, events kept, how far the group has come, the lane
+that lacks a clock, events kept before the group's first."""
 
 
 class Rests(NamedTuple):
@@ -61,11 +70,11 @@ class Columns(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Rows of the clocks: ``pool[chunk_of[move, number], row, lane]`` is a ring's wait."""
+    """Rows of the clocks: ``pool[chunk_of[move, number], row, place]`` is a ring's wait."""
 
     pool: Floats
     chunk_of: Ints
-    lanes: Ints
+    places: Ints
     """Each column's place in the rows."""
 
 
@@ -103,175 +112,247 @@ class Account(NamedTuple):
 # -- what both do -----------------------------------------------------------------------------------------------------
 
 
-def begin(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, column: int) -> None:
-    """Put a column at its start."""
+def start_group(
+    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, first: int, last: int
+) -> None:  # fmt: skip
+    """Put the next columns at their start, or where they rested; lanes without a column do as the last one does."""
+    for place in range(A.shape[1]):
+        A[LANES, place] = 0
+    for pair in range(t.pairs):
+        A[LANES, s.counting + pair] = pair
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        column = min(first + lane, last - 1)
+        if len(c.rests.whole):
+            _resume(S, U, c.rests, column)
+        else:
+            _begin(S, U, t, v, c, column)
+        forget(S, U, t, s, v)
+        U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
+        S[s.going] = GOING if first + lane < last else OVER
+        S[s.moved], S[s.ticked], S[s.pending], S[s.given], S[s.period] = 1, 1, -1, 0, 0
+    read_calendar(T, V, t, v)
+
+
+def _begin(S: Ints, U: Floats, t: Tables, v: Values, c: Columns, column: int) -> None:
     for place in range(len(c.shared)):
-        V[place] = c.shared[place]
+        U[place] = c.shared[place]
     for place in range(len(c.varying)):
-        V[c.varying[place]] = c.rows[column, place]
+        U[c.varying[place]] = c.rows[column, place]
     for row in range(t.memories):
-        V[v.memory + row] = V[v.memory_start + row]
+        U[v.memory + row] = U[v.memory_start + row]
     for place in range(len(c.fresh)):
         S[place] = c.fresh[place]
-    read_calendar(T, S, V, t, s, v)
 
 
-def resume(S: Ints, V: Floats, s: Stand, v: Values, rests: Rests, column: int) -> None:
-    """Put a column where it rested."""
+def _resume(S: Ints, U: Floats, rests: Rests, column: int) -> None:
     for place in range(rests.numbers.shape[1]):
-        V[place] = rests.numbers[column, place]
+        U[place] = rests.numbers[column, place]
     for place in range(rests.whole.shape[1]):
         S[place] = rests.whole[column, place]
 
 
-def pass_tick(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, ticks: Floats) -> None:
-    """Let the calendar move on."""
+def find_hazards(T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, told: bool) -> None:
+    """Compute the hazards of all lanes, after finding what has become possible in those where something has changed."""
+    L = A[LANES]
+    changed = False
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        if S[s.moved] or U[v.time] >= U[v.next_timer]:
+            S[s.moved] = 0
+            found = find_possible(T, W, L, S, U, t, s, v)
+            changed = changed or found
+    if changed:
+        list_wanted(T, W, L, A, V, t, s, v)
+    evaluate(T, L, V, t, s, v, told)
+
+
+def pass_tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, ticks: Floats) -> None:
+    """Let a lane's calendar move on."""
     S[s.tick] += 1
-    V[v.time] = ticks[S[s.tick]]
-    read_calendar(T, S, V, t, s, v)
+    tick = S[s.tick]
+    U[v.time], U[v.tick], U[v.next_tick] = ticks[tick], float(tick), ticks[tick + 1]
+    S[s.ticked] = 1
+    S[s.moved] = T[t.gate_changes + tick]
 
 
 # -- drawn ------------------------------------------------------------------------------------------------------------
 
 
 def draw(
-    T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
     noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
     """Draw the histories of all columns, from the first not yet done; says why it returns."""
-    while noted[RUN] < len(d.lanes):
-        if not noted[GOING]:
-            if len(c.rests.whole):
-                resume(S, V, s, v, c.rests, noted[RUN])
-            else:
-                begin(T, S, V, t, s, v, c, noted[RUN])
-            for move in range(t.moves):
-                V[v.remaining + move] = d.pool[d.chunk_of[move, 0], 0, d.lanes[noted[RUN]]]
-            noted[GOING], noted[TICKED] = BEGUN, 1
-        status = _draw_one(T, W, S, V, t, s, v, c, d, r, noted, most_events)
+    while noted[COLUMN] < len(d.places):
+        if not noted[STARTED]:
+            start_group(T, A, V, t, s, v, c, noted[COLUMN], len(d.places))
+            _wind_clocks(A, V, t, s, v, d, noted[COLUMN])
+            noted[STARTED], noted[SORTED] = BEGUN, noted[KEPT]
+        status = _draw_group(T, W, A, V, t, s, v, c, d, r, noted, most_events)
         if status != ENDED:
             return status
-        _close_counts(S, t, s, r)
-        noted[GOING] = 0
-        noted[RUN] += 1
+        _sort_events(r, noted)
+        noted[STARTED] = 0
+        noted[COLUMN] += LANES
     return ENDED
 
 
-def _draw_one(
-    T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
+def _wind_clocks(A: Ints, V: Floats, t: Tables, s: Stand, v: Values, d: Draws, first: int) -> None:
+    """Give every clock its first wait."""
+    for lane in range(LANES):
+        place = d.places[min(first + lane, len(d.places) - 1)]
+        for move in range(t.moves):
+            V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, 0], 0, place]
+
+
+def _draw_group(
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
     noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
-    room = t.concessions + t.whiles + t.flows + 1
-    moved = True
+    room = LANES * (t.concessions + t.whiles + t.flows + 1)
+    L, told = A[LANES], len(r.path_of) > 0
     while True:
-        if noted[PENDING] >= 0 and not _renew(S, V, s, v, d, noted):
+        if not _renew_clocks(A, V, s, v, d, noted):
             return LACKS_CLOCK
         if r.keep and noted[KEPT] + room > len(r.day):
             return LACKS_ROOM
-        evaluate(T, W, S, V, t, s, v, moved, len(r.path_of) > 0)
-        if noted[GOING] == BEGUN:
+        find_hazards(T, W, A, V, t, s, v, told)
+        if noted[STARTED] == BEGUN:
             if len(c.rests.whole):
-                _wait_for(S, V, s, v, c.origin - V[v.time])
-            noted[GOING] = UNDER_WAY
-        if noted[TICKED]:
-            _keep_state(S, V, s, r, noted[RUN])
-        horizon = c.ticks[S[s.tick] + 1] - V[v.time]
-        move, elapsed = _choose(S, V, s, v, horizon)
-        if not V[v.time] + elapsed < c.until:
+                wait_for(L, V, s, v, c.origin)
+            noted[STARTED] = UNDER_WAY
+        if told:
+            _keep_states(A, V, s, r, noted)
+        choose(L, V, s, v)
+        if not _end_columns(T, A, V, t, s, v, c, r):
             return ENDED
-        _run_clocks(S, V, s, v, elapsed)
-        advance(T, S, V, t, s, v, elapsed)
-        if move >= 0:
-            moved = True
-            noted[TICKED], noted[PENDING] = 0, move
-            S[s.made] += 1
-            _make(T, S, V, t, s, v, r, noted, move)
-            if S[s.made] > most_events:
-                return EXPLODES
-        else:
-            moved = _tick(T, S, V, t, s, v, c, r, noted)
-            noted[TICKED] = 1
+        run_clocks(L, V, s, v)
+        advance(T, L, V, t, s, v)
+        if _stop_columns(T, A, V, t, s, v, c, r, noted, most_events):
+            return EXPLODES
 
 
-def _renew(S: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bool:
-    """Start a clock's next wait afresh, if its row has been drawn."""
-    move = noted[PENDING]
-    ring = S[s.rings + move] + 1
-    chunk, row = ring // d.pool.shape[1], ring % d.pool.shape[1]
-    if chunk >= d.chunk_of.shape[1] or d.chunk_of[move, chunk] < 0:
-        return False
-    S[s.rings + move] = ring
-    V[v.remaining + move] = d.pool[d.chunk_of[move, chunk], row, d.lanes[noted[RUN]]]
-    noted[PENDING] = -1
+def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bool:
+    """Start afresh the clocks that have rung, if their rows have been drawn."""
+    for lane in range(LANES):
+        S = A[lane]
+        move = S[s.pending]
+        if move < 0:
+            continue
+        ring = S[s.rings + move] + 1
+        chunk, row = ring // d.pool.shape[1], ring % d.pool.shape[1]
+        if chunk >= d.chunk_of.shape[1] or d.chunk_of[move, chunk] < 0:
+            noted[LANE] = lane
+            return False
+        S[s.rings + move] = ring
+        place = d.places[noted[COLUMN] + lane]
+        V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, chunk], row, place]
+        S[s.pending] = -1
     return True
 
 
-def _choose(S: Ints, V: Floats, s: Stand, v: Values, horizon: float) -> tuple[int, float]:
-    """Choose the nearest ring, if it comes before the horizon; else -1."""
-    chosen, nearest = -1, horizon
-    for place in range(S[s.lengths + ACTIVE]):
-        move = S[s.moves + place]
-        wait = V[v.remaining + move] / V[v.hazard + move]
-        if wait < nearest:
-            chosen, nearest = move, wait
-    return chosen, nearest
+def _end_columns(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record) -> bool:
+    """End the columns whose next stop lies beyond the last day; whether any goes on."""
+    going = False
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        if S[s.going] == GOING:
+            if U[v.time] + U[v.elapsed] < c.until:
+                going = True
+                continue
+            S[s.going] = OVER
+            _close_counts(S, t, s, r)
+        U[v.elapsed] = 0.0
+    return going
 
 
-def _run_clocks(S: Ints, V: Floats, s: Stand, v: Values, elapsed: float) -> None:
-    """Let the clocks gather their hazards for some days."""
-    for place in range(S[s.lengths + ACTIVE]):
-        move = S[s.moves + place]
-        V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
+def _stop_columns(
+    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints, most_events: int
+) -> bool:  # fmt: skip
+    """Make the moves that come, pass the ticks; whether a column explodes."""
+    explodes, turned = False, False
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        if S[s.going] != GOING:
+            continue
+        move = int(U[v.chosen])
+        if move < 0:
+            _tick(T, S, U, t, s, v, c, r, noted, lane)
+            turned = True
+            continue
+        S[s.ticked], S[s.moved], S[s.pending] = 0, 1, move
+        S[s.made] += 1
+        _make(T, S, U, t, s, v, r, noted, lane, move)
+        if S[s.made] > most_events:
+            S[s.going], S[s.pending] = EXPLODED, -1
+            explodes = True
+    if turned:
+        read_calendar(T, V, t, v)
+    return explodes
 
 
-def _wait_for(S: Ints, V: Floats, s: Stand, v: Values, days: float) -> None:
-    """Make up for what clocks will lose to the days before they start."""
-    for place in range(S[s.lengths + ACTIVE]):
-        move = S[s.moves + place]
-        V[v.remaining + move] += V[v.hazard + move] * days
-
-
-def _make(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, move: int) -> None:
+def _make(
+    T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, lane: int, move: int
+) -> None:
     """Make a move, with its consequences."""
-    change_stages(T, S, V, t, s, v, move)
-    change_channels(T, S, V, t, s, v, move)
-    _note(T, S, V, t, s, v, r, noted, move)
+    change_stages(T, S, U, t, s, v, move)
+    change_channels(T, S, U, t, s, v, move)
+    _note(T, S, U, t, s, v, r, noted, lane, move)
     number = find_broken(T, S, t, s, move, -1)
     while number >= 0:
         event = name_consequence(T, t, number)
-        change_stages(T, S, V, t, s, v, event)
-        _note(T, S, V, t, s, v, r, noted, event)
+        change_stages(T, S, U, t, s, v, event)
+        _note(T, S, U, t, s, v, r, noted, lane, event)
         number = find_broken(T, S, t, s, move, number)
 
 
-def _tick(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints) -> bool:
-    """Pass a tick; whether the discrete state or a gate has changed."""
-    pass_tick(T, S, V, t, s, v, c.ticks)
-    changed = bool(T[t.gate_changes + S[s.tick]])
+def _tick(
+    T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints, lane: int
+) -> None:
+    """Pass a tick; what is shipped whole is delivered."""
+    pass_tick(T, S, U, t, s, v, c.ticks)
     for flow in range(t.flows):
-        event = find_delivered(T, S, V, t, s, v, flow)
+        event = find_delivered(T, S, U, t, s, v, flow)
         if event >= 0:
-            change_stages(T, S, V, t, s, v, event)
-            _note(T, S, V, t, s, v, r, noted, event)
-            changed = True
-    return changed
+            change_stages(T, S, U, t, s, v, event)
+            _note(T, S, U, t, s, v, r, noted, lane, event)
+            S[s.moved] = 1
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
 
 
-def _note(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, event: int) -> None:
+def _note(
+    T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, lane: int, event: int
+) -> None:
     """Count an event, and keep it if events are kept."""
     group = T[t.group + event]
     if S[s.counts + group] == 0:
-        S[s.first_days + group] = min(int(V[v.time]), r.first.shape[1] - 2)
+        S[s.first_days + group] = min(int(U[v.time]), r.first.shape[1] - 2)
     S[s.counts + group] += 1
     if r.keep:
         place = noted[KEPT]
-        r.column[place] = noted[RUN]
+        r.column[place] = noted[COLUMN] + lane
         r.event[place] = event
-        r.day[place] = V[v.time]
+        r.day[place] = U[v.time]
         noted[KEPT] = place + 1
+
+
+def _sort_events(r: Record, noted: Ints) -> None:
+    """Put the events that a group has kept in the order of its columns."""
+    first, last = noted[SORTED], noted[KEPT]
+    next_place = np.zeros(LANES + 1, dtype=np.int64)
+    for place in range(first, last):
+        next_place[r.column[place] - noted[COLUMN] + 1] += 1
+    for lane in range(LANES):
+        next_place[lane + 1] += next_place[lane]
+    column, event, day = r.column[first:last].copy(), r.event[first:last].copy(), r.day[first:last].copy()
+    for place in range(last - first):
+        lane = column[place] - noted[COLUMN]
+        target = first + next_place[lane]
+        r.column[target], r.event[target], r.day[target] = column[place], event[place], day[place]
+        next_place[lane] += 1
 
 
 def _close_counts(S: Ints, t: Tables, s: Stand, r: Record) -> None:
@@ -284,11 +365,16 @@ def _close_counts(S: Ints, t: Tables, s: Stand, r: Record) -> None:
             r.squares[group] += float(count) * float(count)
 
 
-def _keep_state(S: Ints, V: Floats, s: Stand, r: Record, column: int) -> None:
-    """Keep the state at a tick."""
-    for place in range(len(r.path_of)):
-        index = r.path_of[place]
-        r.paths[S[s.tick], place, column] = V[index] if index >= 0 else float(S[-1 - index])
+def _keep_states(A: Ints, V: Floats, s: Stand, r: Record, noted: Ints) -> None:
+    """Keep the states of columns that stand at a tick."""
+    for lane in range(LANES):
+        S = A[lane]
+        if S[s.ticked] == 0 or S[s.going] != GOING:
+            continue
+        for place in range(len(r.path_of)):
+            index = r.path_of[place]
+            number = V[index * LANES + lane] if index >= 0 else float(S[-1 - index])
+            r.paths[S[s.tick], place, noted[COLUMN] + lane] = number
 
 
 # -- given ------------------------------------------------------------------------------------------------------------
@@ -297,7 +383,7 @@ def _keep_state(S: Ints, V: Floats, s: Stand, r: Record, column: int) -> None:
 def score(
     T: Ints,
     W: Ints,
-    S: Ints,
+    A: Ints,
     V: Floats,
     t: Tables,
     s: Stand,
@@ -308,101 +394,118 @@ def score(
     last: int,
 ) -> None:
     """Score the given histories of some columns (see :class:`negsim.replays.Given`)."""
-    for column in range(first, last):
-        begin(T, S, V, t, s, v, c, column)
-        _score_one(T, W, S, V, t, s, v, c, a, column)
+    for column in range(first, last, LANES):
+        start_group(T, A, V, t, s, v, c, column, last)
+        for lane in range(LANES):
+            U = V[lane::LANES]
+            U[v.next_move] = a.days[min(column + lane, last - 1), 0]
+            if a.covered:
+                _enter_period(U, v, a, 0)
+                for profile in range(a.sums.shape[0]):
+                    U[v.exposure + profile] = a.sums[profile, 0]
+        _score_group(T, W, A, V, t, s, v, c, a, column)
 
 
-def _score_one(
-    T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
+def _score_group(
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
 ) -> None:
-    number, period, moved = 0, 0, True
-    for profile in range(a.sums.shape[0]):
-        V[v.exposure + profile] = a.sums[profile, 0]
-    while True:
-        move = a.moves[column, number]
-        evaluate(T, W, S, V, t, s, v, moved, False)
-        horizon = c.ticks[S[s.tick] + 1] - V[v.time]
-        wait = max(a.days[column, number] - V[v.time], 0.0)
-        comes = wait < horizon
-        elapsed = wait if comes else horizon
-        inside = V[v.time] + elapsed < c.until
-        spent = elapsed if inside else c.until - V[v.time]
+    L = A[LANES]
+    going = True
+    while going:
+        find_hazards(T, W, A, V, t, s, v, False)
+        approach(V, v, c.until)
         if a.covered:
-            period = _expose(V, v, a, period, V[v.time] + spent)
-            a.integrals[column, number] += _add_exposed(S, V, s, v, a)
+            _find_periods(A, V, s, v, a)
+            expose(V, v, a.sums.shape[0])
+            add_exposed(T, L, V, t, s, v, a.profile)
         else:
-            a.integrals[column, number] += _add_hazards(S, V, s, v) * spent
-        if not inside:
+            add_hazards(L, V, s, v)
+        going = _account(A, V, s, v, a, column)
+        advance(T, L, V, t, s, v)
+        _stop_given(T, A, V, t, s, v, c, a, column)
+
+
+def _account(A: Ints, V: Floats, s: Stand, v: Values, a: Account, column: int) -> bool:
+    """Enter what the way to the next stop adds, and the hazard of a move that comes; whether any column goes on."""
+    going = False
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        if S[s.going] == OVER:
+            U[v.elapsed] = 0.0
+            continue
+        number = S[s.given]
+        a.integrals[column + lane, number] += U[v.integral]
+        if U[v.ended] > 0.0:
             if len(a.rests.whole):
-                _keep_rest(S, V, a.rests, column)
-            return
-        hazard = V[v.hazard + move] if comes else 0.0
-        advance(T, S, V, t, s, v, elapsed)
-        if comes:
-            a.logs[column, number] = np.log(hazard) if hazard > 0.0 else -np.inf
-            if hazard > 0.0:
-                _make_given(T, S, V, t, s, v, move)
-            number += 1
-            moved = True
-        else:
-            moved = _tick_given(T, S, V, t, s, v, c)
+                _keep_rest(S, U, a.rests, column + lane)
+            S[s.going] = OVER
+            U[v.elapsed] = 0.0
+            continue
+        going = True
+        if U[v.chosen] > 0.0:
+            hazard = U[v.hazard + a.moves[column + lane, number]]
+            a.logs[column + lane, number] = np.log(hazard) if hazard > 0.0 else -np.inf
+    return going
 
 
-def _keep_rest(S: Ints, V: Floats, rests: Rests, column: int) -> None:
+def _stop_given(
+    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
+) -> None:
+    """Make the given moves that come, pass the ticks."""
+    turned = False
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        if S[s.going] == OVER:
+            continue
+        if U[v.chosen] > 0.0:
+            number = S[s.given]
+            if a.logs[column + lane, number] > -np.inf:
+                _make_given(T, S, U, t, s, v, a.moves[column + lane, number])
+            S[s.given], S[s.moved] = number + 1, 1
+            U[v.next_move] = a.days[column + lane, number + 1]
+            continue
+        turned = True
+        pass_tick(T, S, U, t, s, v, c.ticks)
+        for flow in range(t.flows):
+            event = find_delivered(T, S, U, t, s, v, flow)
+            if event >= 0:
+                change_stages(T, S, U, t, s, v, event)
+                S[s.moved] = 1
+    if turned:
+        read_calendar(T, V, t, v)
+
+
+def _make_given(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, move: int) -> None:
+    change_stages(T, S, U, t, s, v, move)
+    change_channels(T, S, U, t, s, v, move)
+    number = find_broken(T, S, t, s, move, -1)
+    while number >= 0:
+        change_stages(T, S, U, t, s, v, name_consequence(T, t, number))
+        number = find_broken(T, S, t, s, move, number)
+
+
+def _keep_rest(S: Ints, U: Floats, rests: Rests, column: int) -> None:
     for place in range(rests.numbers.shape[1]):
-        rests.numbers[column, place] = V[place]
+        rests.numbers[column, place] = U[place]
     for place in range(rests.whole.shape[1]):
         rests.whole[column, place] = S[place]
 
 
-def _add_hazards(S: Ints, V: Floats, s: Stand, v: Values) -> float:
-    total = 0.0
-    for place in range(S[s.lengths + ACTIVE]):
-        total += V[v.hazard + S[s.moves + place]]
-    return total
-
-
-def _add_exposed(S: Ints, V: Floats, s: Stand, v: Values, a: Account) -> float:
-    """Integrate the hazards of what would have been reported."""
-    gained = v.exposure + a.sums.shape[0]
-    total = 0.0
-    for place in range(S[s.lengths + ACTIVE]):
-        move = S[s.moves + place]
-        total += V[v.hazard + move] * V[gained + a.profile[move]]
-    return total
-
-
-def _expose(V: Floats, v: Values, a: Account, period: int, until: float) -> int:
-    """Find the days of reporting that each profile gains up to a moment; the period it lies in."""
+def _find_periods(A: Ints, V: Floats, s: Stand, v: Values, a: Account) -> None:
+    """Find the period of the coverage in which each column's next stop lies."""
     last = len(a.edges) - 1
-    while period < last - 1 and a.edges[period + 1] <= until:
-        period += 1
-    low, high = a.edges[period], a.edges[period + 1]
-    share = 1.0 if until >= high else max((until - low) / (high - low), 0.0)
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        until, period = U[v.time] + U[v.spent], S[s.period]
+        while period < last - 1 and a.edges[period + 1] <= until:
+            period += 1
+        if period != S[s.period]:
+            S[s.period] = period
+            _enter_period(U, v, a, period)
+
+
+def _enter_period(U: Floats, v: Values, a: Account, period: int) -> None:
+    U[v.period], U[v.period + 1] = a.edges[period], a.edges[period + 1]
     for profile in range(a.sums.shape[0]):
-        below = a.sums[profile, period]
-        reached = below + share * (a.sums[profile, period + 1] - below)
-        V[v.exposure + a.sums.shape[0] + profile] = reached - V[v.exposure + profile]
-        V[v.exposure + profile] = reached
-    return period
-
-
-def _make_given(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, move: int) -> None:
-    change_stages(T, S, V, t, s, v, move)
-    change_channels(T, S, V, t, s, v, move)
-    number = find_broken(T, S, t, s, move, -1)
-    while number >= 0:
-        change_stages(T, S, V, t, s, v, name_consequence(T, t, number))
-        number = find_broken(T, S, t, s, move, number)
-
-
-def _tick_given(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns) -> bool:
-    pass_tick(T, S, V, t, s, v, c.ticks)
-    changed = bool(T[t.gate_changes + S[s.tick]])
-    for flow in range(t.flows):
-        event = find_delivered(T, S, V, t, s, v, flow)
-        if event >= 0:
-            change_stages(T, S, V, t, s, v, event)
-            changed = True
-    return changed
+        U[v.below + profile] = a.sums[profile, period]
+        U[v.rise + profile] = a.sums[profile, period + 1] - a.sums[profile, period]

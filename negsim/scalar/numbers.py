@@ -65,10 +65,28 @@ class Values(NamedTuple):
     ally: int
     # -- what a run carries along
     time: int
+    tick: int
+    next_tick: int
+    """When the next one comes."""
+    next_timer: int
+    """When a promise becomes ready or overdue, or a little before."""
     last_deal: int
     changed: int
     shipped: int
     remaining: int
+    # -- flags, 0 or 1
+    possible: int
+    """Of dense moves."""
+    enabled: int
+    """Of packages that may be agreed on, or whose surplus is asked for."""
+    agreeing: int
+    standing: int
+    late: int
+    flowing: int
+    # -- what waits for approval
+    opinion: int
+    free: int
+    """0 where a frozen item holds it up."""
     # -- what one re-evaluation leaves
     ripe_need: int
     """Need before stocks: season times shortfall, by need."""
@@ -81,16 +99,35 @@ class Values(NamedTuple):
     own: int
     utility: int
     margin: int
-    """Margins of the packages listed: of side 1, then, at the next multiple of four, of side 2."""
+    """Margins of the packages listed: of side 1, then of side 2."""
     gain: int
     """Softplus of the margins, laid out alike."""
-    ratio: int
-    """Log of the ratio of gains by package listed."""
     product: int
     factor: int
     hazard: int
+    # -- the next stop
+    chosen: int
+    """The move that comes first, or -1; of given ones: 1 if the next comes before the tick."""
+    elapsed: int
+    """Days until then."""
+    next_move: int
+    """When the next given move comes."""
+    spent: int
+    """Days until then or until the end of the window."""
+    ended: int
+    """1 if the window ends before."""
+    integral: int
+    # -- coverage
+    period: int
+    """When a period of reporting begins, and when it ends."""
+    below: int
+    """Days of reporting when it begins, by profile."""
+    rise: int
+    """Days of reporting in it."""
     exposure: int
-    """Days of reporting up to now, and since the last re-evaluation, by profile."""
+    """Days of reporting up to now."""
+    gained: int
+    """Days of reporting since the last re-evaluation."""
     zero: int
     """A zero, for sums of fewer members than others."""
     # -- rows to compute side by side
@@ -105,8 +142,6 @@ SLOTS = (
     "ally_weight", "memory_start", "shortfall", "supply", "reservation", "threshold",
 )  # fmt: skip
 """Slots that the scalar code reads itself; the others are arguments of formulas."""
-PADDING = 4
-"""Rows besides those needed where some are computed side by side: their number is rounded up."""
 DRIVEN = ("shortfall", "supply", "reservation", "threshold")
 
 
@@ -153,7 +188,7 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
     """Sizes of what the world alone determines."""
     moved = {f"now_{name}": len(parameters[name]) for name in DRIVEN}
     needs = world.stocks.stop - world.stocks.start
-    packages = len(world.package_channel) + PADDING
+    packages = len(world.package_channel)
     return moved | {
         "memory": len(world.decay_of),
         "need": needs + 1,
@@ -165,24 +200,34 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "gate_met": world.channels,
         "pressure": 2 * world.channels,
         "ally": max(world.allies.members.shape[1], 1),
-        "time": 1,
+        **dict.fromkeys(("time", "tick", "next_tick", "next_timer"), 1),
         "last_deal": world.channels,
         "changed": world.concessions,
         "shipped": len(world.flow_concession),
         "remaining": world.moves,
+        "possible": world.dense,
+        "enabled": packages,
+        "agreeing": world.channels,
+        "standing": world.concessions,
+        "late": world.concessions,
+        "flowing": len(world.flow_concession),
+        "opinion": len(world.approve_side),
+        "free": len(world.approve_side),
         "ripe_need": needs,
         "seat": world.reservation_means.members.shape[1],
-        "shrink": len(parameters["decay"]) + PADDING,
+        "shrink": len(parameters["decay"]),
         "engaged": world.engaged.members.shape[1],
         "price": world.exponent_rows,
         "own": world.concessions,
         "utility": world.utility_rows,
         "margin": 2 * packages,
         "gain": 2 * packages,
-        "ratio": packages,
         "product": packages,
         "factor": world.factor_rows,
         "hazard": world.moves,
+        **dict.fromkeys(("chosen", "elapsed", "next_move", "spent", "ended", "integral"), 1),
+        "period": 2,
+        **dict.fromkeys(("below", "rise", "exposure", "gained"), world.moves),
         "zero": 1,
     }
 

@@ -1,50 +1,52 @@
-"""What happens while time passes? Decays, stocks, shipping, in one run (model, section 5)."""
+"""What happens while time passes? Decays, stocks, shipping, in some runs abreast (model, section 5).
+
+Written as for one run, like :mod:`negsim.scalar.hazards`.
+"""
 
 from __future__ import annotations
 
 from negsim.kernel.arithmetic import SMALLEST
+from negsim.scalar.abreast import select
 from negsim.scalar.hazards import exponentiate
 from negsim.scalar.numbers import Values
 from negsim.scalar.tables import OVERDUE_ONES, Stand, Tables
 from negsim.state import Floats, Ints
-from negsim.vocabulary import IN_FORCE
 
 
-def advance(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
-    """Let some days pass."""
+def advance(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Let the days until the next stop pass."""
+    elapsed = V[v.elapsed]
     for decay in range(t.decays):
         V[v.shrink + decay] = -V[v.decay + decay] * elapsed
     exponentiate(V, v.shrink, t.decays)
     for row in range(t.memories):
         V[v.memory + row] *= V[v.shrink + T[t.decay_of + row]]
-    for place in range(t.overdues if S[s.lengths + OVERDUE_ONES] else 0):
-        fed = 0.0
+    for place in range(t.overdues if L[s.lengths + OVERDUE_ONES] else 0):
+        fed = V[v.zero]
         for entry in range(T[t.overdue_first + place], T[t.overdue_first + place + 1]):
             promise = T[t.overdue_entry + entry]
-            if S[s.overdue + T[t.overdue_concession + promise]]:
-                fed += V[v.overdue + promise]
-        if fed != 0.0:
-            _feed(T, V, t, v, T[t.overdue_memory + place], fed)
-    _ship(T, S, V, t, s, v, elapsed)
+            fed += V[v.late + T[t.overdue_concession + promise]] * V[v.overdue + promise]
+        _feed(T, V, t, v, T[t.overdue_memory + place], fed)
+    _ship(T, V, t, v, elapsed)
     V[v.time] += elapsed
 
 
 def _feed(T: Ints, V: Floats, t: Tables, v: Values, row: int, inflow: float) -> None:
     """Add what an inflow per day, itself decaying, has left in a row of memory."""
     decay = T[t.decay_of + row]
-    V[v.memory + row] += inflow / V[v.decay + decay] * (1.0 - V[v.shrink + decay])
+    gained = inflow / V[v.decay + decay] * (1.0 - V[v.shrink + decay])
+    V[v.memory + row] += select(inflow != 0.0, gained, 0.0)
 
 
-def _ship(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
+def _ship(T: Ints, V: Floats, t: Tables, v: Values, elapsed: float) -> None:
     """Move what is under way: shares shipped and stocks."""
     for need in range(t.needs):
         V[v.first + need] = V[v.now_supply + need]
     for flow in range(t.flows):
-        if S[s.stage + T[t.flow_concession + flow]] == IN_FORCE:
-            share = min(elapsed / V[v.duration + flow], 1.0 - V[v.shipped + flow])
-            V[v.shipped + flow] += share
-            if T[t.flow_stock + flow] >= 0:
-                V[v.first + T[t.flow_stock + flow]] += V[v.quantity + flow] * (share / max(elapsed, SMALLEST))
+        share = V[v.flowing + flow] * min(elapsed / V[v.duration + flow], 1.0 - V[v.shipped + flow])
+        V[v.shipped + flow] += share
+        if T[t.flow_stock + flow] >= 0:
+            V[v.first + T[t.flow_stock + flow]] += V[v.quantity + flow] * (share / max(elapsed, SMALLEST))
     stocks = t.memories - 1 - t.needs
     for need in range(t.needs):
         _feed(T, V, t, v, stocks + need, V[v.first + need])

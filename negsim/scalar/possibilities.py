@@ -1,34 +1,26 @@
-"""What has to be computed now? After a change of the discrete state: what is possible, and all that hangs on it.
+"""What may one run do now? After a change of its discrete state: what is possible, and all that hangs on it.
 
-Everything here is scalar code over the rows of numbers (see :mod:`negsim.scalar.tables`). What is possible is decided
-by switches; where a switch has another code than before, the rows of bits of all switches are united and listed anew
-(see :mod:`negsim.scalar.wants`).
+Everything here is scalar code over the numbers of one run (see :mod:`negsim.scalar.tables`). What is possible is
+decided by switches; where a switch has another code than before, the rows of bits of all switches are united anew (see
+:mod:`negsim.scalar.wants`). Flags, numbers that are 0 or 1, tell it to what is computed for several runs abreast.
 """
 
 from __future__ import annotations
 
-from negsim.kernel.stages import AVAILABLE_BITS, BEFORE_SIGNATURE
-from negsim.scalar.numbers import Values
-from negsim.scalar.tables import (
-    ACTIVE,
-    AGREEING,
-    KIND_COUNT,
-    LOG_RATES,
-    MOVES,
-    OVERDUE_ONES,
-    PROGRAM_COLUMNS,
-    PROMISED_ONES,
-    SURPLUS,
-    WORD,
-    WORD_BITS,
-    Stand,
-    Tables,
-)
-from negsim.state import Floats, Ints
-from negsim.vocabulary import DONE, IN_FORCE, IN_SESSION, OPEN, PROMISED, RAISED
+import numpy as np
 
+from negsim.kernel.stages import AVAILABLE_BITS, BEFORE_SIGNATURE, STANDING_BITS
+from negsim.scalar.numbers import Values
+from negsim.scalar.tables import AGREEING, MOVES, OVERDUE_ONES, PROMISED_ONES, SURPLUS, WORD, WORD_BITS, Stand, Tables
+from negsim.state import Floats, Ints
+from negsim.vocabulary import DONE, IN_FORCE, IN_SESSION, OPEN, PROMISED, RAISED, SIGNED
+
+NEVER = -1
+"""Code of a switch that has not been read."""
 RELATED_BITS = (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
 """Stages of concessions that relations between actors depend on."""
+CLOSE = 1e-9
+"""Timers are looked at this much early, relative and in days: rounding may not make one late."""
 STAGES = 7
 """The bits of a concession's code that are its stage; those of a channel's are 3."""
 
@@ -38,15 +30,14 @@ def trailing_zeros(word: int) -> int:
     return (word & -word).bit_length() - 1
 
 
-def list_possible(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    """List all that must be computed until the discrete state changes again, if it has changed."""
+def find_possible(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> bool:
+    """Find what a run may do until its discrete state changes again; whether other things are wanted than before."""
+    late = S[s.lengths + OVERDUE_ONES]
     changed, related = _read_switches(T, S, V, t, s, v)
     if related:
         _read_relations(T, S, V, t, s, v)
     if not changed:
-        return
-    for place in range(S[s.lengths + ACTIVE]):
-        V[v.hazard + S[s.moves + place]] = 0.0
+        return bool(S[s.lengths + OVERDUE_ONES] != late)
     for switch in range(t.switches):
         S[s.row + switch] = T[t.want_first + switch] + S[s.code + switch] * t.words
     for word in range(t.words):
@@ -54,13 +45,30 @@ def list_possible(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: 
         for switch in range(t.switches):
             bits |= W[S[s.row + switch] + word]
         S[s.new_words + word] = bits
-    _list_packages(T, W, S, t, s)
-    for kind in range(KIND_COUNT):
-        _list_bits(T, W, S, t, s, kind)
+    _find_offers(T, W, L, S, V, t, s, v)
+    _flag_moves(T, W, S, V, t, s, v)
     for word in range(t.words):
         S[s.words + word] = S[s.new_words + word]
-    _list_agreements(T, S, t, s)
-    _split_log_rates(T, S, t, s)
+    return True
+
+
+def forget(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Forget what was possible, so that all is read anew."""
+    for switch in range(t.switches):
+        S[s.code + switch] = NEVER
+    for word in range(t.words):
+        S[s.words + word] = 0
+    for channel in range(t.channels):
+        S[s.offered + channel] = 0
+    for move in range(t.dense):
+        V[v.possible + move] = 0.0
+    for package in range(t.packages):
+        V[v.enabled + package] = 0.0
+
+
+def flag(truth: bool) -> float:
+    """Turn true and false into 1 and 0."""
+    return 1.0 if truth else 0.0
 
 
 # -- the discrete state -----------------------------------------------------------------------------------------------
@@ -76,8 +84,8 @@ def _read_switches(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
             S[s.code + channel] = code
             changed = True
             related = related or before < 0 or ((code & 3) >= OPEN) != ((before & 3) >= OPEN)
-    _list_promises(S, s, t)
-    read_timers(T, S, V, t, s, v)
+    _list_promises(S, V, s, v, t)
+    _read_timers(T, S, V, t, s, v)
     for concession in range(t.concessions):
         stage = S[s.stage + concession]
         place = s.code + t.channels + concession
@@ -88,6 +96,9 @@ def _read_switches(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
             old = before & STAGES
             touches = ((RELATED_BITS >> old) | (RELATED_BITS >> stage)) & 1
             related = related or before < 0 or (old != stage and touches != 0)
+            V[v.standing + concession] = flag((STANDING_BITS >> stage) & 1 != 0)
+            if T[t.flow_of + concession] >= 0:
+                V[v.flowing + T[t.flow_of + concession]] = flag(stage == IN_FORCE)
     first = s.code + t.channels + t.concessions
     for demand in range(t.demands):
         live = S[s.channel + T[t.demand_channel + demand]] >= OPEN
@@ -95,10 +106,10 @@ def _read_switches(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
         if code != S[first + demand]:
             S[first + demand] = code
             changed, related = True, True
-    return _read_tables(T, S, t, s, first + t.demands) or changed, related
+    return _read_tables(T, S, V, t, s, v, first + t.demands) or changed, related
 
 
-def _read_tables(T: Ints, S: Ints, t: Tables, s: Stand, first: int) -> bool:
+def _read_tables(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, first: int) -> bool:
     """Read what waits for approval and who may agree; whether any of it has changed."""
     changed = S[first] != 0
     S[first] = 0
@@ -108,6 +119,8 @@ def _read_tables(T: Ints, S: Ints, t: Tables, s: Stand, first: int) -> bool:
         if T[t.consent_rule + side] == BEFORE_SIGNATURE:
             waiting = 0 if S[s.consent + side] else S[s.table + (side >> 1)]
         S[s.waiting + approval] = waiting
+        if waiting:
+            _form_opinion(T, S, V, t, s, v, approval)
         changed = changed or (waiting != 0) != S[first + 1 + approval]
         S[first + 1 + approval] = waiting != 0
     for channel in range(t.channels):
@@ -118,7 +131,23 @@ def _read_tables(T: Ints, S: Ints, t: Tables, s: Stand, first: int) -> bool:
     return bool(changed)
 
 
-def _list_promises(S: Ints, s: Stand, t: Tables) -> None:
+def _form_opinion(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, approval: int) -> None:
+    """What groups think of what waits for a side, and whether no frozen item holds it up."""
+    side, waiting = T[t.approve_side + approval], S[s.waiting + approval]
+    before = T[t.consent_rule + side] == BEFORE_SIGNATURE
+    value, free = 0.0, 1.0
+    for position in range(t.agenda_length):
+        if (waiting >> position) & 1:
+            place = (side // 2) * t.agenda_length + position
+            item = T[t.agenda + place]
+            value += V[v.values + position * t.approvals + approval]
+            own = T[t.agenda_side + place] == side % 2
+            if (before or (own and S[s.stage + item] == SIGNED)) and S[s.frozen + item] != 0:
+                free = 0.0
+    V[v.opinion + approval], V[v.free + approval] = value, free
+
+
+def _list_promises(S: Ints, V: Floats, s: Stand, v: Values, t: Tables) -> None:
     """List the promises, for which timers run."""
     listed = 0
     for concession in range(t.concessions):
@@ -127,26 +156,27 @@ def _list_promises(S: Ints, s: Stand, t: Tables) -> None:
             listed += 1
         else:
             S[s.ready + concession] = 0
-            S[s.overdue + concession] = 0
+            V[v.late + concession] = 0.0
     S[s.lengths + PROMISED_ONES] = listed
 
 
-def read_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> bool:
-    """Look whether promises have become ready or overdue; whether any has become ready or is so no longer."""
-    changed, late = False, 0
+def _read_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Look whether promises have become ready or overdue, and when one will next."""
+    late, coming = 0, np.inf
     for place in range(S[s.lengths + PROMISED_ONES]):
         concession = S[s.promised + place]
-        since = V[v.time] - V[v.changed + concession]
-        lead = V[v.lead + concession]
+        since, lead = V[v.time] - V[v.changed + concession], V[v.lead + concession]
         held_by = T[t.held_by + concession]
-        ready = since >= lead and (held_by < 0 or S[s.channel + held_by] >= OPEN)
         overdue = since >= lead + V[v.grace + concession]
-        changed = changed or ready != S[s.ready + concession]
-        S[s.ready + concession] = ready
-        S[s.overdue + concession] = overdue
+        S[s.ready + concession] = since >= lead and (held_by < 0 or S[s.channel + held_by] >= OPEN)
+        V[v.late + concession] = flag(overdue)
         late += overdue
+        if since < lead:
+            coming = min(coming, lead - since)
+        elif not overdue:
+            coming = min(coming, lead + V[v.grace + concession] - since)
     S[s.lengths + OVERDUE_ONES] = late
-    return changed
+    V[v.next_timer] = V[v.time] + coming * (1.0 - CLOSE) - CLOSE
 
 
 def _read_gates(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
@@ -227,12 +257,7 @@ def _is_answered(T: Ints, S: Ints, t: Tables, s: Stand, demand: int) -> bool:
     return False
 
 
-# -- lists ------------------------------------------------------------------------------------------------------------
-
-
-def _unite(W: Ints, S: Ints, t: Tables, s: Stand, row: int) -> None:
-    for word in range(t.words):
-        S[s.new_words + word] |= W[row + word]
+# -- what follows -----------------------------------------------------------------------------------------------------
 
 
 def _is_wanted(T: Ints, S: Ints, t: Tables, s: Stand, kind: int, row: int) -> int:
@@ -241,43 +266,36 @@ def _is_wanted(T: Ints, S: Ints, t: Tables, s: Stand, kind: int, row: int) -> in
     return bit
 
 
-def _list_bits(T: Ints, W: Ints, S: Ints, t: Tables, s: Stand, kind: int) -> None:
-    """List what is wanted of a kind, if it is not what was wanted before."""
-    first, last = T[t.piece_first + kind], T[t.piece_first + kind + 1]
-    changed = 0
-    for piece in range(first, last):
-        word = T[t.piece_word + piece]
-        changed |= (S[s.new_words + word] ^ S[s.words + word]) & W[T[t.piece] + piece]
-    if changed == 0:
-        return
-    rows, count = T[t.kind_list + kind], 0
-    for piece in range(first, last):
-        bits = S[s.new_words + T[t.piece_word + piece]] & W[T[t.piece] + piece]
-        base = T[t.piece_base + piece]
-        while bits != 0:
-            S[rows + count] = base + trailing_zeros(bits)
-            bits &= bits - 1
-            count += 1
-    S[s.lengths + kind] = count
-
-
-def _list_packages(T: Ints, W: Ints, S: Ints, t: Tables, s: Stand) -> None:
-    """List the enabled packages of channels that may agree, or whose surplus is asked for; want what they are worth."""
-    listed = 0
+def _find_offers(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Flag the enabled packages of channels that may agree, or whose surplus is asked for; want what they are worth."""
     for channel in range(t.channels):
-        S[s.package_first + channel] = listed
-        if _is_wanted(T, S, t, s, AGREEING, channel) or _is_wanted(T, S, t, s, SURPLUS, channel):
-            available, wanted = _find_available(T, S, t, s, channel), 0
-            for package in range(T[t.channel_first + channel], T[t.channel_first + channel + 1]):
-                members = T[t.package_members + package]
-                if available & members == members:
-                    S[s.packages + listed] = package
-                    listed += 1
-                    wanted |= members
-            for position in range(t.agenda_length):
-                if (wanted >> position) & 1:
-                    _unite(W, S, t, s, (channel * t.agenda_length + position) * t.words)
-    S[s.package_first + t.channels] = listed
+        agreeing = _is_wanted(T, S, t, s, AGREEING, channel)
+        V[v.agreeing + channel] = flag(agreeing != 0)
+        offered = 0
+        if agreeing or _is_wanted(T, S, t, s, SURPLUS, channel):
+            offered = _find_available(T, S, t, s, channel)
+        if offered != S[s.offered + channel]:
+            S[s.offered + channel] = offered
+            _flag_packages(T, L, S, V, t, s, v, channel)
+        for position in range(t.agenda_length if offered else 0):
+            if (S[s.included + channel] >> position) & 1:
+                row = (channel * t.agenda_length + position) * t.words
+                for word in range(t.words):
+                    S[s.new_words + word] |= W[row + word]
+
+
+def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
+    """Flag the packages of items on offer; count for how many runs each is, and note the items they include."""
+    offered, included = S[s.offered + channel], 0
+    for package in range(T[t.channel_first + channel], T[t.channel_first + channel + 1]):
+        members = T[t.package_members + package]
+        enabled = offered & members == members
+        if enabled:
+            included |= members
+        if enabled != (V[v.enabled + package] > 0.0):
+            V[v.enabled + package] = flag(enabled)
+            L[s.sharing + package] += 1 if enabled else -1
+    S[s.included + channel] = included
 
 
 def _find_available(T: Ints, S: Ints, t: Tables, s: Stand, channel: int) -> int:
@@ -290,23 +308,13 @@ def _find_available(T: Ints, S: Ints, t: Tables, s: Stand, channel: int) -> int:
     return bits
 
 
-def _list_agreements(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
-    """Add the packages that may be agreed on now to the list of moves."""
-    active = S[s.lengths + MOVES]
-    for place in range(S[s.lengths + AGREEING]):
-        channel = S[s.agreeing + place]
-        for package in range(S[s.package_first + channel], S[s.package_first + channel + 1]):
-            S[s.moves + active] = t.dense + S[s.packages + package]
-            active += 1
-    S[s.lengths + ACTIVE] = active
-
-
-def _split_log_rates(T: Ints, S: Ints, t: Tables, s: Stand) -> None:
-    """Find where the listed rows of each formula of log rates begin."""
-    place, count = 0, S[s.lengths + LOG_RATES]
-    for number in range(t.log_rate_count):
-        S[s.rate_first + number] = place
-        last = T[t.log_rate + number * PROGRAM_COLUMNS + 3]
-        while place < count and S[s.log_rates + place] < last:
-            place += 1
-    S[s.rate_first + t.log_rate_count] = place
+def _flag_moves(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Flag the moves that have become possible or are so no longer."""
+    for piece in range(T[t.piece_first + MOVES], T[t.piece_first + MOVES + 1]):
+        word = T[t.piece_word + piece]
+        now = S[s.new_words + word]
+        bits = (now ^ S[s.words + word]) & W[T[t.piece] + piece]
+        while bits != 0:
+            place = trailing_zeros(bits)
+            V[v.possible + T[t.piece_base + piece] + place] = flag((now >> place) & 1 != 0)
+            bits &= bits - 1

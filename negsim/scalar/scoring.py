@@ -9,7 +9,7 @@ import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.history import Coverage, Stacked
-from negsim.scalar.drawing import lay_columns, make_rests, prepare
+from negsim.scalar.drawing import lay_columns, make_rests, make_rows, prepare
 from negsim.scalar.loops import Account, Rests
 from negsim.state import Array, Floats, Ints
 
@@ -60,8 +60,7 @@ def score_histories(
     wanted = layout.lay_wants(_find_watched(layout.tables.moves, moves, coverage))
 
     def score(first: int, last: int) -> None:
-        whole, numbers = np.zeros(layout.stand.size, dtype=np.int64), np.zeros(layout.values.size)
-        engine.machine.score(layout.fixed, wanted, whole, numbers, *layout.records, columns, account, first, last)
+        engine.machine.score(layout.fixed, wanted, *make_rows(layout), *layout.records, columns, account, first, last)
 
     edges = np.linspace(0, len(days), min(workers, len(days)) + 1).astype(int).tolist()
     if len(edges) <= 2:

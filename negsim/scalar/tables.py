@@ -2,6 +2,7 @@
 
 A table of rows is flat, row after row. A list of lists is two tables: where each list begins (one entry more than there
 are lists) and what the lists hold, one after the other. What is wanted is told by rows of bits, in a third row (W).
+Runs that are computed abreast share their lists: the rows of all of them, and last that of the lists (L), are A.
 """
 
 from __future__ import annotations
@@ -186,7 +187,7 @@ class Tables(NamedTuple):
 
 
 class Stand(NamedTuple):
-    """First index in S of everything that a run keeps as whole numbers."""
+    """First index of everything that a run keeps as whole numbers (S), and of the lists of some runs abreast (L)."""
 
     # -- the state
     tick: int
@@ -201,7 +202,6 @@ class Stand(NamedTuple):
     demand: int
     # -- what is read off the state
     ready: int
-    overdue: int
     code: int
     """What decides which moves are possible: codes of channels, concessions, demands, and of what always is."""
     blocked: int
@@ -212,6 +212,12 @@ class Stand(NamedTuple):
     row: int
     """Where in W the row of each switch is now."""
     promised: int
+    offered: int
+    """Items on offer in each channel that may agree or whose surplus is asked for, as bits."""
+    included: int
+    """Those of them that are in an enabled package."""
+    sharing: int
+    """For how many runs each package is enabled."""
     moves: int
     """Dense moves that are possible, then packages that may be agreed on now."""
     steps: int
@@ -233,6 +239,18 @@ class Stand(NamedTuple):
     counting: int
     """0, 1, 2, ...: the list of all rows."""
     lengths: int
+    # -- how far it has come
+    going: int
+    moved: int
+    """Whether something discrete has happened since the last re-evaluation."""
+    ticked: int
+    """Whether the last step was a tick."""
+    pending: int
+    """The move whose clock is to be renewed, or -1."""
+    given: int
+    """How many of the given moves it has made."""
+    period: int
+    """In which period of the coverage it is."""
     # -- what is counted
     rings: int
     counts: int
@@ -258,6 +276,8 @@ KINDS = (
 ) = range(len(KINDS))  # fmt: skip
 PROMISED_ONES, OVERDUE_ONES, ACTIVE = range(len(KINDS), len(KINDS) + 3)
 """Lengths besides those of the lists of each kind; the active moves are the dense ones and the packages after them."""
+LANES = 8
+"""Runs that are computed abreast."""
 KIND_COUNT = len(KINDS)
 LENGTHS = KIND_COUNT + 3
 WORD_BITS = 6

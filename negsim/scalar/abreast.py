@@ -1,0 +1,40 @@
+"""What may scalar code do with the same number of several runs? What it may do with one, and what stands here.
+
+Written for one run. In compiled code the functions of :mod:`negsim.scalar.lanes` take their places, and a number is
+then that of LANES runs side by side; :mod:`negsim.scalar.building` says in which modules.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from negsim.state import Floats, Ints
+
+
+def select(truth: bool, one: float, other: float) -> float:
+    """One number where it is true, the other where it is not; both are computed."""
+    return one if truth else other
+
+
+def take_at(V: Floats, row: int, steps: float) -> float:
+    """Number so many rows after the first."""
+    number: float = V[row + int(steps)]
+    return number
+
+
+def look_up(T: Ints, first: int, steps: float) -> float:
+    """Entry of a table so many places after the first."""
+    return float(T[first + int(steps)])
+
+
+def bits_of(number: float) -> Any:
+    """Bits of a number, as a whole one."""
+    return np.float64(number).view(np.uint64)
+
+
+def number_of(bits: Any) -> float:
+    """Number of some bits."""
+    number: float = np.uint64(bits).view(np.float64)
+    return number

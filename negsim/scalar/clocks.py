@@ -1,0 +1,86 @@
+"""When does the next move come, and how much hazard has gathered? Clocks and integrals, in some runs abreast.
+
+Written as for one run, like :mod:`negsim.scalar.hazards`.
+"""
+
+from __future__ import annotations
+
+from negsim.kernel.arithmetic import SMALLEST
+from negsim.scalar.abreast import select
+from negsim.scalar.numbers import Values
+from negsim.scalar.tables import ACTIVE, Stand, Tables
+from negsim.state import Floats, Ints
+
+# -- drawn ------------------------------------------------------------------------------------------------------------
+
+
+def choose(L: Ints, V: Floats, s: Stand, v: Values) -> None:
+    """Choose the nearest ring, if it comes before the next tick; else -1. Leaves it and the days until then."""
+    nearest = V[v.next_tick] - V[v.time]
+    chosen = V[v.zero] - 1.0
+    for place in range(L[s.lengths + ACTIVE]):
+        move = L[s.moves + place]
+        wait = V[v.remaining + move] / V[v.hazard + move]
+        closer = wait < nearest
+        nearest = select(closer, wait, nearest)
+        chosen = select(closer, move, chosen)
+    V[v.chosen] = chosen
+    V[v.elapsed] = nearest
+
+
+def run_clocks(L: Ints, V: Floats, s: Stand, v: Values) -> None:
+    """Let the clocks gather their hazards until the next stop."""
+    elapsed = V[v.elapsed]
+    for place in range(L[s.lengths + ACTIVE]):
+        move = L[s.moves + place]
+        V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
+
+
+def wait_for(L: Ints, V: Floats, s: Stand, v: Values, moment: float) -> None:
+    """Make up for what clocks will lose to the days before they start."""
+    days = moment - V[v.time]
+    for place in range(L[s.lengths + ACTIVE]):
+        move = L[s.moves + place]
+        V[v.remaining + move] += V[v.hazard + move] * days
+
+
+# -- given ------------------------------------------------------------------------------------------------------------
+
+
+def approach(V: Floats, v: Values, until: float) -> None:
+    """Find the days to the next stop, a given move or the next tick, and those of them that are inside the window."""
+    horizon = V[v.next_tick] - V[v.time]
+    wait = max(V[v.next_move] - V[v.time], 0.0)
+    V[v.chosen] = select(wait < horizon, 1.0, 0.0)
+    V[v.elapsed] = min(wait, horizon)
+    inside = V[v.time] + V[v.elapsed] < until
+    V[v.ended] = select(inside, 0.0, 1.0)
+    V[v.spent] = select(inside, V[v.elapsed], until - V[v.time])
+
+
+def add_hazards(L: Ints, V: Floats, s: Stand, v: Values) -> None:
+    """Integrate the hazards of all moves over the days inside the window."""
+    total = V[v.zero]
+    for place in range(L[s.lengths + ACTIVE]):
+        total += V[v.hazard + L[s.moves + place]]
+    V[v.integral] = total * V[v.spent]
+
+
+def expose(V: Floats, v: Values, profiles: int) -> None:
+    """Find the days of reporting that each profile gains until the next stop; the period it lies in is looked up."""
+    until = V[v.time] + V[v.spent]
+    share = (until - V[v.period]) / (V[v.period + 1] - V[v.period])
+    share = select(until >= V[v.period + 1], 1.0, max(share, 0.0))
+    for profile in range(profiles):
+        reached = V[v.below + profile] + share * V[v.rise + profile]
+        V[v.gained + profile] = reached - V[v.exposure + profile]
+        V[v.exposure + profile] = reached
+
+
+def add_exposed(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, profile: Ints) -> None:
+    """Integrate the hazards of what would have been reported."""
+    total = V[v.zero]
+    for place in range(L[s.lengths + ACTIVE]):
+        move = L[s.moves + place]
+        total += V[v.hazard + move] * V[v.gained + profile[move]]
+    V[v.integral] = total

@@ -1,0 +1,295 @@
+"""How does one instruction serve several runs? A type of numba's that holds the same number of eight runs side by side.
+
+A vector of LLVM's under numba's arithmetic: ``a * b + c`` of three such numbers is one multiplication and one addition
+for all eight, and a formula written for one number serves them as it is. Which functions of numpy a formula may call is
+listed at the end; :mod:`negsim.scalar.building` falls back on eight calls where it calls others.
+
+This module needs numba and is loaded only when an engine is compiled.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.core.extending import intrinsic, lower_builtin, models, register_model
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+
+from negsim.scalar.tables import LANES
+
+SHIFT: Final = LANES.bit_length() - 1
+FAST: Final = ("contract",)
+"""What the compiler may do to arithmetic: multiply and add at once."""
+INDEX: Final = ir.IntType(32)
+
+
+def _make_type(name: str, element: ir.Type) -> tuple[types.Type, ir.VectorType]:
+    """Make a type of LANES elements side by side."""
+    vector = ir.VectorType(element, LANES)
+    made = type(name, (types.Type,), {})
+
+    def begin(self: Any, manager: Any, front_end: Any) -> None:
+        models.PrimitiveModel.__init__(self, manager, front_end, vector)
+
+    register_model(made)(type(f"{name}Model", (models.PrimitiveModel,), {"__init__": begin}))
+    return made(name), vector
+
+
+NUMBERS, NUMBERS_IR = _make_type("Numbers", ir.DoubleType())
+WHOLES, WHOLES_IR = _make_type("Wholes", ir.IntType(64))
+TRUTHS, TRUTHS_IR = _make_type("Truths", ir.IntType(1))
+OTHERS: Final = (types.float64, types.int64, types.uint64, types.int32, types.boolean)
+"""What may stand beside numbers of several runs: one number for all of them."""
+
+
+# -- widening ---------------------------------------------------------------------------------------------------------
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    """One value for all runs."""
+    blank = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
+    one = builder.insert_element(blank, value, ir.Constant(INDEX, 0))
+    return builder.shuffle_vector(one, blank, ir.Constant(ir.VectorType(INDEX, LANES), [0] * LANES))
+
+
+def _widen(context: Any, builder: Any, value: Any, kind: types.Type) -> Any:
+    """Numbers of all runs, whatever was given."""
+    if kind is NUMBERS:
+        return value
+    if kind is TRUTHS:
+        return builder.uitofp(value, NUMBERS_IR)
+    return _spread(builder, context.cast(builder, value, kind, types.float64))
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def _register(function: Any, result: types.Type, cases: list[tuple[types.Type, ...]], act: Callable[..., Any]) -> None:
+    """Teach numba a function of numbers of several runs."""
+    given = {"key": function, "cases": [signature(result, *case) for case in cases]}
+    infer_global(function)(type(f"Lanes_{function.__name__}", (ConcreteTemplate,), given))
+    for case in cases:
+
+        def lower(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
+            wide = (_widen(context, builder, *pair) for pair in zip(arguments, typed.args, strict=True))
+            return act(builder, *wide)
+
+        lower_builtin(function, *case)(lower)
+
+
+ONE: Final[list[tuple[types.Type, ...]]] = [(NUMBERS,)]
+TWO: Final[list[tuple[types.Type, ...]]] = [
+    (NUMBERS, NUMBERS),
+    *((NUMBERS, other) for other in (*OTHERS, TRUTHS)),
+    *((other, NUMBERS) for other in (*OTHERS, TRUTHS)),
+]
+
+
+def _compare(sign: str) -> Callable[..., Any]:
+    return lambda builder, a, b: builder.fcmp_ordered(sign, a, b)
+
+
+def _choose(sign: str) -> Callable[..., Any]:
+    return lambda builder, a, b: builder.select(builder.fcmp_ordered(sign, a, b), a, b)
+
+
+def _intrinsic_of(name: str) -> Callable[..., Any]:
+    """A function that LLVM knows for vectors."""
+
+    def act(builder: Any, *values: Any) -> Any:
+        kind = ir.FunctionType(NUMBERS_IR, [NUMBERS_IR] * len(values))
+        function = builder.module.declare_intrinsic(f"llvm.{name}.v{LANES}f64", (), kind)
+        return builder.call(function, values)
+
+    return act
+
+
+for _function, _act in (
+    (operator.add, lambda builder, a, b: builder.fadd(a, b, flags=FAST)),
+    (operator.sub, lambda builder, a, b: builder.fsub(a, b, flags=FAST)),
+    (operator.mul, lambda builder, a, b: builder.fmul(a, b, flags=FAST)),
+    (operator.truediv, lambda builder, a, b: builder.fdiv(a, b, flags=FAST)),
+    (min, _choose("<")),
+    (max, _choose(">")),
+    (np.minimum, _choose("<")),
+    (np.maximum, _choose(">")),
+):
+    for _name in {_function, getattr(operator, f"i{_function.__name__}", _function)}:
+        _register(_name, NUMBERS, TWO, _act)
+for _function, _sign in (
+    (operator.lt, "<"),
+    (operator.le, "<="),
+    (operator.gt, ">"),
+    (operator.ge, ">="),
+    (operator.eq, "=="),
+    (operator.ne, "!="),
+):
+    _register(_function, TRUTHS, TWO, _compare(_sign))
+_register(operator.neg, NUMBERS, ONE, lambda builder, a: builder.fneg(a))
+_register(abs, NUMBERS, ONE, _intrinsic_of("fabs"))
+_register(np.abs, NUMBERS, ONE, _intrinsic_of("fabs"))
+_register(np.sqrt, NUMBERS, ONE, _intrinsic_of("sqrt"))
+
+
+def _register_truths() -> None:
+    for function, act in (
+        (operator.and_, lambda builder, a, b: builder.and_(a, b)),
+        (operator.or_, lambda builder, a, b: builder.or_(a, b)),
+    ):
+        given = {"key": function, "cases": [signature(TRUTHS, TRUTHS, TRUTHS)]}
+        infer_global(function)(type(f"Truths_{function.__name__}", (ConcreteTemplate,), given))
+        lower_builtin(function, TRUTHS, TRUTHS)(lambda context, builder, typed, given, act=act: act(builder, *given))
+    given = {"key": operator.invert, "cases": [signature(TRUTHS, TRUTHS)]}
+    infer_global(operator.invert)(type("Truths_invert", (ConcreteTemplate,), given))
+    lower_builtin(operator.invert, TRUTHS)(lambda context, builder, typed, given: builder.not_(given[0]))
+
+
+def _register_wholes() -> None:
+    wide = {WHOLES: lambda builder, value: value}
+    for function, act in (
+        (operator.add, lambda builder, a, b: builder.add(a, b)),
+        (operator.sub, lambda builder, a, b: builder.sub(a, b)),
+        (operator.or_, lambda builder, a, b: builder.or_(a, b)),
+        (operator.lshift, lambda builder, a, b: builder.shl(a, b)),
+        (operator.rshift, lambda builder, a, b: builder.lshr(a, b)),
+    ):
+        cases = [(WHOLES, WHOLES), (WHOLES, types.int64), (WHOLES, types.uint64)]
+        given = {"key": function, "cases": [signature(WHOLES, *case) for case in cases]}
+        infer_global(function)(type(f"Wholes_{function.__name__}", (ConcreteTemplate,), given))
+        for case in cases:
+
+            def lower(context: Any, builder: Any, typed: Any, given: Any, act: Any = act) -> Any:
+                both = (wide.get(kind, _spread)(builder, value) for value, kind in zip(given, typed.args, strict=True))
+                return act(builder, *both)
+
+            lower_builtin(function, *case)(lower)
+
+
+_register_truths()
+_register_wholes()
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+def _find_row(context: Any, builder: Any, kind: types.Type, array: Any, row: Any, vector: ir.VectorType) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    first = builder.shl(row, ir.Constant(row.type, SHIFT))
+    return builder.bitcast(builder.gep(data, [first], inbounds=True), vector.as_pointer())
+
+
+@intrinsic
+def take(typing: Any, array: Any, row: Any) -> Any:
+    """Numbers of all runs in a row of an array."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        return builder.load(_find_row(context, builder, typed.args[0], *given, NUMBERS_IR), align=8)
+
+    return signature(NUMBERS, array, row), generate
+
+
+@intrinsic
+def put(typing: Any, array: Any, row: Any, numbers: Any) -> Any:
+    """Write numbers of all runs into a row of an array."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        wide = _widen(context, builder, given[2], typed.args[2])
+        place = _find_row(context, builder, typed.args[0], given[0], given[1], NUMBERS_IR)
+        builder.store(wide, place, align=8)
+        return context.get_dummy_value()
+
+    return signature(types.none, array, row, numbers), generate
+
+
+@intrinsic
+def take_at(typing: Any, array: Any, row: Any, steps: Any) -> Any:
+    """Number of each run in a row of its own: so many rows, a whole number in the lanes of `steps`, after the first."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        data = context.make_array(typed.args[0])(context, builder, given[0]).data
+        gathered = ir.Constant(NUMBERS_IR, ir.Undefined)
+        for lane in range(LANES):
+            where = ir.Constant(INDEX, lane)
+            step = builder.fptosi(builder.extract_element(given[2], where), given[1].type)
+            first = builder.shl(builder.add(given[1], step), ir.Constant(given[1].type, SHIFT))
+            place = builder.add(first, ir.Constant(first.type, lane))
+            value = builder.load(builder.gep(data, [place], inbounds=True), align=8)
+            gathered = builder.insert_element(gathered, value, where)
+        return gathered
+
+    return signature(NUMBERS, array, row, steps), generate
+
+
+@intrinsic
+def look_up(typing: Any, table: Any, first: Any, steps: Any) -> Any:
+    """Entry of each run in a table of whole numbers: as many after the first as the lanes of `steps` say."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        data = context.make_array(typed.args[0])(context, builder, given[0]).data
+        gathered = ir.Constant(NUMBERS_IR, ir.Undefined)
+        for lane in range(LANES):
+            where = ir.Constant(INDEX, lane)
+            step = builder.fptosi(builder.extract_element(given[2], where), given[1].type)
+            entry = builder.load(builder.gep(data, [builder.add(given[1], step)], inbounds=True))
+            gathered = builder.insert_element(gathered, builder.sitofp(entry, ir.DoubleType()), where)
+        return gathered
+
+    return signature(NUMBERS, table, first, steps), generate
+
+
+# -- what scalar code and formulas may call ---------------------------------------------------------------------------
+
+
+@intrinsic
+def select(typing: Any, truths: Any, one: Any, other: Any) -> Any:
+    """One number where it is true, the other where it is not."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        both = (_widen(context, builder, value, kind) for value, kind in zip(given[1:], typed.args[1:], strict=True))
+        return builder.select(given[0], *both)
+
+    return signature(NUMBERS, truths, one, other), generate
+
+
+@intrinsic
+def bits_of(typing: Any, numbers: Any) -> Any:
+    """Bits of numbers."""
+    return signature(WHOLES, numbers), lambda context, builder, typed, given: builder.bitcast(given[0], WHOLES_IR)
+
+
+@intrinsic
+def number_of(typing: Any, bits: Any) -> Any:
+    """Numbers of some bits."""
+    return signature(NUMBERS, bits), lambda context, builder, typed, given: builder.bitcast(given[0], NUMBERS_IR)
+
+
+@intrinsic
+def pick_lane(typing: Any, numbers: Any, lane: Any) -> Any:
+    """Number of one run."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        return builder.extract_element(given[0], builder.trunc(given[1], INDEX))
+
+    return signature(types.float64, numbers, lane), generate
+
+
+@intrinsic
+def join_lanes(typing: Any, numbers: Any) -> Any:
+    """Numbers of all runs, from a tuple of one for each."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        joined = ir.Constant(NUMBERS_IR, ir.Undefined)
+        for lane in range(LANES):
+            value = builder.extract_value(given[0], lane)
+            joined = builder.insert_element(joined, value, ir.Constant(INDEX, lane))
+        return joined
+
+    return signature(NUMBERS, numbers), generate
+
+
+FUNCTIONS: Final = ("take", "put", "take_at", "look_up", "select", "bits_of", "number_of", "pick_lane", "join_lanes")
+"""What compiled code calls by name."""
