@@ -86,7 +86,8 @@ def build_machine(formulas: Sequence[Formula]) -> Machine:
 def _build(formulas: tuple[Formula, ...]) -> Machine:
     from numba import njit
 
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+    # Nothing is allocated, so arrays need not be counted.
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
     plain, separate = _make_compilers()
     inner = njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options)
     home = read_home(inner)

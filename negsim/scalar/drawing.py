@@ -150,7 +150,7 @@ def _draw_columns(
     """Draw runs whose clocks stand in the same rows, going on whenever the loop has what it lacked."""
     layout = engine.layout
     whole, numbers = make_rows(layout)
-    noted = np.zeros(NOTES, dtype=np.int64)
+    noted = np.zeros(NOTES + LANES, dtype=np.int64)
     wanted = layout.lay_wants()
     status = LACKS_ROOM
     while status != ENDED:
@@ -197,7 +197,7 @@ class _Keeper:
         room = ROOM * len(here) + 1000 if self._keep else 0
         paths = np.zeros((len(self._paths), len(self._path_of), len(here)), dtype=np.float32)
         self.record = Record(
-            np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), self._keep, self._tally.first,
+            np.zeros(room, np.int32), *(np.zeros(room, kind) for _ in range(2) for kind in (np.int16, float)), self._keep, self._tally.first,
             self._tally.total, self._tally.squares, self._path_of, paths,
         )  # fmt: skip
 

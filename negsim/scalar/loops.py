@@ -39,6 +39,7 @@ BEGUN, UNDER_WAY = 1, 2
 """How far the columns of a group have come: before their first re-evaluation, after it."""
 COLUMN, KEPT, STARTED, LANE, SORTED = range(5)
 NOTES = 5
+"""How many numbers these are; behind them stand, lane by lane, where its events end."""
 """What is noted of how far a loop has come: the group's first column, events kept, how far the group has come, the lane
 that lacks a clock, events kept before the group's first."""
 
@@ -84,6 +85,9 @@ class Record(NamedTuple):
     column: Array
     event: Array
     day: Floats
+    spare_event: Array
+    spare_day: Floats
+    """Room to sort in."""
     keep: bool
     first: Ints
     total: Floats
@@ -342,17 +346,19 @@ def _note(
 def _sort_events(r: Record, noted: Ints) -> None:
     """Put the events that a group has kept in the order of its columns."""
     first, last = noted[SORTED], noted[KEPT]
-    next_place = np.zeros(LANES + 1, dtype=np.int64)
-    for place in range(first, last):
-        next_place[r.column[place] - noted[COLUMN] + 1] += 1
+    target = first
     for lane in range(LANES):
-        next_place[lane + 1] += next_place[lane]
-    column, event, day = r.column[first:last].copy(), r.event[first:last].copy(), r.day[first:last].copy()
-    for place in range(last - first):
-        lane = column[place] - noted[COLUMN]
-        target = first + next_place[lane]
-        r.column[target], r.event[target], r.day[target] = column[place], event[place], day[place]
-        next_place[lane] += 1
+        for place in range(first, last):
+            if r.column[place] == noted[COLUMN] + lane:
+                r.spare_event[target], r.spare_day[target] = r.event[place], r.day[place]
+                target += 1
+        noted[NOTES + lane] = target
+    lane = 0
+    for place in range(first, last):
+        while place >= noted[NOTES + lane]:
+            lane += 1
+        r.column[place] = noted[COLUMN] + lane
+        r.event[place], r.day[place] = r.spare_event[place], r.spare_day[place]
 
 
 def _close_counts(S: Ints, t: Tables, s: Stand, r: Record) -> None:
