@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from negsim.scalar.tables import LANES
 from negsim.state import Floats, Ints
 
 
@@ -27,6 +28,16 @@ def take_at(V: Floats, row: int, steps: float) -> float:
 def look_up(T: Ints, first: int, steps: float) -> float:
     """Entry of a table so many places after the first."""
     return float(T[first + int(steps)])
+
+
+def take_words(row: Ints, first: int) -> Any:
+    """LANES whole numbers of a row, side by side."""
+    return row[first : first + LANES]
+
+
+def put_words(row: Ints, first: int, words: Any) -> None:
+    """Write LANES whole numbers into a row."""
+    row[first : first + LANES] = words
 
 
 def bits_of(number: float) -> Any:

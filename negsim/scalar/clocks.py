@@ -16,16 +16,17 @@ from negsim.state import Floats, Ints
 
 def choose(L: Ints, V: Floats, s: Stand, v: Values) -> None:
     """Choose the nearest ring, if it comes before the next tick; else -1. Leaves it and the days until then."""
-    nearest = V[v.next_tick] - V[v.time]
+    # The nearest wait is kept as what remains on its clock and the hazard: no move is divided by its own.
+    remaining, hazard = V[v.next_tick] - V[v.time], V[v.zero] + 1.0
     chosen = V[v.zero] - 1.0
     for place in range(L[s.lengths + ACTIVE]):
         move = L[s.moves + place]
-        wait = V[v.remaining + move] / V[v.hazard + move]
-        closer = wait < nearest
-        nearest = select(closer, wait, nearest)
+        closer = V[v.remaining + move] * hazard < remaining * V[v.hazard + move]
+        remaining = select(closer, V[v.remaining + move], remaining)
+        hazard = select(closer, V[v.hazard + move], hazard)
         chosen = select(closer, move, chosen)
     V[v.chosen] = chosen
-    V[v.elapsed] = nearest
+    V[v.elapsed] = remaining / hazard
 
 
 def run_clocks(L: Ints, V: Floats, s: Stand, v: Values) -> None:

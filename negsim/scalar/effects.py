@@ -8,6 +8,7 @@ from __future__ import annotations
 from negsim.kernel.effects import WHOLE
 from negsim.kernel.stages import AFTER, BEFORE_SIGNATURE
 from negsim.scalar.numbers import Values
+from negsim.scalar.possibilities import mark
 from negsim.scalar.tables import EVENT_COLUMNS, Stand, Tables
 from negsim.state import Floats, Ints
 from negsim.vocabulary import CLOSED, DORMANT, IN_FORCE, NONE, PROMISED, RAISED, SIGNED, SUSPENDED, TABLED
@@ -28,6 +29,7 @@ def change_stages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, e
     if T[row + NEW_BEGUN] >= 0:
         S[s.begun + concession] = T[row + NEW_BEGUN]
     if T[row + NEW_FROZEN] >= 0:
+        mark(S, s, concession)
         S[s.frozen + concession] = T[row + NEW_FROZEN]
     if T[row + ENDS]:
         if T[t.flow_of + concession] >= 0:
@@ -63,6 +65,7 @@ def change_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values,
 
 
 def _set_stage(S: Ints, V: Floats, s: Stand, v: Values, concession: int, stage: int) -> None:
+    mark(S, s, concession)
     S[s.stage + concession] = stage
     V[v.changed + concession] = V[v.time]
 

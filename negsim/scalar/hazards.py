@@ -220,20 +220,20 @@ def _find_own_worths(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values
 
 
 def _find_packages(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    """Margins and gains of both sides by package, and the surplus of channels: the mean Nash product."""
+    """Margins of both sides by package, logs of the Nash products, and the surplus of channels: the mean product."""
     count = L[s.package_first + t.channels]
     for place in range(count):
         package = L[s.packages + place]
-        V[v.margin + place] = _clip(_find_margin(T, V, t, v, 0, package))
-        V[v.margin + count + place] = _clip(_find_margin(T, V, t, v, 1, package))
-    for place in range(2 * count):
-        margin = V[v.margin + place]
-        V[v.gain + place] = max(margin, 0.0) + log1p_of(exponential(-abs(margin)))
-    for place in range(count):
-        other = V[v.gain + count + place]
-        ratio = logarithm(V[v.gain + place] / other)
+        one, two = _find_margin(T, V, t, v, 0, package), _find_margin(T, V, t, v, 1, package)
+        V[v.margin + place] = one
+        V[v.margin + count + place] = two
+        V[v.tail + place] = exponential(-abs(one))
+        V[v.tail + count + place] = exponential(-abs(two))
+        # Gains are softplus of margins.
+        gain = max(one, 0.0) + log1p_of(V[v.tail + place])
+        other = max(two, 0.0) + log1p_of(V[v.tail + count + place])
         # The product is first ** weight * second ** (1 - weight).
-        V[v.product + place] = other * exponential(V[v.nash_weight + L[s.packages + place]] * ratio)
+        V[v.product + place] = V[v.nash_weight + package] * logarithm(gain / other) + logarithm(other)
     for number in range(L[s.lengths + SURPLUS]):
         _find_surplus(L, V, s, v, L[s.surplus + number])
 
@@ -243,7 +243,7 @@ def _find_surplus(L: Ints, V: Floats, s: Stand, v: Values, channel: int) -> None
     total, count = V[v.zero], V[v.zero]
     for place in range(L[s.package_first + channel], L[s.package_first + channel + 1]):
         enabled = V[v.enabled + L[s.packages + place]]
-        total += enabled * V[v.product + place]
+        total += enabled * exponential(V[v.product + place])
         count += enabled
     V[v.surplus + channel] = total / max(count, 1.0)
 
@@ -257,7 +257,7 @@ def _find_margin(T: Ints, V: Floats, t: Tables, v: Values, side: int, package: i
         for place in range(row + 1, row + 1 + t.most_items):
             worth += V[T[place]]
         least = min(least, worth - V[T[row]])
-    return least
+    return _clip(least)
 
 
 # -- factors and hazards ----------------------------------------------------------------------------------------------
@@ -323,21 +323,75 @@ def _find_hazards(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
 def _find_agreements(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
     """Hazards of agreeing on each enabled package: an asymmetric Nash product, if both sides accept."""
     first, last = L[s.package_first + channel], L[s.package_first + channel + 1]
-    other = v.margin + L[s.package_first + t.channels]
+    other = L[s.package_first + t.channels]
     top, total = V[v.zero] - np.inf, V[v.zero]
     for place in range(first, last):
-        V[v.product + place] = logarithm(V[v.product + place])
         enabled = V[v.enabled + L[s.packages + place]] > 0.0
         top = max(top, select(enabled, V[v.product + place], -np.inf))
     for place in range(first, last):
         # The largest is taken out of all powers alike, so that none of them can overflow or vanish.
         V[v.product + place] = exponential(min(V[v.eta + channel] * (V[v.product + place] - top), 0.0))
         total += V[v.enabled + L[s.packages + place]] * V[v.product + place]
-    rate = V[v.agree_rate + channel] * V[v.factor + T[t.agree_signature + channel]]
+    rate = V[v.agree_rate + channel] * V[v.factor + T[t.agree_signature + channel]] / total
     for place in range(first, last):
         package = L[s.packages + place]
-        one, two = exponential(-V[v.margin + place]), exponential(-V[other + place])
-        share = V[v.product + place] / total
-        hazard = share * rate / ((1.0 + one) * (1.0 + two))
+        one, two = V[v.tail + place], V[v.tail + other + place]
+        willing = select(V[v.margin + place] > 0.0, 1.0, one) * select(V[v.margin + other + place] > 0.0, 1.0, two)
+        hazard = V[v.product + place] * rate * willing / ((1.0 + one) * (1.0 + two))
         may = V[v.agreeing + channel] * V[v.enabled + package] > 0.0
         V[v.hazard + t.dense + package] = select(may, hazard, 0.0)
+
+
+def clear_hazards(L: Ints, V: Floats, s: Stand, v: Values) -> None:
+    """Let no move come."""
+    for place in range(L[s.lengths + ACTIVE]):
+        V[v.hazard + L[s.moves + place]] = 0.0
+
+
+# -- relations between actors -----------------------------------------------------------------------------------------
+
+
+def relate(T: Ints, V: Floats, t: Tables, v: Values) -> None:
+    """Engagement, easing by allies, shares in force, restraints, pressure of demands: what stages alone decide."""
+    for pair in range(t.engaged_pairs):
+        V[v.engaged + pair] = _saturate(_count_live(T, V, v, t.engaged_first + pair, t.engaged_item))
+    for ally in range(t.allies):
+        total = V[v.zero]
+        for place in range(T[t.ally_first + ally], T[t.ally_first + ally + 1]):
+            entry = T[t.ally_entry + place]
+            total += V[v.ally_weight + entry] * V[v.engaged + T[t.ally_engaged + entry]]
+        V[v.ally + ally] = total
+    for state in range(t.states):
+        V[v.engagement + state] = _saturate(_count_live(T, V, v, t.seated_first + state, t.seated_item))
+        total = V[v.zero]
+        for place in range(T[t.share_first + state], T[t.share_first + state + 1]):
+            entry = T[t.share_entry + place]
+            total += V[v.held + T[t.share_concession + entry]] * V[v.share + entry]
+        V[v.share_in_force + state] = total
+    for act in range(t.acts):
+        V[v.restraint + act] = min(_count_live(T, V, v, t.restraint_first + act, t.restraint_item), 1.0)
+    for side in range(2 * t.channels):
+        total = V[v.zero]
+        for place in range(T[t.pressure_first + side], T[t.pressure_first + side + 1]):
+            total += _find_pressure(T, V, t, v, T[t.pressure_item + place])
+        V[v.pressure + side] = total
+
+
+def _count_live(T: Ints, V: Floats, v: Values, first: int, items: int) -> float:
+    """How many channels and concessions of a list are live: open, in force."""
+    count = V[v.zero]
+    for entry in range(T[first], T[first + 1]):
+        count += V[v.live + T[items + entry]]
+    return count
+
+
+def _saturate(count: float) -> float:
+    return count / (1.0 + count)
+
+
+def _find_pressure(T: Ints, V: Floats, t: Tables, v: Values, demand: int) -> float:
+    """Weight of a demand that is raised and that no concession answers."""
+    pressing = V[v.raised + demand]
+    for place in range(T[t.answer_first + demand], T[t.answer_first + demand + 1]):
+        pressing = pressing * (1.0 - V[v.answering + T[t.answer_concession + place]])
+    return pressing * V[v.demand_weight + demand]

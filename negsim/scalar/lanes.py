@@ -154,6 +154,7 @@ def _register_wholes() -> None:
         (operator.add, lambda builder, a, b: builder.add(a, b)),
         (operator.sub, lambda builder, a, b: builder.sub(a, b)),
         (operator.or_, lambda builder, a, b: builder.or_(a, b)),
+        (operator.ior, lambda builder, a, b: builder.or_(a, b)),
         (operator.lshift, lambda builder, a, b: builder.shl(a, b)),
         (operator.rshift, lambda builder, a, b: builder.lshr(a, b)),
     ):
@@ -241,6 +242,31 @@ def look_up(typing: Any, table: Any, first: Any, steps: Any) -> Any:
     return signature(NUMBERS, table, first, steps), generate
 
 
+@intrinsic
+def take_words(typing: Any, array: Any, first: Any) -> Any:
+    """Whole numbers of a row that stand side by side."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        data = context.make_array(typed.args[0])(context, builder, given[0]).data
+        place = builder.gep(data, [given[1]], inbounds=True)
+        return builder.load(builder.bitcast(place, WHOLES_IR.as_pointer()), align=8)
+
+    return signature(WHOLES, array, first), generate
+
+
+@intrinsic
+def put_words(typing: Any, array: Any, first: Any, words: Any) -> Any:
+    """Write whole numbers side by side into a row."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        data = context.make_array(typed.args[0])(context, builder, given[0]).data
+        place = builder.gep(data, [given[1]], inbounds=True)
+        builder.store(given[2], builder.bitcast(place, WHOLES_IR.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return signature(types.none, array, first, words), generate
+
+
 # -- what scalar code and formulas may call ---------------------------------------------------------------------------
 
 
@@ -291,5 +317,8 @@ def join_lanes(typing: Any, numbers: Any) -> Any:
     return signature(NUMBERS, numbers), generate
 
 
-FUNCTIONS: Final = ("take", "put", "take_at", "look_up", "select", "bits_of", "number_of", "pick_lane", "join_lanes")
+FUNCTIONS: Final = (
+    "take", "put", "take_at", "look_up", "take_words", "put_words", "select", "bits_of", "number_of", "pick_lane",
+    "join_lanes",
+)  # fmt: skip
 """What compiled code calls by name."""

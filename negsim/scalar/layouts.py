@@ -12,7 +12,7 @@ import numpy as np
 from negsim.kernel.stages import PROMISED_BITS, STANDING_BITS
 from negsim.scalar.formulas import Formula, lay_programs, list_formulas, list_other_programs, list_programs
 from negsim.scalar.numbers import Numbering, Values, number_values
-from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, Stand, Tables, as_record, count_bits, size_of
+from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, WORD, Stand, Tables, as_record, count_bits, size_of
 from negsim.scalar.wants import Wants, count_codes, list_mean_rows, list_members, list_voter_items
 from negsim.state import Array, Floats, Ints, Parameters, State, World
 
@@ -130,6 +130,7 @@ def _sizes(world: World, parameters: Parameters, groups: Ints) -> dict[str, int]
         "moves": world.moves,
         "ticks": len(world.tick_times) - 1,
         "agenda_length": world.agenda.shape[1],
+        "dirty_words": world.concessions // WORD + 1,
         "flows": len(world.flow_concession),
         "gates": len(world.gates),
         "whiles": len(world.while_rows),
@@ -220,11 +221,24 @@ def _lay_concessions(world: World) -> dict[str, Any]:
     return {
         "held_by": held,
         "answers": world.answers,
+        **_list("answer", "concession", [np.flatnonzero(row).tolist() for row in world.answers]),
+        **_lay_places(world),
         "breaks": world.breaks,
         "flow_concession": world.flow_concession,
         "flow_stock": world.flow_stock,
         "flow_of": flow_of,
     }
+
+
+def _lay_places(world: World) -> dict[str, Any]:
+    """Where each concession stands on agendas."""
+    places: list[list[int]] = [[] for _ in range(world.concessions)]
+    for channel, items in enumerate(world.agenda.tolist()):
+        for position, item in enumerate(items):
+            if item >= 0:
+                places[item].append(channel * len(items) + position)
+    lists = _list("place", "entry", places)
+    return {"place_first": lists["place_first"], "place": lists["place_entry"]}
 
 
 def _lay_packages(world: World, sizes: Mapping[str, int], numbering: Numbering) -> dict[str, Any]:
@@ -341,8 +355,9 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
         "stage": concessions, "frozen": concessions, "begun": concessions, "completions": concessions,
         "demand": sizes["demands"], "ready": concessions, "code": sizes["switches"],
         "blocked": channels, "waiting": sizes["approvals"], "words": sizes["words"], "new_words": sizes["words"],
-        "row": sizes["switches"], "promised": concessions, "offered": channels, "included": channels,
-        "sharing": sizes["packages"],
+        "row": sizes["switches"], "promised": concessions,
+        **dict.fromkeys(("available", "offered", "included"), channels),
+        "sharing": sizes["packages"], "shipping": sizes["flows"], "dirty": sizes["dirty_words"],
         **{kind: size_of(kind, sizes) for kind in KINDS}, "moves": moves, "rate_first": sizes["log_rates"] + 1,
         "packages": sizes["packages"], "package_first": channels + 1, "counting": max(sizes["pairs"], 1),
         "lengths": LENGTHS, **dict.fromkeys(("going", "moved", "ticked", "pending", "given", "period"), 1),

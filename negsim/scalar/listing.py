@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from negsim.scalar.abreast import put_words, take_words
+from negsim.scalar.hazards import clear_hazards
 from negsim.scalar.numbers import Values
 from negsim.scalar.possibilities import trailing_zeros
 from negsim.scalar.tables import (
@@ -24,14 +26,12 @@ def list_wanted(T: Ints, W: Ints, L: Ints, A: Ints, V: Floats, t: Tables, s: Sta
 
     A holds the whole numbers of all runs, a row for each, and those of the lists in a last row, L.
     """
-    for place in range(L[s.lengths + ACTIVE]):
-        for lane in range(LANES):
-            V[(v.hazard + L[s.moves + place]) * LANES + lane] = 0.0
-    for word in range(t.words):
-        bits = 0
-        for lane in range(LANES):
-            bits |= A[lane, s.words + word]
-        L[s.new_words + word] = bits
+    clear_hazards(L, V, s, v)
+    for first in range(0, t.words, LANES):
+        bits = take_words(A[0], s.new_words + first)
+        for lane in range(1, LANES):
+            bits |= take_words(A[lane], s.new_words + first)
+        put_words(L, s.new_words + first, bits)
     for kind in range(KIND_COUNT):
         _list_bits(T, W, L, t, s, kind)
     for word in range(t.words):

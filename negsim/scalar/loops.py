@@ -23,11 +23,11 @@ from negsim.scalar.effects import (
     find_delivered,
     name_consequence,
 )
-from negsim.scalar.hazards import evaluate, read_calendar
+from negsim.scalar.hazards import evaluate, read_calendar, relate
 from negsim.scalar.listing import list_wanted
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.possibilities import find_possible, forget
+from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget
 from negsim.scalar.tables import LANES, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
@@ -158,15 +158,15 @@ def _resume(S: Ints, U: Floats, rests: Rests, column: int) -> None:
 
 def find_hazards(T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, told: bool) -> None:
     """Compute the hazards of all lanes, after finding what has become possible in those where something has changed."""
-    L = A[LANES]
-    changed = False
+    L, found = A[LANES], 0
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
         if S[s.moved] or U[v.time] >= U[v.next_timer]:
             S[s.moved] = 0
-            found = find_possible(T, W, L, S, U, t, s, v)
-            changed = changed or found
-    if changed:
+            found |= find_possible(T, W, L, S, U, t, s, v)
+    if found & RELATES:
+        relate(T, V, t, v)
+    if found & WANTS:
         list_wanted(T, W, L, A, V, t, s, v)
     evaluate(T, L, V, t, s, v, told)
 

@@ -80,7 +80,14 @@ class Values(NamedTuple):
     enabled: int
     """Of packages that may be agreed on, or whose surplus is asked for."""
     agreeing: int
+    live: int
+    """Of channels: open; of concessions, which follow them: in force."""
+    held: int
+    """Of concessions: in force or done."""
+    answering: int
+    """Of concessions: promised or in force."""
     standing: int
+    raised: int
     late: int
     flowing: int
     # -- what waits for approval
@@ -100,9 +107,10 @@ class Values(NamedTuple):
     utility: int
     margin: int
     """Margins of the packages listed: of side 1, then of side 2."""
-    gain: int
-    """Softplus of the margins, laid out alike."""
+    tail: int
+    """Exponentials of minus the sizes of the margins, laid out alike."""
     product: int
+    """Logs of the Nash products of the packages listed; then weights of the choice among them."""
     factor: int
     hazard: int
     # -- the next stop
@@ -208,7 +216,9 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "possible": world.dense,
         "enabled": packages,
         "agreeing": world.channels,
-        "standing": world.concessions,
+        "live": world.channels + world.concessions,
+        **dict.fromkeys(("held", "answering", "standing"), world.concessions),
+        "raised": world.demands,
         "late": world.concessions,
         "flowing": len(world.flow_concession),
         "opinion": len(world.approve_side),
@@ -221,7 +231,7 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "own": world.concessions,
         "utility": world.utility_rows,
         "margin": 2 * packages,
-        "gain": 2 * packages,
+        "tail": 2 * packages,
         "product": packages,
         "factor": world.factor_rows,
         "hazard": world.moves,

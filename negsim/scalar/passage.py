@@ -27,7 +27,7 @@ def advance(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None
             promise = T[t.overdue_entry + entry]
             fed += V[v.late + T[t.overdue_concession + promise]] * V[v.overdue + promise]
         _feed(T, V, t, v, T[t.overdue_memory + place], fed)
-    _ship(T, V, t, v, elapsed)
+    _ship(T, L, V, t, s, v, elapsed)
     V[v.time] += elapsed
 
 
@@ -38,11 +38,13 @@ def _feed(T: Ints, V: Floats, t: Tables, v: Values, row: int, inflow: float) -> 
     V[v.memory + row] += select(inflow != 0.0, gained, 0.0)
 
 
-def _ship(T: Ints, V: Floats, t: Tables, v: Values, elapsed: float) -> None:
+def _ship(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: float) -> None:
     """Move what is under way: shares shipped and stocks."""
     for need in range(t.needs):
         V[v.first + need] = V[v.now_supply + need]
     for flow in range(t.flows):
+        if L[s.shipping + flow] == 0:
+            continue
         share = V[v.flowing + flow] * min(elapsed / V[v.duration + flow], 1.0 - V[v.shipped + flow])
         V[v.shipped + flow] += share
         if T[t.flow_stock + flow] >= 0:

@@ -9,14 +9,30 @@ from __future__ import annotations
 
 import numpy as np
 
+from negsim.kernel.quantities import ANSWERING_BITS
 from negsim.kernel.stages import AVAILABLE_BITS, BEFORE_SIGNATURE, STANDING_BITS
+from negsim.scalar.abreast import put_words, take_words
 from negsim.scalar.numbers import Values
-from negsim.scalar.tables import AGREEING, MOVES, OVERDUE_ONES, PROMISED_ONES, SURPLUS, WORD, WORD_BITS, Stand, Tables
+from negsim.scalar.tables import (
+    AGREEING,
+    LANES,
+    MOVES,
+    OVERDUE_ONES,
+    PROMISED_ONES,
+    SURPLUS,
+    WORD,
+    WORD_BITS,
+    Stand,
+    Tables,
+)
 from negsim.state import Floats, Ints
 from negsim.vocabulary import DONE, IN_FORCE, IN_SESSION, OPEN, PROMISED, RAISED, SIGNED
 
 NEVER = -1
 """Code of a switch that has not been read."""
+WANTS, RELATES = 1, 2
+"""What follows from a change: other things are wanted than before, relations between actors are other ones."""
+HELD_BITS = (1 << IN_FORCE) | (1 << DONE)
 RELATED_BITS = (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
 """Stages of concessions that relations between actors depend on."""
 CLOSE = 1e-9
@@ -30,26 +46,21 @@ def trailing_zeros(word: int) -> int:
     return (word & -word).bit_length() - 1
 
 
-def find_possible(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> bool:
-    """Find what a run may do until its discrete state changes again; whether other things are wanted than before."""
+def find_possible(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> int:
+    """Find what a run may do until its discrete state changes again; what follows from it: WANTS, RELATES."""
     late = S[s.lengths + OVERDUE_ONES]
-    changed, related = _read_switches(T, S, V, t, s, v)
-    if related:
-        _read_relations(T, S, V, t, s, v)
-    if not changed:
-        return bool(S[s.lengths + OVERDUE_ONES] != late)
-    for switch in range(t.switches):
-        S[s.row + switch] = T[t.want_first + switch] + S[s.code + switch] * t.words
-    for word in range(t.words):
-        bits = 0
-        for switch in range(t.switches):
-            bits |= W[S[s.row + switch] + word]
-        S[s.new_words + word] = bits
-    _find_offers(T, W, L, S, V, t, s, v)
-    _flag_moves(T, W, S, V, t, s, v)
-    for word in range(t.words):
-        S[s.words + word] = S[s.new_words + word]
-    return True
+    found = _read_switches(T, L, S, V, t, s, v)
+    if found & WANTS:
+        for first in range(0, t.words, LANES):
+            bits = take_words(W, S[s.row] + first)
+            for switch in range(1, t.switches):
+                bits |= take_words(W, S[s.row + switch] + first)
+            put_words(S, s.new_words + first, bits)
+        _find_offers(T, W, L, S, V, t, s, v)
+        _flag_moves(T, W, S, V, t, s, v)
+        for first in range(0, t.words, LANES):
+            put_words(S, s.words + first, take_words(S, s.new_words + first))
+    return found | (WANTS if S[s.lengths + OVERDUE_ONES] != late else 0)
 
 
 def forget(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
@@ -60,10 +71,19 @@ def forget(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
         S[s.words + word] = 0
     for channel in range(t.channels):
         S[s.offered + channel] = 0
+    for concession in range(t.concessions):
+        mark(S, s, concession)
     for move in range(t.dense):
         V[v.possible + move] = 0.0
     for package in range(t.packages):
         V[v.enabled + package] = 0.0
+    for flow in range(t.flows):
+        V[v.flowing + flow] = 0.0
+
+
+def mark(S: Ints, s: Stand, concession: int) -> None:
+    """Note that something has happened to a concession."""
+    S[s.dirty + (concession >> WORD_BITS)] |= 1 << (concession & (WORD - 1))
 
 
 def flag(truth: bool) -> float:
@@ -74,45 +94,69 @@ def flag(truth: bool) -> float:
 # -- the discrete state -----------------------------------------------------------------------------------------------
 
 
-def _read_switches(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> tuple[bool, bool]:
-    """Read the codes of all switches; whether any has changed, and whether relations may have."""
+def _read_switches(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> int:
+    """Read the codes of all switches that may have changed; what follows."""
     _read_gates(T, S, V, t, s, v)
-    changed, related = False, False
+    found = 0
     for channel in range(t.channels):
-        code, before = S[s.channel + channel] + 4 * S[s.blocked + channel], S[s.code + channel]
-        if code != before:
-            S[s.code + channel] = code
-            changed = True
-            related = related or before < 0 or ((code & 3) >= OPEN) != ((before & 3) >= OPEN)
-    _list_promises(S, V, s, v, t)
+        is_open = S[s.channel + channel] >= OPEN
+        V[v.live + channel] = flag(is_open)
+        code = S[s.channel + channel] + 4 * S[s.blocked + channel]
+        found |= _set_code(T, S, t, s, channel, code) * (WANTS | RELATES)
+    _list_promises(S, V, t, s, v)
     _read_timers(T, S, V, t, s, v)
-    for concession in range(t.concessions):
-        stage = S[s.stage + concession]
-        place = s.code + t.channels + concession
-        code, before = stage + 8 * S[s.frozen + concession] + 16 * S[s.ready + concession], S[place]
-        if code != before:
-            S[place] = code
-            changed = True
-            old = before & STAGES
-            touches = ((RELATED_BITS >> old) | (RELATED_BITS >> stage)) & 1
-            related = related or before < 0 or (old != stage and touches != 0)
-            V[v.standing + concession] = flag((STANDING_BITS >> stage) & 1 != 0)
-            if T[t.flow_of + concession] >= 0:
-                V[v.flowing + T[t.flow_of + concession]] = flag(stage == IN_FORCE)
-    first = s.code + t.channels + t.concessions
+    for word in range(t.dirty_words):
+        bits = S[s.dirty + word]
+        while bits != 0:
+            found |= _read_concession(T, L, S, V, t, s, v, word * WORD + trailing_zeros(bits))
+            bits &= bits - 1
+        S[s.dirty + word] = 0
+    first = t.channels + t.concessions
     for demand in range(t.demands):
-        live = S[s.channel + T[t.demand_channel + demand]] >= OPEN
-        code = S[s.demand + demand] + 2 * live
-        if code != S[first + demand]:
-            S[first + demand] = code
-            changed, related = True, True
-    return _read_tables(T, S, V, t, s, v, first + t.demands) or changed, related
+        V[v.raised + demand] = flag(S[s.demand + demand] == RAISED)
+        code = S[s.demand + demand] + 2 * (S[s.channel + T[t.demand_channel + demand]] >= OPEN)
+        found |= _set_code(T, S, t, s, first + demand, code) * (WANTS | RELATES)
+    return found | _read_tables(T, S, V, t, s, v, first + t.demands) * WANTS
 
 
-def _read_tables(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, first: int) -> bool:
-    """Read what waits for approval and who may agree; whether any of it has changed."""
-    changed = S[first] != 0
-    S[first] = 0
+def _set_code(T: Ints, S: Ints, t: Tables, s: Stand, switch: int, code: int) -> int:
+    """Set a switch; 1 if it stood otherwise."""
+    if code == S[s.code + switch]:
+        return 0
+    S[s.code + switch] = code
+    S[s.row + switch] = T[t.want_first + switch] + code * t.words
+    return 1
+
+
+def _read_concession(
+    T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, concession: int
+) -> int:  # fmt: skip
+    """Read the code of a concession, and its flags if it has another; what follows."""
+    stage, frozen = S[s.stage + concession], S[s.frozen + concession]
+    old = S[s.code + t.channels + concession]
+    code = stage + 8 * frozen + 16 * S[s.ready + concession]
+    if not _set_code(T, S, t, s, t.channels + concession, code):
+        return 0
+    V[v.live + t.channels + concession] = flag(stage == IN_FORCE)
+    V[v.held + concession] = flag((HELD_BITS >> stage) & 1 != 0)
+    V[v.answering + concession] = flag((ANSWERING_BITS >> stage) & 1 != 0)
+    V[v.standing + concession] = flag((STANDING_BITS >> stage) & 1 != 0)
+    flow = T[t.flow_of + concession]
+    if flow >= 0 and (stage == IN_FORCE) != (V[v.flowing + flow] > 0.0):
+        V[v.flowing + flow] = flag(stage == IN_FORCE)
+        L[s.shipping + flow] += 1 if stage == IN_FORCE else -1
+    available = (AVAILABLE_BITS >> stage) & 1 and frozen == 0
+    for entry in range(T[t.place_first + concession], T[t.place_first + concession + 1]):
+        channel, position = divmod(T[t.place + entry], t.agenda_length)
+        bits = S[s.available + channel] & ~(1 << position)
+        S[s.available + channel] = bits | (1 << position) if available else bits
+    touches = old < 0 or ((RELATED_BITS >> (old & STAGES)) | (RELATED_BITS >> stage)) & 1
+    return (WANTS | RELATES) if touches else WANTS
+
+
+def _read_tables(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, first: int) -> int:
+    """Read what waits for approval and who may agree; 1 if any of it has changed."""
+    changed = _set_code(T, S, t, s, first, 0)
     for approval in range(t.approvals):
         side = T[t.approve_side + approval]
         waiting = S[s.awaiting + side]
@@ -121,14 +165,11 @@ def _read_tables(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, fi
         S[s.waiting + approval] = waiting
         if waiting:
             _form_opinion(T, S, V, t, s, v, approval)
-        changed = changed or (waiting != 0) != S[first + 1 + approval]
-        S[first + 1 + approval] = waiting != 0
+        changed |= _set_code(T, S, t, s, first + 1 + approval, 1 if waiting else 0)
     for channel in range(t.channels):
-        place = first + 1 + t.approvals + channel
         free = S[s.channel + channel] == IN_SESSION and S[s.table + channel] == 0
-        changed = changed or free != S[place]
-        S[place] = free
-    return bool(changed)
+        changed |= _set_code(T, S, t, s, first + 1 + t.approvals + channel, 1 if free else 0)
+    return changed
 
 
 def _form_opinion(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, approval: int) -> None:
@@ -147,8 +188,18 @@ def _form_opinion(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, a
     V[v.opinion + approval], V[v.free + approval] = value, free
 
 
-def _list_promises(S: Ints, V: Floats, s: Stand, v: Values, t: Tables) -> None:
-    """List the promises, for which timers run."""
+def _list_promises(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """List the promises, for which timers run, if something has happened to one or made one."""
+    touched = False
+    for word in range(t.dirty_words):
+        bits = S[s.dirty + word]
+        while bits != 0:
+            concession = word * WORD + trailing_zeros(bits)
+            old = S[s.code + t.channels + concession]
+            touched = touched or old < 0 or old & STAGES == PROMISED or S[s.stage + concession] == PROMISED
+            bits &= bits - 1
+    if not touched:
+        return
     listed = 0
     for concession in range(t.concessions):
         if S[s.stage + concession] == PROMISED:
@@ -168,7 +219,10 @@ def _read_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) ->
         since, lead = V[v.time] - V[v.changed + concession], V[v.lead + concession]
         held_by = T[t.held_by + concession]
         overdue = since >= lead + V[v.grace + concession]
-        S[s.ready + concession] = since >= lead and (held_by < 0 or S[s.channel + held_by] >= OPEN)
+        ready = 1 if since >= lead and (held_by < 0 or S[s.channel + held_by] >= OPEN) else 0
+        if ready != S[s.ready + concession]:
+            S[s.ready + concession] = ready
+            mark(S, s, concession)
         V[v.late + concession] = flag(overdue)
         late += overdue
         if since < lead:
@@ -203,60 +257,6 @@ def _is_met(T: Ints, S: Ints, t: Tables, s: Stand, gate: int) -> bool:
     return standing == last - first if T[t.gate_all + gate] else standing > 0
 
 
-def _count_live(T: Ints, S: Ints, t: Tables, s: Stand, lists: int, items: int, number: int) -> float:
-    """How many channels and concessions of a list are live: open, in force."""
-    count = 0
-    for entry in range(T[lists + number], T[lists + number + 1]):
-        item = T[items + entry]
-        if item < t.channels:
-            count += S[s.channel + item] >= OPEN
-        else:
-            count += S[s.stage + item - t.channels] == IN_FORCE
-    return float(count)
-
-
-def _read_relations(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
-    """Engagement, easing by allies, shares in force, restraints, pressure of demands."""
-    for pair in range(t.engaged_pairs):
-        count = _count_live(T, S, t, s, t.engaged_first, t.engaged_item, pair)
-        V[v.engaged + pair] = count / (1.0 + count)
-    for ally in range(t.allies):
-        total = 0.0
-        for place in range(T[t.ally_first + ally], T[t.ally_first + ally + 1]):
-            entry = T[t.ally_entry + place]
-            total += V[v.ally_weight + entry] * V[v.engaged + T[t.ally_engaged + entry]]
-        V[v.ally + ally] = total
-    for state in range(t.states):
-        count = _count_live(T, S, t, s, t.seated_first, t.seated_item, state)
-        V[v.engagement + state] = count / (1.0 + count)
-        total = 0.0
-        for place in range(T[t.share_first + state], T[t.share_first + state + 1]):
-            entry = T[t.share_entry + place]
-            stage = S[s.stage + T[t.share_concession + entry]]
-            if stage in (IN_FORCE, DONE):
-                total += V[v.share + entry]
-        V[v.share_in_force + state] = total
-    for act in range(t.acts):
-        count = _count_live(T, S, t, s, t.restraint_first, t.restraint_item, act)
-        V[v.restraint + act] = min(count, 1.0)
-    for side in range(2 * t.channels):
-        total = 0.0
-        for place in range(T[t.pressure_first + side], T[t.pressure_first + side + 1]):
-            demand = T[t.pressure_item + place]
-            if S[s.demand + demand] == RAISED and not _is_answered(T, S, t, s, demand):
-                total += V[v.demand_weight + demand]
-        V[v.pressure + side] = total
-
-
-def _is_answered(T: Ints, S: Ints, t: Tables, s: Stand, demand: int) -> bool:
-    for concession in range(t.concessions):
-        if T[t.answers + demand * t.concessions + concession]:
-            stage = S[s.stage + concession]
-            if stage in (PROMISED, IN_FORCE):
-                return True
-    return False
-
-
 # -- what follows -----------------------------------------------------------------------------------------------------
 
 
@@ -273,15 +273,16 @@ def _find_offers(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: St
         V[v.agreeing + channel] = flag(agreeing != 0)
         offered = 0
         if agreeing or _is_wanted(T, S, t, s, SURPLUS, channel):
-            offered = _find_available(T, S, t, s, channel)
+            offered = S[s.available + channel]
         if offered != S[s.offered + channel]:
             S[s.offered + channel] = offered
             _flag_packages(T, L, S, V, t, s, v, channel)
         for position in range(t.agenda_length if offered else 0):
             if (S[s.included + channel] >> position) & 1:
                 row = (channel * t.agenda_length + position) * t.words
-                for word in range(t.words):
-                    S[s.new_words + word] |= W[row + word]
+                for first in range(0, t.words, LANES):
+                    bits = take_words(S, s.new_words + first) | take_words(W, row + first)
+                    put_words(S, s.new_words + first, bits)
 
 
 def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
@@ -296,16 +297,6 @@ def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v:
             V[v.enabled + package] = flag(enabled)
             L[s.sharing + package] += 1 if enabled else -1
     S[s.included + channel] = included
-
-
-def _find_available(T: Ints, S: Ints, t: Tables, s: Stand, channel: int) -> int:
-    """Items of an agenda that may be tabled, as bits."""
-    bits = 0
-    for position in range(t.agenda_length):
-        item = T[t.agenda + channel * t.agenda_length + position]
-        if item >= 0 and (AVAILABLE_BITS >> S[s.stage + item]) & 1 and not S[s.frozen + item]:
-            bits |= 1 << position
-    return bits
 
 
 def _flag_moves(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:

@@ -57,7 +57,9 @@ class Tables(NamedTuple):
     """What decides together which moves are possible: channels, concessions, demands, what always is, approvals, and
     whether a channel may agree."""
     words: int
-    """Words of bits that say what is wanted."""
+    """Words of bits that say what is wanted, a multiple of LANES."""
+    dirty_words: int
+    """Words of a bit for each concession."""
     most_items: int
     """Items of the largest package."""
     most_rates: int
@@ -96,6 +98,12 @@ class Tables(NamedTuple):
     while_channel: int
     held_by: int
     answers: int
+    answer_first: int
+    answer_concession: int
+    """The concessions that answer each demand."""
+    place_first: int
+    place: int
+    """Where each concession stands on agendas: channel and position in one number."""
     breaks: int
     flow_concession: int
     flow_stock: int
@@ -200,6 +208,8 @@ class Stand(NamedTuple):
     begun: int
     completions: int
     demand: int
+    dirty: int
+    """Bits of the concessions that something has happened to since the last re-evaluation."""
     # -- what is read off the state
     ready: int
     code: int
@@ -212,12 +222,16 @@ class Stand(NamedTuple):
     row: int
     """Where in W the row of each switch is now."""
     promised: int
+    available: int
+    """Items of each channel's agenda that may be tabled, as bits."""
     offered: int
     """Items on offer in each channel that may agree or whose surplus is asked for, as bits."""
     included: int
     """Those of them that are in an enabled package."""
     sharing: int
     """For how many runs each package is enabled."""
+    shipping: int
+    """In how many runs each flow is under way."""
     moves: int
     """Dense moves that are possible, then packages that may be agreed on now."""
     steps: int
