@@ -231,9 +231,15 @@ def test_a_term_that_cannot_be_compiled_runs_in_the_kernel_and_is_told_why(tmp_p
 
 def test_a_term_of_ones_own_that_can_be_compiled_joins_the_shipped_formulas(tmp_path: Path):
     case = write_own_term(tmp_path, "np.sqrt(pressure)")
-    text = write_source(list_formulas(compile_scenario(case, load_terms(case)).world))
+    formulas = list_formulas(compile_scenario(case, load_terms(case)).world)
+    text = write_source(formulas, [True] * len(formulas))
     assert text.count("if formula ==") == len(SHIPPED) + 1
     assert choose_engine("compiled", compile_scenario(case, load_terms(case))) == "compiled"
+
+
+@pytest.mark.parametrize("formula", ["0.1 * np.arctan2(pressure, 2.0)", "0.2 * np.where(pressure > 0.5, 1.0, 0.0)"])
+def test_a_formula_that_lanes_do_not_suit_is_called_for_each_run(tmp_path: Path, formula: str):
+    check_same_histories(*in_both(write_own_term(tmp_path, formula), runs=20, seed=4))
 
 
 def test_importing_the_engines_imports_no_numba():

@@ -40,10 +40,11 @@ import negsim.scalar.listing as listing
 import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
 import negsim.scalar.possibilities as possibilities
+import negsim.scalar.relations as relations
 from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
-ABREAST: Final = (exponentials, hazards, passage, clocks)
+ABREAST: Final = (exponentials, hazards, relations, passage, clocks)
 MODULES: Final = (*ABREAST, possibilities, listing, effects, loops)
 GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""
@@ -123,6 +124,8 @@ def read_home(inner: Callable[[Any], Any]) -> dict[str, Any]:
     for module in MODULES:
         for name in _read_functions(module, home):
             home[name] = inner(home[name])
+    lent = {np.exp: "exponential_of", np.log: "logarithm_of", np.log1p: "log1p_any"}
+    lanes.lend({function: home[name] for function, name in lent.items()})
     return home
 
 

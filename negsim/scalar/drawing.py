@@ -197,8 +197,8 @@ class _Keeper:
         room = ROOM * len(here) + 1000 if self._keep else 0
         paths = np.zeros((len(self._paths), len(self._path_of), len(here)), dtype=np.float32)
         self.record = Record(
-            np.zeros(room, np.int32), *(np.zeros(room, kind) for _ in range(2) for kind in (np.int16, float)),
-            self._keep, self._tally.first, self._tally.total, self._tally.squares, self._path_of, paths,
+            np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), np.zeros(room, np.int16),
+            np.zeros(room), self._keep, self._tally.first, self._tally.total, self._tally.squares, self._path_of, paths,
         )  # fmt: skip
 
     def clear(self, noted: Ints) -> None:

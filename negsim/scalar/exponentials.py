@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from negsim.scalar.abreast import bits_of, number_of
+from negsim.scalar.abreast import bits_of, number_of, select
 
 LOG2_E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01
@@ -21,6 +21,7 @@ MAGIC: Final = 6755399441055744.0
 """1.5 * 2**52: a number added to it is rounded to a whole one, which then stands in the lowest bits."""
 LEAST_EXPONENT: Final = -708.0
 MOST_EXPONENT: Final = 709.0
+SMALLEST_NORMAL: Final = 2.2250738585072014e-308
 
 E2, E3, E4 = 0.5000000000000001, 0.16666666666666669, 0.041666666666624115
 E5, E6, E7 = 0.008333333333330008, 0.001388888891721834, 0.0001984126986320094
@@ -61,6 +62,26 @@ def log1p_of(y: float) -> float:
     z4 = z2 * z2
     series = ((A1 + z * A2) + z2 * (A3 + z * A4)) + z4 * (((A5 + z * A6) + z2 * (A7 + z * A8)) + z4 * A9)
     return 2.0 * s * (1.0 + z * series)
+
+
+def exponential_of(x: float) -> float:
+    """Exponential function of any number, as formulas call it."""
+    within = select(x > MOST_EXPONENT, np.inf, exponential(x))
+    return select(x == x, select(x < LEAST_EXPONENT, 0.0, within), x)
+
+
+def logarithm_of(x: float) -> float:
+    """Logarithm of any number, as formulas call it; of 0 for what is smaller than a normal one."""
+    within = select(x < SMALLEST_NORMAL, -np.inf, logarithm(x))
+    within = select(x == np.inf, x, within)
+    return select(x >= 0.0, within, np.nan)
+
+
+def log1p_any(x: float) -> float:
+    """Logarithm of 1 + x for any number, as formulas call it (Higham 2002, section 1.14.1)."""
+    sum_ = 1.0 + x
+    scaled = logarithm_of(sum_) * (x / (sum_ - 1.0))
+    return select(sum_ == 1.0, x, select(sum_ == np.inf, sum_, scaled))
 
 
 def logarithm(x: float) -> float:

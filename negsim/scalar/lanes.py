@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.core.extending import intrinsic, lower_builtin, models, register_model
+from numba.core.extending import intrinsic, lower_builtin, models, overload, register_model
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 
 from negsim.scalar.tables import LANES
@@ -177,10 +177,10 @@ _register_wholes()
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 
-def _find_row(context: Any, builder: Any, kind: types.Type, array: Any, row: Any, vector: ir.VectorType) -> Any:
+def _find_row(context: Any, builder: Any, kind: types.Type, array: Any, row: Any) -> Any:
     data = context.make_array(kind)(context, builder, array).data
     first = builder.shl(row, ir.Constant(row.type, SHIFT))
-    return builder.bitcast(builder.gep(data, [first], inbounds=True), vector.as_pointer())
+    return builder.bitcast(builder.gep(data, [first], inbounds=True), NUMBERS_IR.as_pointer())
 
 
 @intrinsic
@@ -188,7 +188,7 @@ def take(typing: Any, array: Any, row: Any) -> Any:
     """Numbers of all runs in a row of an array."""
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
-        return builder.load(_find_row(context, builder, typed.args[0], *given, NUMBERS_IR), align=8)
+        return builder.load(_find_row(context, builder, typed.args[0], given[0], given[1]), align=8)
 
     return signature(NUMBERS, array, row), generate
 
@@ -199,7 +199,7 @@ def put(typing: Any, array: Any, row: Any, numbers: Any) -> Any:
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
         wide = _widen(context, builder, given[2], typed.args[2])
-        place = _find_row(context, builder, typed.args[0], given[0], given[1], NUMBERS_IR)
+        place = _find_row(context, builder, typed.args[0], given[0], given[1])
         builder.store(wide, place, align=8)
         return context.get_dummy_value()
 
@@ -315,6 +315,24 @@ def join_lanes(typing: Any, numbers: Any) -> Any:
         return joined
 
     return signature(NUMBERS, numbers), generate
+
+
+LENT: Final[set[Any]] = set()
+
+
+def lend(formulas: dict[Any, Any]) -> None:
+    """Let formulas call functions of numpy for all lanes, from the first call on: each by what takes its place."""
+    for function, ours in formulas.items():
+        if function not in LENT:
+            overload(function)(_make_overload(ours))
+            LENT.add(function)
+
+
+def _make_overload(ours: Any) -> Callable[[Any], Any]:
+    def choose(x):  # type: ignore[no-untyped-def] # numba compares signatures
+        return (lambda x: ours(x)) if x is NUMBERS else None
+
+    return choose
 
 
 FUNCTIONS: Final = (

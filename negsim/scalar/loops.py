@@ -23,11 +23,12 @@ from negsim.scalar.effects import (
     find_delivered,
     name_consequence,
 )
-from negsim.scalar.hazards import evaluate, read_calendar, relate
+from negsim.scalar.hazards import evaluate, read_calendar
 from negsim.scalar.listing import list_wanted
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
 from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget
+from negsim.scalar.relations import relate
 from negsim.scalar.tables import LANES, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
