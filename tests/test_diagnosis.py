@@ -245,7 +245,7 @@ def test_holm_raises_the_smallest_by_their_number():
     [
         (0.2, 0.2, 1.5, "pull against each other"),
         (0.2, 0.2, 0.3, ""),
-        (0.2, 0.01, 0.3, "the prior decides"),
+        (0.2, 0.01, 0.3, "leans on its prior"),
         (0.01, 0.2, 2.0, ""),
     ],
 )

@@ -64,7 +64,10 @@ class Identifiability:
             if note:
                 yield f"  {name}: {note}"
         told = self.directions[self.directions["contraction"] >= PRIOR_DRIVEN]
-        yield f"{len(told)} of {size} directions are narrowed by a tenth or more, {size - len(told)} are flat:"
+        yield (
+            f"{len(told)} of {size} directions are narrowed by a tenth or more, {size - len(told)} are flat "
+            "(share of the prior's variance taken away along each, and its loadings):"
+        )
         for _, row in self.directions.iterrows():
             yield (
                 f"  {row['contraction']:5.2f} ± {row['contraction_mcse']:.2f}  {row['direction']}"
@@ -184,7 +187,7 @@ def _note(prior: float, likelihood: float, shift: float) -> str:
     if prior >= SENSITIVE and likelihood >= SENSITIVE and abs(shift) >= FAR:
         return "prior and data pull against each other (both matter when scaled)"
     if prior >= SENSITIVE > likelihood:
-        return "the prior decides (the likelihood hardly matters when scaled)"
+        return "leans on its prior (scaling the prior moves it, scaling the likelihood hardly)"
     return ""
 
 

@@ -149,7 +149,8 @@ class PredictiveCheck:
         odd = self.table[self.table["p_holm"] < 0.05]
         yield (
             f"{len(self.table)} statistics of the told history beside {self.runs} simulated ones: "
-            f"{len(odd) or 'none'} out of line at 5% (sampled p-values, Holm-adjusted)"
+            f"{len(odd) or 'none'} out of line at 5% (Holm-adjusted)\n"
+            "  (what was told; 5 | 50 | 95% of the simulated, and of those under the prior; sampled p-value)"
         )
         for name, row in self.table.iterrows():
             yield (
