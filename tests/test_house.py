@@ -225,15 +225,6 @@ def test_constraints_are_names_and_versions_only():
 # -- the README keeps its word -----------------------------------------------------------------------------------
 
 
-def readme_scripts() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-
-
-def test_the_readme_script_runs(tmp_path: Path):
-    (script,) = readme_scripts()
-    assert run_python(script, cwd=tmp_path)
-
-
 def test_the_readme_names_only_make_targets_that_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
