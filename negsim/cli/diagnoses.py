@@ -8,13 +8,14 @@ from typing import Any
 
 from negsim.cli.fits import share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, add_engine, paths_as_input, whole
+from negsim.cli.words import add_command, add_engine, paths_as_input, require_target, whole
 
 
 def diagnose(options: argparse.Namespace) -> None:
     """Check a saved posterior and say in words what it is worth."""
     from negsim.calibration.diagnosis import diagnose as check
 
+    require_target(options.out)
     scenario, chronology, posterior = reopen(Path(options.fit))
     with share_bar("diagnose") as progress:
         found = check(

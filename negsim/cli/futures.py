@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negsim.cli.words import InputError, add_command, date, make_folder, paths_as_input, whole
+from negsim.cli.words import InputError, add_command, date, make_folder, paths_as_input, require_target, whole
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
@@ -76,6 +76,7 @@ def score(options: argparse.Namespace) -> None:
     """Score a registered forecast by what came about."""
     from negsim.forecasts.registration import load_registered, score_registered
 
+    require_target(options.out)
     registered = load_registered(options.registered, options.digest)
     table = score_registered(registered, options.events, options.observed_until)
     if options.out is not None:

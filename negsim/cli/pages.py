@@ -28,7 +28,9 @@ def app(options: argparse.Namespace) -> None:
 
 
 def _require_free(host: str, port: int) -> None:
-    """Make sure that the port can be had."""
+    """Make sure that the port can be had; no name of a host would mean every address of this machine."""
+    if not host.strip():
+        raise InputError("--host: it has no name; allowed: an address of this machine")
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass

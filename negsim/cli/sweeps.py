@@ -39,6 +39,8 @@ def sweep(options: argparse.Namespace) -> None:
     """Simulate a scenario at many points, keep every finished block, print a table."""
     from negsim.sweeps.running import sweep as run_sweep
 
+    if not options.store.strip():
+        raise InputError("--store: the folder has no name")
     scenario = prepare(options)
     with refusals_as_input():
         design = make_design(scenario, options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, mistakes_of, paths_as_input, whole, wrap_sentences
+from negsim.cli.words import add_command, mistakes_of, paths_as_input, require_target, whole, wrap_sentences
 
 if TYPE_CHECKING:
     import pandas
@@ -19,6 +19,7 @@ def compare(options: argparse.Namespace) -> None:
     """Take theories out of a fitted case and print what the evidence loses."""
     from negsim.forecasts.comparison import Conditioned, compare_theories
 
+    require_target(options.out)
     scenario, chronology, posterior = reopen(Path(options.fit))
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
     with share_bar("compare") as progress, mistakes_of(Conditioned):

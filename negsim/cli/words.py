@@ -163,6 +163,19 @@ def make_folder(name: str) -> Path:
     return folder
 
 
+def require_target(name: str | None) -> None:
+    """Make sure that a file of results can be where it was asked for, before anything is computed for it."""
+    if name is None:
+        return
+    path = Path(name)
+    if not name.strip():
+        raise InputError("the file for results has no name")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+
+
 @contextlib.contextmanager
 def paths_as_input(in_the_way: str) -> Iterator[None]:
     """Take a path that is in the way, or leads nowhere, for a mistake of the person who wrote it."""
