@@ -255,7 +255,8 @@ def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
 
     def call(*given: Any) -> Any:
         if compiled.signatures:
-            return compiled(*given)
+            # Arguments are made in one way alone, so the types of a hundred arrays need not be looked up at each call.
+            return compiled.overloads[compiled.signatures[0]].entry_point(*given)
         if not any(file.parent.glob(f"__pycache__/*{name}_columns*.nbi")):
             sys.stderr.write(f"negsim: compiling the {name} loop of the fast engine, once on this machine ...\n")
         with _without_collection():
