@@ -375,17 +375,21 @@ def _plan(reach: Floats, fixed: Array, links: Sequence[Link]) -> tuple[Step, ...
         known = np.array(chosen + free[:number], dtype=np.int64)
         floors = known[high[known] - reach[place, known] > low[place] + NARROWEST]
         ceilings = known[low[known] + reach[known, place] < high[place] - NARROWEST]
-        power = 1.0 + _count_followers(reach, place, np.array(free[number + 1 :], dtype=np.int64))
+        power = 1.0 + _count_followers(reach, place, np.array(free[number + 1 :], dtype=np.int64), ceilings)
         steps.append(Step(place, floors, reach[place, floors], ceilings, reach[ceilings, place], power))
     return tuple(steps)
 
 
-def _count_followers(reach: Floats, place: int, later: Ints) -> int:
-    """How many dates follow this one in the same window.
+def _count_followers(reach: Floats, place: int, later: Ints, ceilings: Ints) -> int:
+    """How many dates follow this one in the same room.
 
     The first of k dates in one window is the smallest of k uniform ones, so its coordinate is bent to the power 1 / k:
-    then the volume of a chain, w ** k / k!, is the same at every point.
+    then the volume of a chain, w ** k / k!, is the same at every point. A date that must come soon after this one, or
+    one that may come later than the ceiling of this one, leaves its room as it is.
     """
     size = len(reach) - 1
     same = np.abs(reach[later, size] - reach[place, size]) + np.abs(reach[size, later] - reach[size, place]) < NARROWEST
-    return int((same & (np.abs(reach[later, place]) < NARROWEST)).sum())
+    follows = same & (np.abs(reach[later, place]) < NARROWEST)
+    width = reach[size, place] + reach[place, size]
+    shares = (np.abs(reach[np.ix_(ceilings, later)] - reach[ceilings, place][:, None]) < NARROWEST).all(axis=0)
+    return int((follows & shares & (reach[place, later] > width - NARROWEST)).sum())

@@ -1,13 +1,14 @@
 """Do the samplers find known posteriors, and does a fit say what it was fitted to?"""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import special, stats
 
 import negsim
-from negsim.calibration.fitting import TooMuchAsked, bring_together, declare_prior, fit
+from negsim.calibration.fitting import TooMuchAsked, bring_together, chronology_digest, declare_prior, fit
 from negsim.calibration.likelihood import find_free
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
@@ -148,6 +149,15 @@ def test_a_fit_of_the_textbook_channel_finds_its_rate():
     assert posterior.mean()[0] == pytest.approx(shape / years, rel=0.03)
     assert posterior.sd()[0] == pytest.approx(np.sqrt(shape) / years, rel=0.1)
     assert posterior.provenance["chronology"] == observed.name
+
+
+def test_a_digest_knows_how_coordinates_become_dates(article):
+    told = article.chronology
+    first, *others = told.placement.steps
+    bent = replace(told.placement, steps=(replace(first, power=first.power + 1), *others))
+    other = replace(told)
+    other.__dict__["placement"] = bent
+    assert chronology_digest(replace(told)) == chronology_digest(told) != chronology_digest(other)
 
 
 def test_a_forecast_begins_at_its_origin_and_carries_the_posteriors_draws(article, points):

@@ -147,3 +147,31 @@ def test_a_date_too_long_after_what_it_must_follow_soon_is_told():
 @given(bounds())
 def test_bounds_that_some_dates_keep_have_no_conflict(bounded):
     assert find_conflicts(*bounded) == []
+
+
+# -- coordinates ------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_of_a_chain_in_one_window_is_bent():
+    """Dates that keep a chain evenly have one volume, w ** 3 / 3!, at every point."""
+    placement = solve(np.zeros(3), np.full(3, 60.0), [Link(0, 1), Link(1, 2)])
+    assert [step.power for step in placement.steps] == [3.0, 2.0, 1.0]
+    np.testing.assert_allclose(placement.place(points(3, 50))[1], 3 * math.log(60) - math.log(6))
+
+
+def test_what_must_come_soon_bends_nothing():
+    """A session within 14 days of its opening, an agreement after it at any time: few points are squeezed into an end.
+
+    The volume at a point is then bounded, where a coordinate bent for a window of 500 days, in a room of 14, puts half
+    of the room behind the last thousandth of the coordinate.
+    """
+    low, high = np.zeros(6), np.full(6, 500.0)
+    links = [Link(0, 1, most=14.0), Link(1, 2, most=7.0), *(Link(2, later) for later in (3, 4, 5))]
+    placement = solve(low, high, links)
+    powers = {step.place: step.power for step in placement.steps}
+    assert (powers[0], powers[1], powers[2]) == (4.0, 1.0, 1.0)
+    unit = points(6, 1_000)
+    days = placement.place(unit)[0]
+    assert np.quantile((days[:, 1] - days[:, 0]) / np.minimum(14.0, 500.0 - days[:, 0]), 0.5) == pytest.approx(
+        0.5, abs=0.05
+    )

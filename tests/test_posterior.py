@@ -20,6 +20,7 @@ from negsim.calibration.posterior import (
     Posterior,
     SamplingError,
     choose_systematically,
+    describe_evidence,
     weighted_quantiles,
 )
 from negsim.calibration.priors import JointPrior, Prior1D
@@ -107,12 +108,21 @@ def test_the_summary_says_what_the_data_said_and_where_they_said_nothing():
 def test_printed_it_is_a_table_of_before_and_after_with_what_is_not_learned():
     told = replace(make(4_000), provenance={"marginalised": ["cost"], "kept": ["tempo"]})
     lines = str(told).splitlines()
-    assert "effective sample size 150" in lines[1]
-    rows = {line.split()[0]: line for line in lines[3:6]}
+    assert "effective sample size 150" in lines[2]
+    rows = {line.split()[0]: line for line in lines[4:7]}
     assert rows["rate"].endswith("learned")
     assert rows["cost"].endswith("prior-driven, averaged over")
     assert lines[-1] == "kept at the values written, not learned: tempo"
     assert len(repr(told)) < 120
+
+
+def test_the_evidence_is_told_with_its_runs_and_with_what_may_be_chance():
+    runs = [{"log_evidence": value} for value in (-12.4, -12.1, -12.3)]
+    found = replace(make(), diagnostics={"ess": 150.0, "runs": runs}, provenance={})
+    said = describe_evidence(found)
+    assert said.startswith("log evidence -12.30 ± 0.10 (3 runs: -12.40 to -12.10; ")
+    assert "a difference of 0.28 may be chance" in said
+    assert said in str(found)
 
 
 def test_a_parameter_that_was_moved_but_not_narrowed_is_not_called_prior_driven():

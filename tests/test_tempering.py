@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from checks import assert_chance_explains, compare_mean
+from checks import assert_chance_explains, compare_mean, compare_means
 from known_posteriors import (
     Known,
     compare_ranks,
@@ -20,14 +20,15 @@ from known_posteriors import (
     standard_prior,
     two_bells,
 )
-from negsim.calibration import pilot, swarms, tempering
-from negsim.calibration.pilot import find_rise, remember
+from negsim.calibration import bases, pilot, swarms, tempering
+from negsim.calibration.bases import Base, Bell
+from negsim.calibration.pilot import Tuner, find_rise, fit_bell, remember
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.calibration.surrogate import Archive, Surrogate, fit_surrogate
 from negsim.calibration.swarms import Guide, Move, Reference, Swarm
 from negsim.calibration.target import Target
-from negsim.calibration.tempering import sample_by_tempering
+from negsim.calibration.tempering import sample_by_tempering, scatter_error
 
 
 def sample(known: Known, seed: int = 1, **settings: int) -> Posterior:
@@ -42,9 +43,8 @@ def evidences(posterior: Posterior) -> np.ndarray:
 
 
 def assert_matches(posterior: Posterior, known: Known):
-    """Evidence within four standard errors (of few runs: t), moments within four of what so many draws allow."""
-    allowed = stats.t(len(evidences(posterior)) - 1).isf(5e-4)
-    assert posterior.log_evidence == pytest.approx(known.log_evidence, abs=allowed * posterior.log_evidence_se)
+    """Evidence within five standard errors, moments within four of what so many draws allow."""
+    assert posterior.log_evidence == pytest.approx(known.log_evidence, abs=5 * posterior.log_evidence_se)
     error = 4 / np.sqrt(posterior.ess)
     assert (np.abs((posterior.mean() - known.mean) / known.sd) < error).all()
     assert posterior.sd() == pytest.approx(known.sd, rel=2 * error)
@@ -76,19 +76,69 @@ def test_a_mild_funnel_is_followed_down_its_neck():
 
 
 def test_a_needle_is_remembered():
-    """Neal's funnel holds a third of its mass where the prior has next to none: the runs miss it alike; it shows."""
-    posterior = sample(funnel())
-    assert posterior.log_evidence < -0.5
-    assert max(posterior.diagnostics["memory"]) > 0.5
+    """Neal's funnel holds a third of its mass where the prior has next to none: the particles know where they began."""
+    try:
+        found = sample(funnel())
+    except SamplingError as refusal:  # which it may well be
+        found = refusal.posterior
+    assert max(found.diagnostics["memory"]) > 0.5
     assert max(sample(gaussian(6)).diagnostics["memory"]) < pilot.REMEMBERED
 
 
-def test_evidence_has_no_bias():
-    """The mean over many small runs is right within its error, though each of them is far from exact."""
-    known = gaussian(8)
-    ratio = np.exp(evidences(sample(known, runs=60, particles=60)) - known.log_evidence)
-    assert ratio.std() > 0.1
-    assert_chance_explains({"evidence": compare_mean(ratio, 1.0)})
+def average_evidence(fitted: bool, monkeypatch: pytest.MonkeyPatch) -> float:
+    """p-value of the mean evidence over many small runs being the truth, known to within 2%."""
+    monkeypatch.setattr(tempering, "DISAGREEMENT", 5.0)  # what small runs return is not looked at
+    monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
+    known = funnel(6, spread=1.0, wide=3.0)
+    ratio = np.exp(evidences(sample(known, runs=200, particles=50, fitted=fitted)) - known.log_evidence)
+    assert ratio.std() / np.sqrt(len(ratio)) < 0.02
+    return compare_mean(ratio, 1.0)
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_evidence_has_no_bias(fitted: bool, monkeypatch: pytest.MonkeyPatch):
+    assert_chance_explains({"evidence": average_evidence(fitted, monkeypatch)})
+
+
+def test_a_base_whose_density_is_a_little_wrong_biases_the_evidence(monkeypatch: pytest.MonkeyPatch):
+    excess = Bell.excess
+    monkeypatch.setattr(Bell, "excess", lambda bell, z: excess(bell, z) + 0.1)
+    with pytest.raises(AssertionError, match="chance does not explain"):
+        assert_chance_explains({"evidence": average_evidence(True, monkeypatch)})
+
+
+def count_misses(monkeypatch: pytest.MonkeyPatch, fits: int = 30) -> float:
+    """p-value of how many fits' evidence is twice its error from the truth: at most as many as of known errors."""
+    monkeypatch.setattr(tempering, "DISAGREEMENT", 5.0)
+    monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
+    known = funnel(3, spread=1.0, wide=3.0)
+    found = [sample(known, seed, runs=4, particles=50) for seed in range(fits)]
+    away = [abs(fit.log_evidence - known.log_evidence) / fit.log_evidence_se for fit in found]
+    return float(stats.binom.sf(sum(far > 2 for far in away) - 1, fits, 2 * stats.norm.sf(2)))
+
+
+def test_the_stated_error_of_the_evidence_holds_the_truth(monkeypatch: pytest.MonkeyPatch):
+    assert_chance_explains({"misses": count_misses(monkeypatch)})
+
+
+def test_an_error_a_third_as_large_does_not_hold_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tempering, "scatter_error", lambda values: 0.3 * scatter_error(values))
+    with pytest.raises(AssertionError, match="chance does not explain"):
+        assert_chance_explains({"misses": count_misses(monkeypatch)})
+
+
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_twice_the_error_of_a_few_values_holds_their_mean_as_often_as_a_known_one(n: int):
+    values = 100 + np.random.default_rng(n).standard_normal((20_000, n))
+    plain = values.std(axis=1, ddof=1) / np.sqrt(n)
+    factor = scatter_error(values[0]) * values[0].mean() / plain[0]
+
+    def compare(errors: np.ndarray) -> float:
+        held = int((np.abs(values.mean(axis=1) - 100) < 2 * errors).sum())
+        return float(stats.binomtest(held, 20_000, 1 - 2 * stats.norm.sf(2)).pvalue)
+
+    assert_chance_explains({"held": compare(factor * plain)})
+    assert compare(plain) < 1e-6
 
 
 # -- edges of the possible --------------------------------------------------------------------------------------------
@@ -228,8 +278,7 @@ def test_what_is_forgotten_is_not_remembered():
     rng = np.random.default_rng(1)
     before = rng.standard_normal((2_000, 3))
     after = np.stack([before[:, 0], rng.standard_normal(2_000), 0.6 * before[:, 2] + 0.8 * rng.standard_normal(2_000)])
-    assert remember(before, after.T) == pytest.approx(1.0)
-    assert remember(before[:, 1:], after.T[:, 1:]) == pytest.approx(0.6, abs=0.06)
+    assert remember(before, after.T) == pytest.approx([1.0, 0.0, 0.6], abs=0.06)
 
 
 def make_reference(rng: np.random.Generator, size: int) -> Reference:
@@ -269,6 +318,101 @@ def test_steps_leave_the_reference_as_it_is(move: Move):
     assert np.abs(stepped - swarm.z).max() > 0.1
 
 
+# -- bases ------------------------------------------------------------------------------------------------------------
+
+
+def make_bell() -> Bell:
+    rng = np.random.default_rng(8)
+    z = 0.6 * rng.standard_normal((400, 3)) @ rng.standard_normal((3, 3)) + [1.0, 0.0, -1.0]
+    return fit_bell(Reference(z, np.full(400, 1 / 400)))
+
+
+def test_draws_of_a_bell_have_its_density():
+    """The prior over the base, averaged over the base's draws, is one; so are moments of the prior."""
+    bell, rng = make_bell(), np.random.default_rng(9)
+    z = bell.draw(200_000, 3, rng)
+    ratio = np.exp(bell.excess(z))
+    assert ratio.max() < 1 / bases.FROM_PRIOR
+    moments = {"all": compare_mean(ratio, 1.0)}
+    moments |= {f"mean {place}": compare_mean(ratio * z[:, place], 0.0) for place in range(3)}
+    moments |= {f"variance {place}": compare_mean(ratio * z[:, place] ** 2, 1.0) for place in range(3)}
+    assert_chance_explains(moments)
+
+
+def test_slopes_of_a_bell_are_those_of_its_density():
+    bell, z = make_bell(), 2 * np.random.default_rng(10).standard_normal((50, 3))
+
+    def log_density(z: np.ndarray) -> np.ndarray:
+        return -0.5 * (z * z).sum(axis=1) - bell.excess(z)
+
+    for place, small in enumerate(1e-5 * np.eye(3)):
+        rise = (log_density(z + small) - log_density(z - small)) / 2e-5
+        assert bell.slope(z)[:, place] == pytest.approx(rise, abs=1e-5)
+    assert (Base().slope(z) == -z).all()
+
+
+def wander(bell: Bell, monkeypatch: pytest.MonkeyPatch | None = None) -> dict[str, float]:
+    """Move draws that are halfway from a bell to a posterior by steps and glides: p-values of their means as before."""
+    rng = np.random.default_rng(11)
+    target = Target(lambda theta: -1.5 * ((theta - 0.5) ** 2).sum(axis=1), standard_prior(3))
+    swarm = Swarm(target, 20_000, [rng], base=bell)
+    swarm.draw(200_000)
+    swarm.warm(0.5)
+    started = swarm.z
+    surrogate = fit_surrogate(started[:500], -((started[:500] - 0.3) ** 2).sum(axis=1), np.ones(500))
+    guide = Guide(0.5, Reference(started, np.full(20_000, 1 / 20_000)), surrogate)
+    if monkeypatch:
+        excess = bell.excess
+        monkeypatch.setattr(bell, "excess", lambda z: 0.8 * excess(z))
+    for _ in range(3):
+        for move in (Move(np.arange(3), 0.25, 6), Move(np.arange(3), 0.0)):
+            assert swarm.move(guide, move).mean() > 0.2
+    quantities = [(f"{place}", swarm.z[:, place], started[:, place]) for place in range(3)]
+    quantities += [(f"squared {place}", now**2, then**2) for place, now, then in quantities]
+    return {place: compare_means(now, then) for place, now, then in quantities}
+
+
+def test_moves_between_a_bell_and_the_posterior_leave_what_is_there():
+    assert_chance_explains(wander(make_bell()))
+
+
+def test_the_check_of_moves_from_a_bell_can_fail(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(AssertionError, match="chance does not explain"):
+        assert_chance_explains(wander(make_bell(), monkeypatch))
+
+
+def test_a_clique_is_what_remembers_most_with_what_it_goes_with():
+    """Of twenty coordinates the first remembers most, and goes with the last."""
+    rng = np.random.default_rng(12)
+    z = rng.standard_normal((4_000, 20))
+    z[:, 19] += 2 * z[:, 0]
+    tuner = Tuner(Target(lambda theta: np.zeros(len(theta)), standard_prior(20)))
+    tuner.gliding = True
+    assert "clique" not in tuner.kinds
+    tuner.note(np.r_[0.9, np.linspace(0.5, 0.1, 19)], Reference(z, np.full(4_000, 1 / 4_000)))
+    assert "clique" in tuner.kinds
+    planned = [tuner.plan("clique", rng).block.tolist() for _ in range(pilot.CLIQUES)]
+    assert [0, 19] in planned
+    assert {len(block) for block in planned} == {2}
+
+
+def test_a_bell_that_shortens_nothing_is_left_out():
+    """Where the prior is the posterior, or nothing like a bell, the runs set out from the prior."""
+    flat = sample_by_tempering(Target(lambda theta: np.zeros(len(theta)), standard_prior(2)), 1)
+    assert flat.diagnostics["base"] == "prior"
+    assert sample(gaussian(6)).diagnostics["base"] == "bell"
+    assert sample(gaussian(6), fitted=False).diagnostics["base"] == "prior"
+
+
+def test_what_scouts_found_and_runs_did_not_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    """A bell in the wrong place, without the prior behind it: the runs agree on too little."""
+    monkeypatch.setattr(bases, "FROM_PRIOR", 1e-12)
+    monkeypatch.setattr(pilot, "fit_bell", lambda reference: Bell(np.full(2, 1.5), 0.04 * np.eye(2)))
+    known = two_bells(2, width=0.2, first=0.9)
+    with pytest.raises(SamplingError, match=r"less than the scouts .* [0-9.]+ higher"):
+        sample(known)
+
+
 # -- surrogates -------------------------------------------------------------------------------------------------------
 
 
@@ -305,7 +449,7 @@ def glide_along(surrogate: Surrogate | None, broken: bool, monkeypatch: pytest.M
     target = Target(lambda theta: -1.5 * (theta**2).sum(axis=1), standard_prior(2))  # the posterior's sd is 1/2
     swarm = Swarm(target, 20_000, [rng])
     swarm.z = 0.5 * rng.standard_normal((20_000, 2))
-    swarm.log_likelihood = target.log_likelihood(swarm.z)
+    swarm.gain = target.log_likelihood(swarm.z)
     guide = Guide(1.0, Reference(swarm.z, np.full(20_000, 1 / 20_000)), surrogate)
     if broken:
         glide = Swarm._glide
@@ -343,7 +487,7 @@ def test_too_few_points_make_no_surrogate_and_impossible_ones_teach_nothing():
 # -- ranks ------------------------------------------------------------------------------------------------------------
 
 
-def rank_dates(noise: float) -> np.ndarray:
+def rank_dates(noise: float, simulations: int = 120) -> np.ndarray:
     """Rank truths where something is seen at an unknown date, with a noise that a fit supposes (0.3 is right)."""
     prior = JointPrior(["level"], [Prior1D("normal", 0.0, 1.0)])
 
@@ -357,7 +501,7 @@ def rank_dates(noise: float) -> np.ndarray:
     def simulate(theta: np.ndarray, unit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return theta[0] + 2 * unit + 0.3 * rng.standard_normal(2)
 
-    return rank_truth(fit, simulate, told, prior, latent=2, simulations=250)
+    return rank_truth(fit, simulate, told, prior, latent=2, simulations=simulations)
 
 
 def test_truths_rank_evenly_among_the_draws(monkeypatch: pytest.MonkeyPatch):
@@ -370,4 +514,4 @@ def test_ranks_give_a_wrong_noise_away(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tempering, "DISAGREEMENT", 2.0)
     monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
     with pytest.raises(AssertionError, match="chance does not explain"):
-        assert_chance_explains(compare_ranks(rank_dates(noise=0.6)))
+        assert_chance_explains(compare_ranks(rank_dates(noise=0.6, simulations=50)))

@@ -65,13 +65,18 @@ def run_peers() -> dict[str, Any]:
 
 
 def run_reference() -> dict[str, Any]:
-    """Means within .05 sd, spreads within 5%, log evidence within .1 of a run of twice the particles?"""
+    """Means within .05 sd, spreads within 5%, log evidence within .1 of a run of four times the particles?
+
+    And of one whose runs set out from the prior, so that it shares no bell with the others.
+    """
     ours, mine = fit(1)
     long, reference = fit(77, particles=500)
     found = compare(ours, long)
     for name, value in found.items():
         print(f"{name}: {value}")
-    return {"fit": mine, "reference": reference, **found}
+    prior, other = fit(78, particles=300, fitted=False)
+    apart = {"fit_and_prior": compare(ours, prior), "reference_and_prior": compare(long, prior)}
+    return {"fit": mine, "reference": reference, **found, "from_the_prior": other, **apart}
 
 
 def compare(one: negsim.Posterior, other: negsim.Posterior) -> dict[str, Any]:

@@ -170,11 +170,12 @@ def _refuse_too_much(chronology: Chronology, learned: Sequence[str], even_so: bo
 
 
 def chronology_digest(chronology: Chronology) -> str:
-    """Digest of what a chronology tells: moves, windows, orders, what would have been reported."""
+    """Digest of what a chronology tells, and of how the coordinates of a posterior become its dates."""
     moves = [(move.names, move.low, move.high, move.implied) for move in chronology.moves]
     links = [(link.before, link.after, link.least, link.most) for link in chronology.links]
     rules = [(rule.moves, rule.probability, rule.first, rule.last) for rule in chronology.reporting.rules]
-    return hashlib.sha256(repr((chronology.window, moves, links, rules)).encode()).hexdigest()
+    steps = [(step.place, step.power) for step in chronology.placement.steps]
+    return hashlib.sha256(repr((chronology.window, moves, links, rules, steps)).encode()).hexdigest()
 
 
 def _note_origin(

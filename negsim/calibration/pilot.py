@@ -1,23 +1,28 @@
-"""Which way from the prior to the posterior? A pilot tries it, and what it finds is the plan of the runs that count.
+"""Which way leads to the posterior? Scouts climb from the prior, a rehearsal from what they found: the runs' plan.
 
-Temperatures, the t and the surrogate fitted at each of them, which moves are made and how long: all that is adapted is
-adapted here, and the pilot's particles are then thrown away. The runs follow the plan as it is: without adaptation
-their evidence has no bias, and they are independent, so that what differs between them is a measured error.
+A bell is fitted to where the scouts arrive; from it the way is a third as long, if the posterior looks anything like a
+bell. Base, temperatures, the t and the surrogate at each of them, which moves are made and how long: all that is
+adapted is adapted here, and these particles are then thrown away. The runs follow the plan as it is: without adaptation
+their evidence has no bias, and they are independent, so that what differs between them is a measured error. What no
+scout came near is in the base by the prior's share alone; the scouts' own evidence, found from the prior, is the check.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
+from negsim.calibration.bases import Base, Bell
 from negsim.calibration.posterior import SamplingError
 from negsim.calibration.psis import effective_sample_size
-from negsim.calibration.surrogate import Archive
+from negsim.calibration.surrogate import Archive, Surrogate
 from negsim.calibration.swarms import LEAP, Guide, Move, Reference, Swarm, raise_power
 from negsim.calibration.target import Progress, Target
-from negsim.state import Floats
+from negsim.state import Floats, Ints
 
 FIRST_POOL: Final = 4
 """Possible points drawn from the prior, at least, for each particle."""
@@ -35,13 +40,19 @@ MOST_LEAPS: Final = 6
 """Longest glide: a quarter of a circle, after which a bell is forgotten."""
 LEAST_GLIDING: Final = 0.2
 """Where fewer glides are accepted the surrogate is not worth following."""
+CLIQUE: Final = 0.1
+"""Share of the coordinates that a clique has."""
+CLIQUES: Final = 3
+"""Cliques that take turns."""
 REMEMBERED: Final = 0.4
 """Largest correlation of a coordinate with where it started, after the moves at a temperature."""
 FEWEST_ROUNDS: Final = 2
 MOST_ROUNDS: Final = 8
 """Rounds of moves at a temperature."""
-LONGER: Final = 4
-"""The runs stay so many times longer than the pilot at the last temperature."""
+LONGER: Final = 2
+"""From a bell, the runs stay so many times longer than the rehearsal at each temperature."""
+LONGEST: Final = 4
+"""They stay so many times longer at the last, whose states they return, and draw as many times more from the bell."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +67,44 @@ class Stage:
     memory: float
     particles: tuple[Floats, Floats]
 
+    @property
+    def glides(self) -> int:
+        """Number of moves along the surrogate."""
+        return sum(move.leaps > 0 for move in self.moves)
+
+    def follow(self, surrogate: Surrogate | None) -> Stage:
+        """The stage with another surrogate to glide along, if there is one."""
+        return replace(self, guide=replace(self.guide, surrogate=surrogate or self.guide.surrogate))
+
 
 @dataclass(frozen=True)
 class Plan:
-    """How the runs go: draws from the prior for each run, then the stages."""
+    """How the runs go: draws from the base for each run, then the stages; what the scouts found on the way.
+
+    Attributes
+    ----------
+    possible : float
+        Share of points drawn from the prior that were possible.
+    log_evidence : array, shape (scouts,)
+        As each of the scouts found it.
+    """
 
     draws: int
     stages: tuple[Stage, ...]
+    base: Base
+    possible: float
+    log_evidence: Floats
 
 
 class Tuner:
     """Which moves are made in a round, adapted to how often they are accepted.
 
     Where a surrogate is worth following, a round is a glide of everything, one of a `part` of the coordinates and one
-    of the `rest` (a particle where the surrogate is wrong moves at least along those in which it is right), and a
-    `local` step of everything. Else it moves a `large` block at full step and everything by a `local` step; where
-    there are latent coordinates, the `parameters` alone, a block of the `latent` alone, and the parameters again: they
-    are what the latent coordinates depend on, and where they hang, everything does.
+    of the `rest` (a particle where the surrogate is wrong moves at least along those in which it is right), a `local`
+    step of everything, and, of many coordinates, a glide of a `clique`: one that remembers much, with those that it
+    goes with most, which is how ridges are walked along. Else it moves a `large` block at full step and everything by a
+    `local` step; where there are latent coordinates, the `parameters` alone, a block of the `latent` alone, and the
+    parameters again: they are what the latent coordinates depend on, and where they hang, everything does.
     """
 
     def __init__(self, target: Target) -> None:
@@ -81,6 +113,8 @@ class Tuner:
         self._step = 1.0
         self._leaps = float(MOST_LEAPS)
         self._order = np.arange(target.size)
+        self._cliques: list[Ints] = []
+        self._turn = 0
         between = ("parameters", "latent", "parameters") if target.parameters else ("latent",)
         self._stepping = ("large", *(between if target.latent else ()), "local")
         self.gliding = False
@@ -88,7 +122,18 @@ class Tuner:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Moves of the next round."""
-        return ("glide", "part", "rest", "local") if self.gliding else self._stepping
+        gliding = ("glide", "part", "rest", "local", *(("clique",) if self._cliques else ()))
+        return gliding if self.gliding else self._stepping
+
+    def note(self, memory: Floats, reference: Reference) -> None:
+        """Note how much each coordinate remembers, shape (D,): cliques are of those that remember most."""
+        size = round(self._size * CLIQUE)
+        if size < 2:
+            return
+        together = np.linalg.inv(reference.precision)
+        spread = np.sqrt(np.diag(together))
+        goes = np.abs(together / np.outer(spread, spread))
+        self._cliques = [np.sort(np.argsort(-goes[slow])[:size]) for slow in np.argsort(-memory)[:CLIQUES]]
 
     def plan(self, kind: str, stream: np.random.Generator) -> Move:
         """Plan a move."""
@@ -101,6 +146,9 @@ class Tuner:
                 return Move(np.sort(self._order[: -(-size // 2)]), LEAP, MOST_LEAPS)
             case "rest":
                 return Move(np.sort(self._order[size // 2 :]), LEAP, MOST_LEAPS)
+            case "clique":
+                self._turn += 1
+                return Move(self._cliques[self._turn % len(self._cliques)], LEAP, MOST_LEAPS)
             case "local":
                 return Move(np.arange(size), 0.0)
             case "parameters":
@@ -121,43 +169,75 @@ class Tuner:
             self.gliding = self.gliding and acceptance >= LEAST_GLIDING
 
 
-def explore(target: Target, particles: int, stream: np.random.Generator, tell: Progress) -> Plan:
-    """Send the pilot: find temperatures, references, surrogates and moves."""
+def explore(
+    target: Target, particles: int, streams: Sequence[np.random.Generator], tell: Progress, fitted: bool = True
+) -> Plan:
+    """Send scouts from the prior, fit a bell to what they find, and rehearse the shorter way from there.
+
+    Parameters
+    ----------
+    target : Target
+    particles : int
+        Of each scout.
+    streams : sequence of Generator
+        One for each scout.
+    tell : callable
+    fitted : bool
+        Whether the runs may set out from the bell; where its way has no fewer stages they set out from the prior.
+    """
     archive = Archive()
-    swarm = Swarm(target, particles, [stream], archive)
-    draws, possible = _draw_until_possible(swarm)
-    tuner = Tuner(target)
+    scouts = Swarm(target, particles, streams, archive)
+    draws, possible = _draw_until_possible(scouts)
+    stages = _ascend(scouts, possible, archive, lambda done: tell(0.7 * done, "scouts"))
+    plan = Plan(draws, stages, scouts.base, possible / (draws * len(streams)), scouts.log_evidence)
+    if fitted:
+        rehearsal = Swarm(target, particles, streams, archive, fit_bell(stages[-1].guide.reference))
+        surrogate = archive.fit(1.0, *stages[-1].particles)
+        draws, possible = _draw_until_possible(rehearsal)
+        shorter = _ascend(rehearsal, possible, archive, lambda done: tell(0.7 + 0.3 * done, "rehearsal"), surrogate)
+        if len(shorter) < len(stages):
+            better = archive.fit(1.0, *shorter[-1].particles)
+            taught = tuple(stage.follow(better) for stage in shorter)
+            return replace(plan, draws=LONGEST * draws, stages=taught, base=rehearsal.base)
+    again = [stage.follow(archive.fit(stage.guide.temperature, *stage.particles)) for stage in stages]
+    return replace(plan, stages=tuple(again))
+
+
+def _ascend(
+    swarm: Swarm, possible: int, archive: Archive, tell: Callable[[float], None], surrogate: Surrogate | None = None
+) -> tuple[Stage, ...]:
+    """Climb from the base to the posterior, along one surrogate or one fitted at each temperature."""
+    tuner = Tuner(swarm.target)
+    climb = partial(_climb, swarm, tuner=tuner, archive=archive, surrogate=surrogate)
     stages: list[Stage] = []
-    if possible < 2 * particles:  # points will stand several times: move them apart before anything else
-        stages.append(_climb(swarm, 0.0, 0.0, tuner, archive))
+    if possible < 2 * swarm.particles * len(swarm.streams):  # points will stand several times: move them apart first
+        stages.append(climb(0.0, 0.0))
     temperature = 0.0
     while temperature < 1:
-        tell(temperature**0.3, "pilot")
-        rise = find_rise(swarm.pool()[1][0], 1 - temperature)
+        tell(temperature**0.3)
+        rise = find_rise(swarm.pool()[1].ravel(), 1 - temperature)
         temperature = 1.0 if rise == 1 - temperature else temperature + rise
-        stages.append(_climb(swarm, temperature, rise, tuner, archive))
-    return Plan(draws, tuple(_learn(stage, archive) for stage in stages))
+        stages.append(climb(temperature, rise))
+    return tuple(stages)
 
 
-def _learn(stage: Stage, archive: Archive) -> Stage:
-    """Fit a stage's surrogate anew to all that the pilot has seen."""
-    if not any(move.leaps for move in stage.moves):
-        return stage
-    again = archive.fit(stage.guide.temperature, *stage.particles)
-    return replace(stage, guide=replace(stage.guide, surrogate=again or stage.guide.surrogate))
+def fit_bell(reference: Reference) -> Bell:
+    """Take a bell from the moments of particles at a temperature."""
+    return Bell(reference.mean, np.asarray(np.linalg.inv(reference.precision)))
 
 
 def _draw_until_possible(swarm: Swarm) -> tuple[int, int]:
     """Draw until enough points are possible; how many were drawn, how many of them were possible."""
     draws = possible = 0
-    while possible < FIRST_POOL * swarm.particles and draws < MOST_DRAWS * swarm.particles:
+    scouts = len(swarm.streams)
+    while possible < FIRST_POOL * swarm.particles * scouts and draws < MOST_DRAWS * swarm.particles:
         swarm.draw(FIRST_POOL * swarm.particles)
-        told = swarm.pool()[1]
-        draws, possible = told.size, int(np.isfinite(told).sum())
+        gain = swarm.pool()[1]
+        draws, possible = gain.shape[1], int(np.isfinite(gain).sum())
     if possible < FEWEST_POSSIBLE:
         raise SamplingError(
-            f"of {draws} points drawn from the prior, only {possible} make the data possible (log-likelihood above "
-            f"minus infinity): too few to start from. Look for what cannot happen under the prior, or let the "
+            f"of {scouts * draws} points drawn from the prior, only {possible} make the data possible (log-likelihood "
+            f"above minus infinity): too few to start from. Look for what cannot happen under the prior, or let the "
             "log-likelihood subtract a large number for each broken rule instead."
         )
     return draws, possible
@@ -179,14 +259,16 @@ def find_rise(log_likelihood: Floats, rest: float) -> float:
     return float(np.exp(low))
 
 
-def _climb(swarm: Swarm, temperature: float, rise: float, tuner: Tuner, archive: Archive) -> Stage:
+def _climb(
+    swarm: Swarm, temperature: float, rise: float, tuner: Tuner, archive: Archive, surrogate: Surrogate | None
+) -> Stage:
     """Rise to a temperature, and move until the particles have forgotten where they started, or patience is out."""
-    (z,), (told,) = swarm.pool()
-    logs = raise_power(told, rise)
+    pool, gain = swarm.pool()
+    logs = raise_power(gain.ravel(), rise)
     weights = np.exp(logs - logs.max())
-    reference = Reference(z, weights / weights.sum())
+    reference = Reference(pool.reshape(-1, pool.shape[2]), weights / weights.sum())
     swarm.warm(rise)
-    guide = Guide(temperature, reference, archive.fit(temperature, swarm.z, swarm.log_likelihood))
+    guide = Guide(temperature, reference, surrogate or archive.fit(temperature, *swarm.told()))
     tuner.gliding = guide.surrogate is not None
     started = swarm.z
     moves: list[Move] = []
@@ -195,16 +277,17 @@ def _climb(swarm: Swarm, temperature: float, rise: float, tuner: Tuner, archive:
             moves.append(tuner.plan(kind, swarm.streams[0]))
             tuner.learn(kind, float(swarm.move(guide, moves[-1]).mean()))
         memory = remember(started, swarm.z)
-        if done >= FEWEST_ROUNDS and memory < REMEMBERED:
+        tuner.note(memory, reference)
+        if done >= FEWEST_ROUNDS and memory.max() < REMEMBERED:
             break
-    if temperature == 1:  # the runs go on, for it is these states that they return
-        for kind in tuner.kinds * ((LONGER - 1) * done):
-            moves.append(tuner.plan(kind, swarm.streams[0]))
-    return Stage(guide, tuple(moves), memory, (swarm.z, swarm.log_likelihood))
+    longer = LONGEST if temperature == 1 else 1 if surrogate is None else LONGER
+    for kind in tuner.kinds * ((longer - 1) * done):
+        moves.append(tuner.plan(kind, swarm.streams[0]))
+    return Stage(guide, tuple(moves), float(memory.max()), swarm.told())
 
 
-def remember(before: Floats, after: Floats) -> float:
-    """Find the largest correlation of a coordinate with where it was."""
+def remember(before: Floats, after: Floats) -> Floats:
+    """Find how much each coordinate goes with where it was (absolute correlation), shapes (n, D) to (D,)."""
     first, second = before - before.mean(axis=0), after - after.mean(axis=0)
     spread = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
-    return float(np.abs((first * second).sum(axis=0) / np.maximum(spread, 1e-300)).max())
+    return np.asarray(np.abs((first * second).sum(axis=0)) / np.maximum(spread, 1e-300))

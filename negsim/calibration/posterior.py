@@ -309,6 +309,19 @@ def _headline(posterior: Posterior) -> str:
     return f"{of}: {len(posterior.names)} parameters{dates}, by {posterior.method}"
 
 
+def describe_evidence(posterior: Posterior) -> str:
+    """Say the log evidence, its error, how far apart the runs are behind it, and which difference may be chance."""
+    if np.isnan(posterior.log_evidence):
+        return f"log evidence unknown ({posterior.method} does not find it)"
+    runs = [run["log_evidence"] for run in posterior.diagnostics.get("runs", ())]
+    each = f"{len(runs)} runs: {min(runs):.2f} to {max(runs):.2f}; " if runs else ""
+    chance = 2 * np.sqrt(2) * posterior.log_evidence_se
+    return (
+        f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f} ({each}"
+        f"from another fit's a difference of {chance:.2g} may be chance)"
+    )
+
+
 def describe_condition(told: Mapping[str, Any]) -> str:
     """Say whether a fit allows for the source having been written because something happened."""
     if told.get("conditioned_on") is None:
@@ -321,10 +334,8 @@ def describe_condition(told: Mapping[str, Any]) -> str:
 
 def _describe(posterior: Posterior) -> Iterator[str]:
     yield _headline(posterior)
-    evidence = f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}"
-    if np.isnan(posterior.log_evidence):
-        evidence = f"log evidence unknown ({posterior.method} does not find it)"
-    yield f"{evidence}; effective sample size {posterior.ess:,.0f} from {posterior.evaluations:,} evaluations"
+    yield describe_evidence(posterior)
+    yield f"effective sample size {posterior.ess:,.0f} from {posterior.evaluations:,} evaluations"
     if "conditioned_on" in posterior.provenance:
         yield describe_condition(posterior.provenance)
     nuisance = set(posterior.provenance.get("marginalised", ()))

@@ -16,7 +16,7 @@ Method = Literal["auto", "importance", "tempering", "emcee", "nautilus"]
 METHODS: Final = get_args(Method)
 SETTINGS: Final = {
     "importance": ("draws",),
-    "tempering": ("particles", "runs"),
+    "tempering": ("particles", "runs", "fitted"),
     "emcee": ("particles", "runs", "steps"),
     "nautilus": ("particles", "draws"),
 }
@@ -52,8 +52,9 @@ def sample_posterior(
     progress : callable, optional
         Told the share of the work done, and what is being done.
     **settings
-        `particles` and `runs` for tempering, `draws` for importance sampling, `particles`, `runs` and `steps` for
-        emcee, `particles` (live points) and `draws` for nautilus.
+        `particles`, `runs` and `fitted` for tempering
+        (:func:`~negsim.calibration.tempering.sample_by_tempering`), `draws` for importance sampling, `particles`,
+        `runs` and `steps` for emcee, `particles` (live points) and `draws` for nautilus.
 
     Returns
     -------
@@ -67,8 +68,9 @@ def sample_posterior(
     """
     if method not in METHODS:
         raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
-    allowed = SETTINGS.get(method, ("particles", "runs", "draws"))
-    unknown = set(settings) - {*allowed, "particles", "runs", "draws"}
+    either = (*SETTINGS["tempering"], *SETTINGS["importance"])
+    allowed = SETTINGS.get(method, either)
+    unknown = set(settings) - {*allowed, *either}
     if unknown:
         raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are {', '.join(allowed)}")
     target = Target(log_likelihood, prior, latent)

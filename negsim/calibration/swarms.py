@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from negsim.calibration.bases import Base
 from negsim.calibration.posterior import SamplingError, choose_systematically
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.surrogate import Archive, Surrogate
@@ -114,7 +115,8 @@ class Swarm:
     ----------
     z : array, shape (runs * n, D)
         Standard coordinates of the particles, run after run.
-    log_likelihood : array, shape (runs * n,)
+    gain : array, shape (runs * n,)
+        Log of likelihood times prior over the base: what the temperature is a power of.
     log_evidence : array, shape (runs,)
         So far.
     """
@@ -125,8 +127,10 @@ class Swarm:
         particles: int,
         streams: Sequence[np.random.Generator],
         archive: Archive | None = None,
+        base: Base | None = None,
     ) -> None:
         self.target = target
+        self.base = base or Base()
         self.particles = particles
         self.streams = streams
         self.log_evidence = np.zeros(len(streams))
@@ -134,16 +138,20 @@ class Swarm:
         self._trail: list[tuple[Floats, Floats]] = []
 
     def draw(self, draws: int) -> None:
-        """Draw from the prior, `draws` points for each run: the first pool."""
-        z = self._each(lambda stream: stream.standard_normal((draws, self.target.size)))
-        self._trail.append((z, self._ask(z)))
+        """Draw from the base, `draws` points for each run: the first pool."""
+        z = self._each(lambda stream: self.base.draw(draws, self.target.size, stream))
+        self._trail.append((z, self._ask(z) + self.base.excess(z)))
 
     def pool(self, every: int = 1) -> tuple[Floats, Floats]:
-        """States passed through since the last resampling, arrays of shape (runs, states, D) and (runs, states)."""
+        """States passed through since the last resampling and their gains, shapes (runs, states, D), (runs, states)."""
         kept = self._trail[::-1][::every]
         runs = len(self.streams)
         z = np.concatenate([z.reshape(runs, -1, self.target.size) for z, _ in kept], axis=1)
-        return z, np.concatenate([told.reshape(runs, -1) for _, told in kept], axis=1)
+        return z, np.concatenate([gain.reshape(runs, -1) for _, gain in kept], axis=1)
+
+    def told(self) -> tuple[Floats, Floats]:
+        """Where the particles are, and their log-likelihoods."""
+        return self.z, self.gain - self.base.excess(self.z)
 
     def warm(self, rise: float) -> Floats:
         """Raise the temperature: weigh the pool, add to the evidence, resample.
@@ -153,11 +161,11 @@ class Swarm:
         array, shape (runs,)
             Share of the pool of each run that stays effective.
         """
-        z, told = self.pool()
-        logs = raise_power(told, rise)
+        z, gain = self.pool()
+        logs = raise_power(gain, rise)
         top = logs.max(axis=1)
         if not np.isfinite(top).all():
-            raise SamplingError(f"none of {logs.shape[1]} points drawn from the prior makes the data possible")
+            raise SamplingError(f"none of {logs.shape[1]} points that were drawn makes the data possible")
         weights = np.exp(logs - top[:, None])
         self.log_evidence = self.log_evidence + top + np.log(weights.mean(axis=1))
         chosen = [
@@ -165,22 +173,23 @@ class Swarm:
             for row, stream in zip(weights, self.streams, strict=True)
         ]
         self.z = np.concatenate([run[places] for run, places in zip(z, chosen, strict=True)])
-        self.log_likelihood = np.concatenate([run[places] for run, places in zip(told, chosen, strict=True)])
+        self.gain = np.concatenate([run[places] for run, places in zip(gain, chosen, strict=True)])
         self._trail.clear()
         return np.array([effective_sample_size(row) / len(row) for row in logs])
 
     def move(self, guide: Guide, move: Move) -> Flags:
         """Make a move and say which particles accepted it, shape (runs * n,)."""
         z, log_ratio = self._glide(guide, move) if move.leaps else self._step(guide.reference, move)
-        log_likelihood = self._ask(z)
+        log_likelihood, excess = self._ask(z), self.base.excess(z)
         possible = np.isfinite(log_likelihood)
-        log_ratio += guide.temperature * (np.where(possible, log_likelihood, 0.0) - self.log_likelihood)
+        gain = np.where(possible, log_likelihood, 0.0) + excess
+        log_ratio += guide.temperature * (gain - self.gain) - excess + self.base.excess(self.z)
         log_ratio -= 0.5 * ((z * z).sum(axis=1) - (self.z * self.z).sum(axis=1))
         patience = self._each(lambda stream: stream.standard_exponential(self.particles))
         accepted = possible & (-patience < log_ratio)
         self.z = np.where(accepted[:, None], z, self.z)
-        self.log_likelihood = np.where(accepted, log_likelihood, self.log_likelihood)
-        self._trail.append((self.z, self.log_likelihood))
+        self.gain = np.where(accepted, gain, self.gain)
+        self._trail.append((self.z, self.gain))
         return np.asarray(accepted)
 
     def _step(self, reference: Reference, move: Move) -> tuple[Floats, Floats]:
@@ -217,7 +226,10 @@ class Swarm:
         leap = (move.step * (1 + uneven))[:, None]
 
         def pull(z: Floats) -> Floats:
-            return (guide.temperature * slope(z)[:, block] - z[:, block]) @ factor
+            toward = guide.temperature * (slope(z) - z)
+            if guide.temperature < 1:
+                toward += (1 - guide.temperature) * self.base.slope(z)
+            return toward[:, block] @ factor
 
         z, speed = self.z.copy(), push + 0.5 * leap * pull(self.z)
         for done in range(1, move.leaps + 1):
@@ -236,7 +248,7 @@ class Swarm:
         return np.concatenate([draw(stream) for stream in self.streams])
 
 
-def raise_power(log_likelihood: Floats, rise: float) -> Floats:
+def raise_power(gain: Floats, rise: float) -> Floats:
     """Log weights for a rise in temperature; what is impossible stays so, even for a rise of 0."""
-    possible = np.isfinite(log_likelihood)
-    return np.where(possible, rise * np.where(possible, log_likelihood, 0.0), -np.inf)
+    possible = np.isfinite(gain)
+    return np.where(possible, rise * np.where(possible, gain, 0.0), -np.inf)

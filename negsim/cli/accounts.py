@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def explain(options: argparse.Namespace) -> None:
     """Hold the events of a fit against it, with and without each, and the fit against its rivals."""
+    from negsim.calibration.posterior import describe_evidence
     from negsim.forecasts.accounts import account_for
     from negsim.forecasts.comparison import Conditioned
     from negsim.report.sections import name_events
@@ -44,7 +45,7 @@ def explain(options: argparse.Namespace) -> None:
         _keep(found, folder)
     print(f"{scenario.title or scenario.name}: {chronology.name} until {chronology.until}; fit, not forecast\n")
     print(f"{write_events(found.explanation.table)}\n\n{LEGEND.format(runs=options.histories)}\n")
-    print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
+    print(f"with everything: {describe_evidence(posterior)}\n")
     print(f"{write_changes(found.comparison.table())}\n")
     print(wrap_sentences(found.describe()))
 

@@ -83,14 +83,14 @@ SHOWN: Final = {
 
 def describe_fit(posterior: Posterior) -> str:
     """Say in a few lines how the posterior was found and what it is worth."""
-    from negsim.calibration.posterior import describe_condition
+    from negsim.calibration.posterior import describe_condition, describe_evidence
 
     found = posterior.provenance
     return (
-        f"{found['chronology']} until {found['until']}: log evidence {posterior.log_evidence:.2f} "
-        f"± {posterior.log_evidence_se:.2f}, by {posterior.method}, {posterior.evaluations:,} likelihoods,\n"
-        f"worth {posterior.ess:.0f} independent draws. Contraction: share of the prior's variance that the events took "
-        f"away; a parameter marked prior-driven was not learned.\nThe likelihood is {describe_condition(found)}."
+        f"{found['chronology']} until {found['until']}, by {posterior.method}: {posterior.evaluations:,} likelihoods, "
+        f"worth {posterior.ess:.0f} independent draws;\n{describe_evidence(posterior)}.\n"
+        "Contraction: share of the prior's variance that the events took away; a parameter marked prior-driven was not "
+        f"learned.\nThe likelihood is {describe_condition(found)}."
     )
 
 
@@ -165,8 +165,8 @@ def add_told(parser: argparse.ArgumentParser) -> None:
 def add_sampler(parser: argparse.ArgumentParser) -> None:
     """Take what concerns the sampler."""
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the sampler (default: 0)")
-    parser.add_argument("--particles", metavar="N", type=whole(50), help="particles of each run (default: 250)")
-    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of the sampler (default: 4)")
+    parser.add_argument("--particles", metavar="N", type=whole(50), help="particles of each run (default: 125)")
+    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of the sampler (default: 8)")
     add_engine(parser)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def compare(options: argparse.Namespace) -> None:
     """Take theories out of a fitted case and print what the evidence loses."""
+    from negsim.calibration.posterior import describe_evidence
     from negsim.forecasts.comparison import Conditioned, compare_theories
 
     require_target(options.out)
@@ -43,7 +44,7 @@ def compare(options: argparse.Namespace) -> None:
         with paths_as_input("is in the way"):
             table.to_csv(options.out, index=False)
         print(f"{options.out}: written", file=sys.stderr)
-    print(f"log evidence with everything: {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f}\n")
+    print(f"with everything: {describe_evidence(posterior)}\n")
     print(write_changes(table))
     print(f"\n{wrap_sentences(found.describe())}\n\n{LEGEND}{FORETOLD if len(found.stages) > 1 else ''}")
 
