@@ -166,6 +166,9 @@ def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fi
     code, out, _ = said("score", file, events, "--observed-until", "2003-12-31", "--digest", digest[:10])
     assert code == 0
     assert "model" in out
+    assert "left aside" not in out
+    write_events(events, [("2001-02-03", "meet", "talks"), ("2003-02-03", "meet", "talks")])
+    assert "1 event was left aside: from before" in said("score", file, events)[1]
     write_events(events, [("2003-02-03", "meet", "talks"), ("2003-02-30", "meet", "talks")])
     code, _, err = said("score", file, events)
     assert code == 2

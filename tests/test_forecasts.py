@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, stats
 
@@ -461,6 +462,35 @@ def test_a_registered_forecast_is_scored_without_drawing_anything_again(register
     assert registration.score_registered(held, events)["rps_count"].notna().all()
     with pytest.raises(ScenarioError, match="observed until"):
         registration.score_registered(held, events, dt.date(2004, 1, 5))
+
+
+def test_events_from_before_a_forecast_are_left_aside_and_counted(registered, tmp_path):
+    held, late, both, early = registration.load_registered(registered), *(tmp_path / f"{n}.csv" for n in range(3))
+    head, before, after = "date,kind,channel", "2002-02-01,meet,talks\n2002-03,adjourn,talks", "2004-02-01,meet,talks"
+    late.write_text(f"{head}\n{after}\n", encoding="utf-8")
+    both.write_text(f"{head}\n{before}\n{after}\n", encoding="utf-8")
+    early.write_text(f"{head}\n{before}\n", encoding="utf-8")
+    alone, beside = registration.score_registered(held, late), registration.score_registered(held, both)
+    assert (alone.attrs["left_aside"], beside.attrs["left_aside"]) == (0, 2)
+    pd.testing.assert_frame_equal(alone, beside)
+    with pytest.raises(ScenarioError, match="2 events, none of them from 2004-01-01 on"):
+        registration.score_registered(held, early)
+
+
+def test_an_event_on_either_side_of_the_origin_counts_as_far_as_it_comes_after(registered, tmp_path):
+    events = tmp_path / "events.csv"
+    events.write_text("date,kind,channel\n2003-07/2004-06,meet,talks\n", encoding="utf-8")
+    table = registration.score_registered(registration.load_registered(registered), events).set_index("question")
+    assert table.attrs["left_aside"] == 0
+    assert table.filter(like="meet", axis=0)["happened"].to_numpy() == pytest.approx(182 / 366, abs=0.2)
+
+
+@pytest.mark.parametrize("date", ["1901-02-01", "2008-01-01", "2004-02-30"])
+def test_impossible_dates_of_what_came_about_are_refused(registered, tmp_path, date):
+    events = tmp_path / "events.csv"
+    events.write_text(f"date,kind,channel\n2004-02-01,meet,talks\n{date},adjourn,talks\n", encoding="utf-8")
+    with pytest.raises(ScenarioError, match="row 2"):
+        registration.score_registered(registration.load_registered(registered), events)
 
 
 def test_a_registered_forecast_that_was_changed_is_refused(registered, tmp_path):

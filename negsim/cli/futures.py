@@ -83,6 +83,9 @@ def score(options: argparse.Namespace) -> None:
         with paths_as_input("is in the way"):
             table.to_csv(options.out, index=False)
     print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}\n")
+    if aside := table.attrs["left_aside"]:
+        events = "1 event was" if aside == 1 else f"{aside} events were"
+        print(f"{events} left aside: from before {registered.origin}, the first day forecast\n")
     shown = table[table["forecaster"] == "model"].drop(columns="forecaster")
     print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
     sums = table.groupby("forecaster", sort=False)[["log_score", "brier", "crps_first", "rps_count"]]
@@ -182,7 +185,10 @@ def add_score(commands: Any) -> None:
     )
     parser.add_argument("registered", metavar="REGISTERED", help="file that `negsim register` wrote")
     parser.add_argument(
-        "events", metavar="EVENTS", help="CSV file of all that happened of what was asked: columns date and move"
+        "events",
+        metavar="EVENTS",
+        help="CSV file of all that happened of what was asked: columns date and move; events from before the forecast "
+        "are left aside",
     )
     parser.add_argument(
         "--observed-until",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.calendar import day_number
+from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
 from negsim.forecasts.drawing import Forecast
@@ -184,7 +185,8 @@ def score_registered(
     registered : Registered
     events : str or Path
         A CSV file as :func:`negsim.load_chronology` takes it, of all events that answer the questions: silence counts
-        as nothing having happened.
+        as nothing having happened. Events from before the origin are left aside; one that may lie on either side of it
+        counts as far as its dates come after.
     observed_until : date, optional
         Last day of which the file knows (default: the last day forecast); scores go to the last end of a month by then.
     seed : int
@@ -195,12 +197,14 @@ def score_registered(
     DataFrame
         A row for each forecaster and question: ``forecaster``, ``question``, ``probability`` by then, ``happened``
         (share of the placements of vague dates), ``log_score``, ``brier``, ``crps_first`` (months, until then),
-        ``rps_count`` (only where the whole period was observed). All are losses.
+        ``rps_count`` (only where the whole period was observed). All are losses. ``attrs["left_aside"]`` counts the
+        events that were left aside.
 
     Raises
     ------
     ScenarioError
-        For rows that cannot be read, each named; for an `observed_until` before the first end of a month.
+        For rows that cannot be read, each named; for an `observed_until` before the first end of a month; for a file
+        whose events all come before the origin.
     """
     compiled = _compile(registered)
     ends = [dt.date.fromisoformat(day) for day in registered.content["month_ends"]]
@@ -208,12 +212,23 @@ def score_registered(
     if not seen:
         problem = Problem(str(events), "observed until", str(observed_until), f"a date from {ends[0]} on")
         raise ScenarioError([problem])
-    window = (registered.origin, seen[-1])
-    told = load_chronology(compiled, events, window=window, check=False)
+    told = load_chronology(compiled, events, window=(None, seen[-1]), check=False)
     start = compiled.scenario.start
     period = Period(registered.questions, day_number(start, registered.origin), day_number(start, seen[-1]) + 1.0)
+    aside = _count_before(told, period.start)
+    if aside == sum(not move.implied for move in told.moves):
+        given = f"{aside} events, none of them from {registered.origin} on"
+        allowed = f"events from {registered.origin}, the first day forecast, to {seen[-1]}"
+        raise ScenarioError([Problem(str(events), "date", given, allowed)])
     happened = told_between(compiled, told, period, PLACEMENTS, seed, "what came about")
-    return _tabulate(registered, happened, seen, len(seen) == len(ends))
+    table = _tabulate(registered, happened, seen, len(seen) == len(ends))
+    table.attrs["left_aside"] = aside
+    return table
+
+
+def _count_before(told: Chronology, day: float) -> int:
+    """Told events that cannot have happened on a day or later."""
+    return sum(high <= day and not move.implied for move, high in zip(told.moves, told.placement.high, strict=True))
 
 
 def _tabulate(registered: Registered, happened: Outlook, seen: Sequence[dt.date], whole: bool) -> pandas.DataFrame:
