@@ -117,6 +117,10 @@ def test_what_is_no_count_is_refused_by_name(given):
 
 CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no case": (lambda: negsim.simulate(None, runs=2), TypeError, "a case is a scenario, the name"),
+    "no case to fit": (lambda: negsim.fit(7), TypeError, "a case is a scenario, the name"),
+    "no case to study": (lambda: negsim.sbc(7), TypeError, "a case is a scenario, the name"),
+    "no parameter of a path": (lambda: negsim.fit(HARBOUR, EVENTS, free=["x"]), ValueError, "no prior is declared for"),
+    "none to study": (lambda: negsim.sbc(HARBOUR, 1, free=["x"]), ValueError, "no prior is declared for"),
     "no number": (lambda: negsim.simulate(HARBOUR, runs=2, params={"cool": float("nan")}), ValueError, "finite"),
     "no question": (lambda: negsim.counterfactual(HARBOUR, None, None), TypeError, "a question is a name"),
     "seed of a sweep": (lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, seed=-1), ValueError, "seed must"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from negsim.calibration.dates import DateSensitivity, measure_date_sensitivity
@@ -71,9 +72,9 @@ class Diagnosis:
 
 
 def diagnose(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     posterior: Posterior,
-    chronology: Chronology | str | None = None,
+    chronology: Chronology | str | Path | None = None,
     seed: int = 0,
     draws: int = DRAWS,
     runs: int = RUNS,
@@ -87,11 +88,11 @@ def diagnose(
 
     Parameters
     ----------
-    case : Scenario or str
+    case : Scenario, str or Path
         The case the posterior belongs to.
     posterior : Posterior
         From :func:`negsim.fit` on the same chronology.
-    chronology : Chronology or str, optional
+    chronology : Chronology, str or Path, optional
         What happened (default: the first of the case's own).
     seed : int
         Seed of the simulations and of the draws that are replayed.

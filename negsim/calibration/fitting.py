@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from negsim.calibration.likelihood import ChronologyLikelihood, find_free
@@ -20,10 +21,10 @@ from negsim.calibration.selection import NewsIntensity, condition_on_news, learn
 from negsim.calibration.target import LogLikelihood
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled, compile_case
 from negsim.engines import choose_engine
 from negsim.scenario import ParameterSpec, Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid, scenario_digest
+from negsim.scenario_files import scenario_digest
 from negsim.terms import SHELF
 from negsim.version import VERSION
 
@@ -36,8 +37,8 @@ class TooMuchAsked(ValueError):
 
 
 def fit(
-    case: Scenario | str,
-    chronology: Chronology | str | None = None,
+    case: Scenario | str | Path,
+    chronology: Chronology | str | Path | None = None,
     seed: int = 0,
     method: str = "auto",
     free: Sequence[str] | None = None,
@@ -53,9 +54,9 @@ def fit(
 
     Parameters
     ----------
-    case : Scenario or str
+    case : Scenario, str or Path
         A scenario, the name of a shipped case, or a path.
-    chronology : Chronology or str, optional
+    chronology : Chronology, str or Path, optional
         What happened: a chronology, or the name of one of the case's (default: the first of the case's own).
     seed : int
         Seed of the sampler.
@@ -112,19 +113,14 @@ def fit(
 
 
 def bring_together(
-    case: Scenario | str | Compiled,
-    chronology: Chronology | str | None = None,
+    case: Scenario | str | Path | Compiled,
+    chronology: Chronology | str | Path | None = None,
     names: Sequence[str] = (),
     engine: str = "numpy",
     workers: int = 1,
 ) -> ChronologyLikelihood:
     """Compile a case, load a chronology of it (default: its first), and choose who replays it."""
-    if isinstance(case, Compiled):
-        compiled = case
-    else:
-        scenario = load_scenario(case) if isinstance(case, str) else case
-        require_valid(scenario)
-        compiled = compile_scenario(scenario, load_terms(scenario))
+    compiled = case if isinstance(case, Compiled) else compile_case(case)
     told = chronology if isinstance(chronology, Chronology) else load_chronology(compiled.scenario, chronology)
     return ChronologyLikelihood(compiled, told, tuple(names), choose_engine(engine, compiled), workers)
 

@@ -28,12 +28,12 @@ from negsim.calibration.priors import JointPrior
 from negsim.calibration.sampling import sample_posterior
 from negsim.calibration.target import LogLikelihood
 from negsim.chronology import Chronology
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled, compile_case
 from negsim.engines import choose_engine
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, load_terms, require_valid, scenario_digest
+from negsim.scenario_files import scenario_digest
 from negsim.state import Floats
 from negsim.streams import open_stream
 from negsim.version import VERSION
@@ -121,7 +121,7 @@ class Ranks:
 
 
 def sbc(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     simulations: int = 100,
     seed: int = 0,
     *,
@@ -138,7 +138,7 @@ def sbc(
 
     Parameters
     ----------
-    case : Scenario or str
+    case : Scenario, str or Path
     simulations : int
     seed : int
         Simulation n is the same whatever their number.
@@ -305,7 +305,7 @@ def measure_quantities(target: ChronologyLikelihood, theta: Floats, unit: Floats
 
 
 def _prepare(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     seed: int,
     free: Sequence[str] | None,
     observer: dict[str, Any],
@@ -314,9 +314,7 @@ def _prepare(
     engine: str,
     settings: dict[str, Any],
 ) -> Study:
-    scenario = load_scenario(case) if isinstance(case, str) else case
-    require_valid(scenario)
-    compiled = compile_scenario(scenario, load_terms(scenario))
+    compiled = compile_case(case)
     names = tuple(free) if free is not None else find_free(compiled)
     prior = declare_prior(compiled.scenario, names) if given is None else given[0].prior
     engine = choose_engine(engine, compiled)

@@ -89,9 +89,9 @@ class Explanation:
 
 
 def explain_events(
-    case: Scenario | str,
+    case: Scenario | str | Path,
     posterior: Posterior,
-    chronology: Chronology | str | None = None,
+    chronology: Chronology | str | Path | None = None,
     events: Any = None,
     runs: int = 2000,
     seed: int = 0,
@@ -106,10 +106,10 @@ def explain_events(
 
     Parameters
     ----------
-    case : Scenario or str
+    case : Scenario, str or Path
     posterior : Posterior
         From :func:`negsim.fit` on the chronology.
-    chronology : Chronology or str, optional
+    chronology : Chronology, str or Path, optional
         Default: the first of the case's own.
     events : DataFrame or iterable of mappings, optional
         Which events, in words: ``label``, ``date_start``, ``date_end``, ``kind`` and, as far as there are any,
