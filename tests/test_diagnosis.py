@@ -1,6 +1,7 @@
 """Does a diagnosis say what a fit rests on, and does it notice what is wrong?"""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from negsim.calibration import identifiability
 from negsim.calibration.diagnosis import diagnose
 from negsim.calibration.fitting import bring_together, declare_prior, fit
 from negsim.calibration.identifiability import find_directions, identify, measure_distance, scale_power
+from negsim.calibration.influence import _compare, leave_events_out, widen_date
+from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.outlook import ExplosivePrior, foresee
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.predictive import (
@@ -23,6 +26,7 @@ from negsim.calibration.predictive import (
     rescaled_distance,
 )
 from negsim.calibration.priors import JointPrior, Prior1D
+from negsim.calibration.psis import smooth_weights
 
 pytestmark = pytest.mark.xdist_group("diagnosis")  # one worker: a fit is diagnosed once
 
@@ -119,6 +123,31 @@ def test_the_probability_of_a_date_is_the_ratio_of_two_evidences():
     exact = (narrow @ prior) / (wide @ prior)
     row = found.influence.table.iloc[0]
     assert row["date_probability"] == pytest.approx(exact, rel=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_draw_under_which_an_event_is_impossible_has_weight_zero(case, told, posterior, monkeypatch):
+    likelihood, drawn = bring_together(case, told, posterior.names), replace(posterior, log_weights=np.zeros(400))
+    place, (ratio, _) = 1, widen_date(likelihood, drawn, 1, 6, seed=3)
+    plain = ChronologyLikelihood.score
+
+    def forbid(self, theta, histories):
+        score = plain(self, theta, histories)
+        ruled_out = (theta[:, None] == banned).all(axis=2).any(axis=1)
+        return replace(score, total=np.where(ruled_out, -np.inf, score.total))
+
+    monkeypatch.setattr(ChronologyLikelihood, "score", forbid)
+    banned = drawn.draws[:3]
+    with_impossible, share = widen_date(likelihood, drawn, place, 6, seed=3)
+    assert with_impossible[:3].tolist() == [-np.inf] * 3
+    assert with_impossible[3:] == pytest.approx(ratio[3:])
+    row, kept = _compare(drawn, with_impossible, share), np.exp(smooth_weights(with_impossible)[0])
+    assert np.isfinite(row["k_hat"])
+    assert row["shifts"] == pytest.approx((kept @ drawn.draws / kept.sum() - drawn.mean()) / drawn.sd())
+    banned = drawn.draws
+    found = leave_events_out(likelihood, drawn, seed=3, dates=6)
+    assert (found.table["k_hat"] == np.inf).all()
+    assert "not known: impossible under every draw" in found.summary()
 
 
 def _history(case, rows):

@@ -60,6 +60,9 @@ class Influence:
     def _tell(self, most: int) -> Iterator[str]:
         yield "forgetting when an event happened (not that it did) moves the parameters most for:"
         for _, row in self.table.head(most).iterrows():
+            if np.isnan(row["largest_shift"]):
+                yield f"  {row['when']}  {row['event']}  not known: impossible under every draw on the dates tried"
+                continue
             doubt = "" if row["k_hat"] <= LARGEST_K else f"  (k-hat {row['k_hat']:.2f}: not to be relied on)"
             yield (
                 f"  {row['when']}  {row['event']}  {row['parameter']} by {row['largest_shift']:+.2f} ± "
@@ -145,6 +148,7 @@ def widen_date(
     Returns
     -------
     log_ratio : array, shape (draws,)
+        Minus infinity (weight zero) for a draw under which the event is impossible on the dates tried, all or its own.
     share : array, shape (draws,)
         Length of the event's own window over that of all dates the order allows.
     """
@@ -158,7 +162,9 @@ def widen_date(
     wide = _integrate(likelihood, posterior, placed, place, floor, ceiling, steps)
     few = steps if own_high.max() - own_low.min() > 1.5 else steps[:, dates // 2, None]
     narrow = _integrate(likelihood, posterior, placed, place, own_low, own_high, few)
-    return wide - narrow, (own_high - own_low) / (ceiling - floor)
+    possible = np.isfinite(wide) & np.isfinite(narrow)
+    log_ratio = np.subtract(wide, narrow, out=np.full(len(wide), -np.inf), where=possible)
+    return log_ratio, (own_high - own_low) / (ceiling - floor)
 
 
 def _find_room(links: Sequence[Link], days: Floats, place: int, window: tuple[float, float]) -> tuple[Floats, Floats]:
@@ -198,8 +204,10 @@ def _integrate(
 
 
 def _compare(posterior: Posterior, log_ratio: Floats, share: Floats) -> dict[str, object]:
-    """Shifts of the parameters under the weights, and how far the date was foretold."""
-    log_ratio = np.where(np.isfinite(log_ratio), log_ratio, -np.inf)
+    """Shifts of the parameters under the weights, and how far the date was foretold; NaN where no weight is left."""
+    if not np.isfinite(log_ratio).any():
+        unknown: dict[str, object] = dict.fromkeys(_COLUMNS, np.nan)
+        return unknown | {"parameter": "", "k_hat": np.inf, "shifts": np.full(len(posterior.names), np.nan)}
     smoothed, k_hat = smooth_weights(log_ratio)
     weights = np.exp(smoothed - smoothed.max())
     mean = weights.mean()
