@@ -19,7 +19,7 @@ print("\n".join(told.report().splitlines()[:4]))  # what became of the rows, and
 posterior = negsim.fit(case, told, seed=1, particles=100, engine="auto")
 posterior.save("fit")  # negsim.Posterior.load("fit") brings it back
 print(posterior.summary()[["q05", "q50", "q95", "contraction", "contraction_mcse"]].round(2).to_string())
-for says in ("learned", "moved", "prior-driven"):
+for says in ("learned", "moved", "cannot tell", "prior-driven"):
     names = [name for name, verdict in zip(posterior.names, posterior.verdicts(), strict=True) if verdict == says]
     print(f"{says}: {', '.join(names) or 'nothing'}")
 

@@ -76,7 +76,7 @@ def test_a_diagnosis_has_every_part_and_says_it_in_words(diagnosis):
     said = diagnosis.summary()
     for title in ("What was learned", "expectation", "carries the claim", "Unknown dates", "Histories the model makes"):
         assert title in said
-    assert set(diagnosis.identifiability.table["says"]) <= {"learned", "moved", "prior-driven"}
+    assert set(diagnosis.identifiability.table["says"]) <= {"learned", "moved", "cannot tell", "prior-driven"}
     assert diagnosis.predictive.table["p_value"].between(0, 1).all()
 
 

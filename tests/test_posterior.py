@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from known_posteriors import funnel, gamma_poisson, gaussian, shifted_dates, two_bells
 from negsim.calibration import posterior as room
+from negsim.calibration.identifiability import identify
 from negsim.calibration.posterior import (
     Posterior,
     SamplingError,
@@ -130,6 +132,25 @@ def test_a_parameter_that_was_moved_but_not_narrowed_is_not_called_prior_driven(
     draws = np.random.default_rng(3).standard_normal((2_000, 2)) + np.array([1.0, 0.0])
     told = Posterior(prior, draws, np.zeros(2_000), np.zeros(2_000), 0.0, 0.0, "importance", 2_000, 1)
     assert told.verdicts() == ["moved", "prior-driven"]
+
+
+def test_so_few_draws_that_a_narrowing_may_be_chance_cannot_tell_and_a_prior_is_hardly_ever_called_learned():
+    prior = JointPrior(["x"], [Prior1D("normal", 0.0, 1.0)])
+
+    def hold(draws):
+        size = len(draws)
+        return Posterior(prior, draws, np.zeros(size), np.zeros(size), 0.0, 0.0, "importance", size, 1)
+
+    narrowed = np.sqrt(0.84) * stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)[:, None]  # contraction 0.16
+    few = hold(np.sqrt(0.84) * narrowed[200::400] / narrowed[200::400].std())
+    assert few.contraction()[0] == pytest.approx(0.16)
+    assert few.verdicts() == ["cannot tell"]
+    assert "cannot tell with so few draws: x" in identify(few).summary()
+    assert hold(narrowed).verdicts() == ["learned"]
+    rng = np.random.default_rng(5)
+    said = [hold(rng.standard_normal((50, 1))).verdicts()[0] for _ in range(400)]
+    assert said.count("learned") <= 16  # more than a third of them without the error
+    assert said.count("cannot tell") > 100
 
 
 def test_any_quantiles_can_be_had():

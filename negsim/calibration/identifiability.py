@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.calibration.posterior import PRIOR_DRIVEN, Posterior
+from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, Posterior
 from negsim.calibration.psis import smooth_weights
 from negsim.state import Floats
 
@@ -56,10 +56,10 @@ class Identifiability:
     def _tell(self) -> Iterator[str]:
         size = len(self.table)
         yield f"the data are worth {self.learned:.1f} of {size} parameters"
-        for says in ("learned", "moved", "prior-driven"):
+        for says in ("learned", "moved", CANNOT_TELL, "prior-driven"):
             names = list(self.table.index[self.table["says"] == says])
             if names:
-                yield f"  {says}: {', '.join(names)}"
+                yield f"  {says}{' with so few draws' if says == CANNOT_TELL else ''}: {', '.join(names)}"
         for name, note in self.table["note"].items():
             if note:
                 yield f"  {name}: {note}"

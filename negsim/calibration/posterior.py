@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PRIOR_DRIVEN: Final = 0.1
 """Contraction below which a parameter is called prior-driven."""
+SURE: Final = 2.0
+"""Monte Carlo errors by which the contraction must exceed that for a parameter to be called learned."""
+CANNOT_TELL: Final = "cannot tell"
 MOVED: Final = 0.5
 """Shift, in prior standard deviations, at which a parameter that was not narrowed is said to have been moved."""
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -187,12 +190,16 @@ class Posterior:
     def verdicts(self) -> list[str]:
         """What the data said of each parameter.
 
-        ``learned``: they narrowed it by a tenth of its variance or more; ``moved``: they shifted it by half a prior
-        standard deviation or more without narrowing it; ``prior-driven``: neither, what is told of it is what was
-        thought beforehand.
+        ``learned``: they narrowed it by a tenth of its variance or more, and by two Monte Carlo errors more than that;
+        ``moved``: they shifted it by half a prior standard deviation or more without surely narrowing it; ``cannot
+        tell``: it looks narrowed by a tenth or more, but with so few draws that may be chance; ``prior-driven``: none
+        of these, what is told of it is what was thought beforehand.
         """
-        narrowed, moved = self.contraction() >= PRIOR_DRIVEN, np.abs(self.shift()) >= MOVED
-        return ["learned" if n else "moved" if m else "prior-driven" for n, m in zip(narrowed, moved, strict=True)]
+        contraction, moved = self.contraction(), np.abs(self.shift()) >= MOVED
+        sure = contraction - SURE * self.contraction_mcse() >= PRIOR_DRIVEN
+        return np.select(
+            [sure, moved, contraction >= PRIOR_DRIVEN], ["learned", "moved", CANNOT_TELL], "prior-driven"
+        ).tolist()
 
     def describe(self) -> str:
         """Say it as a table that a person can read: each parameter before and after, on a scale one can judge."""

@@ -90,7 +90,8 @@ def describe_fit(posterior: Posterior) -> str:
         f"{found['chronology']} until {found['until']}, by {posterior.method}: {posterior.evaluations:,} likelihoods, "
         f"worth {posterior.ess:.0f} independent draws;\n{describe_evidence(posterior)}.\n"
         "Contraction: share of the prior's variance that the events took away; a parameter marked prior-driven was not "
-        f"learned.\nThe likelihood is {describe_condition(found)}."
+        "learned; of one marked cannot tell the draws are too few to say.\n"
+        f"The likelihood is {describe_condition(found)}."
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.calibration.posterior import PRIOR_DRIVEN, Posterior, weighted_quantiles
+from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, Posterior, weighted_quantiles
 from negsim.plots.page import (
     BLACK,
     BLUE,
@@ -14,6 +14,7 @@ from negsim.plots.page import (
     INK,
     ORANGE,
     PALE,
+    SKY,
     WIDTH,
     Origin,
     Page,
@@ -33,7 +34,7 @@ ROW: Final = 0.36
 BANDS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL: Final = 1.645
 """Half the width of the prior's 90% interval, in its standard deviations."""
-COLOURS: Final = {"learned": BLUE, "moved": ORANGE, "prior-driven": GREY}
+COLOURS: Final = {"learned": BLUE, "moved": ORANGE, CANNOT_TELL: SKY, "prior-driven": GREY}
 BARS: Final = 2.3
 """Width of the panel of contractions in inches."""
 
@@ -75,7 +76,7 @@ def _call(posterior: Posterior, scenario: Scenario | None) -> tuple[Sequence[str
 CAPTION: Final = (
     "Left: 90% of the prior (pale), 90% and the middle half of the posterior (light, dark) and its median, on the "
     "scale on which the prior is normal. Right: contraction ± one standard error; left of the dotted line a parameter "
-    "is prior-driven, unless its middle moved by half a standard deviation."
+    "is prior-driven, unless its middle moved by half a standard deviation; up to two errors right of it, cannot tell."
 )
 
 

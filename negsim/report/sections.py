@@ -310,7 +310,8 @@ def _parameters(found: Findings) -> Section:
         section.listings.append(_posterior(posterior, name, labels))
         section.paragraphs.append(
             first_line(identify(posterior).summary()) + ". A number marked prior-driven was not learned; one marked "
-            "moved lies elsewhere than before without being known better."
+            "moved lies elsewhere than before without being surely known better, and of one marked cannot tell the "
+            "draws are too few to say."
         )
     return section
 
