@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ LAST_BITS = 8e-16
 """Relative error allowed: a few units in the last place."""
 
 
-def compute(name: str, numbers: Any) -> Any:
-    """Values of a function at all numbers of an array, LANES at a time, without what may be reordered."""
+@functools.cache
+def compile_over_rows(name: str, last: float) -> Any:
+    """A function over rows of LANES numbers, without what may be reordered; `last` is its last coefficient."""
     from numba import njit
 
     from negsim.scalar.building import UNCALLED, read_home
@@ -31,8 +33,13 @@ def compute(name: str, numbers: Any) -> Any:
         for row in range(len(rows) // LANES):
             put(rows, row, function(take(rows, row)))
 
+    return over
+
+
+def compute(name: str, numbers: Any) -> Any:
+    """Values of a function at all numbers of an array."""
     padded = np.concatenate((numbers, np.ones(-len(numbers) % LANES)))
-    over(padded)
+    compile_over_rows(name, exponentials.E11)(padded)
     return padded[: len(numbers)]
 
 
