@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.posterior import LOOK, TEMPER, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.target import Progress, Target
 from negsim.state import Floats
@@ -107,7 +107,9 @@ def _start(target: Target, walkers: int, stream: np.random.Generator) -> Floats:
     z = stream.standard_normal((8 * walkers, target.size))
     told = target.log_likelihood(z)
     if np.isfinite(told).sum() < walkers:
-        raise SamplingError(f"of {len(z)} points drawn from the prior, fewer than {walkers} make the data possible")
+        raise SamplingError(
+            f"of {len(z)} points drawn from the prior, fewer than {walkers} make the data possible: {TEMPER}"
+        )
     return z[np.argsort(-told)[: 2 * walkers]][stream.permutation(2 * walkers)[:walkers]]
 
 
@@ -146,7 +148,7 @@ def _gather_chains(
     if r_hat.max() > DISAGREEMENT:
         raise SamplingError(
             f"{runs} ensembles of emcee disagree: R-hat of {names[int(r_hat.argmax())]} is {r_hat.max():.3f} (at most "
-            f"{DISAGREEMENT}): try more steps. What was found is in the error's `posterior`.",
+            f"{DISAGREEMENT}): take more steps (in Python steps=N; {steps} were taken) or {TEMPER}. {LOOK}",
             posterior,
         )
     return posterior

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from scipy import linalg, special
 
-from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.posterior import MAKE_POSSIBLE, TEMPER, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.calibration.target import Progress, Target
 from negsim.state import Flags, Floats
@@ -262,18 +262,20 @@ def sample_by_importance(
     pilot = stream.standard_normal((round(PILOT * draws), target.size))
     told = target.log_likelihood(pilot)
     if not np.isfinite(told).any():
-        raise SamplingError(f"none of {len(pilot)} points drawn from the prior makes the data possible")
+        count = f"none of {len(pilot)} points drawn from the prior makes the data possible"
+        raise SamplingError(f"{count}. {MAKE_POSSIBLE}")
     tell(0.1, "modes")
     modes = find_modes(target, choose_starts(pilot, told - 0.5 * (pilot**2).sum(axis=1), STARTS))
     if not modes:
-        raise SamplingError("no climb ended in a maximum of the posterior density")
+        raise SamplingError(f"no climb ended in a maximum of the posterior density: {TEMPER}")
     tell(0.4, "draws")
     bell = _refit(target, Bell(modes[0].place, modes[0].covariance), stream)
     posterior = _weigh(target, bell, pilot, told, draws, seed, stream)
     posterior = _note_modes(posterior, modes, target.evaluations - before)
     tell(1.0, "draws")
     if posterior.diagnostics["refused"]:
-        raise SamplingError(f"importance sampling is not to be trusted: {posterior.diagnostics['refused']}", posterior)
+        why = posterior.diagnostics["refused"]
+        raise SamplingError(f"importance sampling is not to be trusted ({why}): {TEMPER}", posterior)
     return posterior
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from negsim.calibration.bases import Base, Bell
-from negsim.calibration.posterior import SamplingError
+from negsim.calibration.posterior import MAKE_POSSIBLE, SamplingError
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.surrogate import Archive, Surrogate
 from negsim.calibration.swarms import LEAP, Guide, Move, Reference, Swarm, raise_power
@@ -236,9 +236,8 @@ def _draw_until_possible(swarm: Swarm) -> tuple[int, int]:
         draws, possible = gain.shape[1], int(np.isfinite(gain).sum())
     if possible < FEWEST_POSSIBLE:
         raise SamplingError(
-            f"of {scouts * draws} points drawn from the prior, only {possible} make the data possible (log-likelihood "
-            f"above minus infinity): too few to start from. Look for what cannot happen under the prior, or let the "
-            "log-likelihood subtract a large number for each broken rule instead."
+            f"of {scouts * draws} points drawn from the prior, only {possible} make the data possible: too few to "
+            f"start from. {MAKE_POSSIBLE}"
         )
     return draws, possible
 

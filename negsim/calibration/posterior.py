@@ -34,6 +34,16 @@ MOVED: Final = 0.5
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 PRIOR_BAND: Final = (0.05, 0.5, 0.95)
 FORMAT: Final = 1
+LOOK: Final = (
+    "What was found is kept in not-trusted/ under --out, in Python in the error's `posterior`: to look at, not to use."
+)
+"""What a user is told of a posterior that is not to be trusted."""
+MAKE_POSSIBLE: Final = (
+    "The case hardly ever allows these events: widen its priors or the windows of vague dates, or list what must have "
+    "come before and nobody told as moves that are implied."
+)
+"""What a user is told where hardly a point of the prior makes the data possible."""
+TEMPER: Final = 'fit by tempering (--method tempering, in Python method="tempering")'
 
 
 class SamplingError(Exception):
@@ -197,9 +207,10 @@ class Posterior:
         """
         contraction, moved = self.contraction(), np.abs(self.shift()) >= MOVED
         sure = contraction - SURE * self.contraction_mcse() >= PRIOR_DRIVEN
-        return np.select(
+        chosen = np.select(
             [sure, moved, contraction >= PRIOR_DRIVEN], ["learned", "moved", CANNOT_TELL], "prior-driven"
-        ).tolist()
+        )
+        return [str(says) for says in chosen]
 
     def describe(self) -> str:
         """Say it as a table that a person can read: each parameter before and after, on a scale one can judge."""

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from negsim.calibration.bases import Base
-from negsim.calibration.posterior import SamplingError, choose_systematically
+from negsim.calibration.posterior import MAKE_POSSIBLE, SamplingError, choose_systematically
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.surrogate import Archive, Surrogate
 from negsim.calibration.target import Target
@@ -165,7 +165,8 @@ class Swarm:
         logs = raise_power(gain, rise)
         top = logs.max(axis=1)
         if not np.isfinite(top).all():
-            raise SamplingError(f"none of {logs.shape[1]} points that were drawn makes the data possible")
+            count = f"none of {logs.shape[1]} points that were drawn makes the data possible"
+            raise SamplingError(f"{count}. {MAKE_POSSIBLE}")
         weights = np.exp(logs - top[:, None])
         self.log_evidence = self.log_evidence + top + np.log(weights.mean(axis=1))
         chosen = [

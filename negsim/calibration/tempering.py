@@ -27,7 +27,7 @@ from scipy import stats
 
 from negsim.calibration.bases import Base
 from negsim.calibration.pilot import Plan, explore
-from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.posterior import LOOK, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.swarms import Swarm
 from negsim.calibration.target import Progress, Target
@@ -51,8 +51,8 @@ EVIDENCE_SPREAD: Final = 1.0
 """Standard deviation of the runs' log evidence above which they are said to disagree."""
 
 ADVICE: Final = (
-    "The posterior may have several modes or narrow ridges: try more particles, or fewer free parameters. What was "
-    "found is in the error's `posterior`."
+    "The posterior may have several modes or narrow ridges: fit with more particles (--particles N, in Python "
+    f"particles=N) or learn fewer parameters (--free NAME for each, in Python free=[...]). {LOOK}"
 )
 
 
