@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+import negsim.compiler
 import negsim.ensemble
 import negsim.replays
 import negsim.streams
@@ -459,7 +460,7 @@ def test_time_rescaled_in_the_textbook_case_is_exponential():
 
 def test_a_simulator_with_a_sign_turned_is_found_out(monkeypatch: pytest.MonkeyPatch):
     term = with_hotter(hotter_with_the_wrong_sign)
-    monkeypatch.setattr(negsim.ensemble, "load_terms", lambda scenario: {"resentment": term})
+    monkeypatch.setattr(negsim.compiler, "load_terms", lambda scenario: {"resentment": term})
     with pytest.raises(AssertionError, match="act:B::test"):
         assert_chance_explains(witness(shorter(busy())))
 
