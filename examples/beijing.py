@@ -71,7 +71,8 @@ def main() -> None:
 LEARNED = """\
 Medians and 90% intervals before and after the article was read. Learned: the article took at least a tenth of the
 prior's variance away. Moved: it did not, but the middle lies elsewhere. Prior-driven: what stands here was put in by
-hand. Every other number of the case is fixed as it was written."""
+hand. Cannot tell: so few draws do not say which of these it is. Every other number of the case is fixed as it was
+written."""
 
 HELD = """\
 Of {runs:,} whole histories each, the share in which the event happens from a year before its date to a year after:
