@@ -30,6 +30,7 @@ from negsim.compiler import Compiled, compile_case
 from negsim.csv_files import MAX_BYTES, read_rows
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
+from negsim.scenario_files import take_scenario
 from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
 
 STATUSES: Final = ("mapped", "implied", "duplicate", "prediction", "outside")
@@ -80,9 +81,9 @@ def load_chronology(
     return chronology
 
 
-def chronologies(case: Scenario | str) -> dict[str, str]:
+def chronologies(case: Scenario | str | Path) -> dict[str, str]:
     """Titles of the chronologies that ship with a case, by name; first the one it is fitted to by default."""
-    folder = _folder(case if isinstance(case, str) else case.name)
+    folder = _folder(take_scenario(case).name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     books = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in files}
     order = sorted(books, key=lambda name: not books[name].get("first", False))

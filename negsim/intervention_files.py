@@ -78,9 +78,9 @@ def load_intervention(
     return intervention
 
 
-def what_ifs(case: Scenario | str) -> dict[str, str]:
+def what_ifs(case: Scenario | str | Path) -> dict[str, str]:
     """Questions that ship with a case: what they ask, by name."""
-    folder = _folder(case if isinstance(case, str) else case.name)
+    folder = _folder(take_scenario(case).name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     return {file.stem: str(tomllib.loads(file.read_text("utf-8")).get("question", "")) for file in files}
 

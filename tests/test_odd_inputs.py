@@ -147,3 +147,13 @@ def test_a_day_may_be_written_wherever_a_date_is_asked_for():
     assert told.until == dt.date(2013, 12, 31)
     assert told.cut("2011-01-01") == told.cut(dt.date(2011, 1, 1))
     assert negsim.simulate(HARBOUR, runs=2, until="2011-01-01").until == 366.0
+
+
+def test_what_ships_with_a_case_is_found_by_its_file_and_an_unknown_case_is_refused(tmp_path: Path):
+    path = tmp_path / "mine.toml"
+    negsim.save_scenario(negsim.load_scenario("beijing-1999"), path)
+    assert negsim.chronologies(path) == negsim.chronologies("beijing-1999")
+    assert negsim.what_ifs(path) == negsim.what_ifs("beijing-1999")
+    for shipped in (negsim.chronologies, negsim.what_ifs):
+        with pytest.raises(negsim.ScenarioError, match="beijing-1999"):
+            shipped("bejing-1999")
