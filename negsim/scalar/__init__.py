@@ -9,6 +9,6 @@ histories are the kernel's, move by move (docs/design.md, "Two engines").
 and their floating-point numbers (V); ``tables``, ``wants``, ``numbers`` and ``formulas`` say what stands where. Done by
 each run for itself: ``possibilities`` and ``effects``; abreast: ``relations``, ``hazards``, ``clocks``, ``passage``,
 ``exponentials``, from what ``listing`` lists; ``abreast`` says in plain Python, and ``lanes`` in numba's, what stands
-side by side. ``loops`` are the two loops over time; ``building`` compiles them with the formulas of a scenario's terms;
-``drawing`` and ``scoring`` drive them. All but ``lanes`` is plain Python, and is only ever called compiled.
+side by side. ``loops`` and ``given`` are the two loops over time; ``building`` compiles them with the formulas of a
+scenario's terms; ``drawing`` and ``scoring`` drive them. All but ``lanes`` is plain Python, and is only ever called compiled.
 """

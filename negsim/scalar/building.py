@@ -35,6 +35,7 @@ import numpy as np
 import negsim.scalar.clocks as clocks
 import negsim.scalar.effects as effects
 import negsim.scalar.exponentials as exponentials
+import negsim.scalar.given as given_histories
 import negsim.scalar.hazards as hazards
 import negsim.scalar.listing as listing
 import negsim.scalar.loops as loops
@@ -45,11 +46,11 @@ from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
 ABREAST: Final = (exponentials, hazards, relations, passage, clocks)
-MODULES: Final = (*ABREAST, possibilities, listing, effects, loops)
+MODULES: Final = (*ABREAST, possibilities, listing, effects, loops, given_histories)
 GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""
 ROWS: Final = ("T", "W", "A", "L", "S", "U", "V")
-ENTRIES: Final = ("draw", "score")
+ENTRIES: Final[dict[str, Callable[..., Any]]] = {"draw": loops.draw, "score": given_histories.score}
 UNCALLED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that nobody calls from Python: nothing is made that would let one, which saves half the time."""
 CACHE_VARIABLE: Final = "NEGSIM_CACHE"
@@ -319,7 +320,7 @@ def write_source(formulas: Sequence[Formula], wide: Sequence[bool]) -> str:
         ]
         lines += [f"            V[out + place] = join_lanes(({', '.join(each)}))"]
     for name in ENTRIES:
-        given = ", ".join(signature(getattr(loops, name)).parameters)
+        given = ", ".join(signature(ENTRIES[name]).parameters)
         lines += ["", "", f"def {name}_columns({given}):", f"    return {name}({given})"]
     return "\n".join(lines) + "\n"
 

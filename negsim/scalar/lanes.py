@@ -212,17 +212,24 @@ def take_at(typing: Any, array: Any, row: Any, steps: Any) -> Any:
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
         data = context.make_array(typed.args[0])(context, builder, given[0]).data
-        gathered = ir.Constant(NUMBERS_IR, ir.Undefined)
-        for lane in range(LANES):
-            where = ir.Constant(INDEX, lane)
-            step = builder.fptosi(builder.extract_element(given[2], where), given[1].type)
-            first = builder.shl(builder.add(given[1], step), ir.Constant(given[1].type, SHIFT))
-            place = builder.add(first, ir.Constant(first.type, lane))
-            value = builder.load(builder.gep(data, [place], inbounds=True), align=8)
-            gathered = builder.insert_element(gathered, value, where)
-        return gathered
+
+        def load(row: Any, lane: int) -> Any:
+            place = builder.add(builder.shl(row, ir.Constant(row.type, SHIFT)), ir.Constant(row.type, lane))
+            return builder.load(builder.gep(data, [place], inbounds=True), align=8)
+
+        return _gather(builder, given[1], given[2], load)
 
     return signature(NUMBERS, array, row, steps), generate
+
+
+def _gather(builder: Any, first: Any, steps: Any, load: Callable[[Any, int], Any]) -> Any:
+    """Put together what is loaded for each lane, so many places after the first as its step says."""
+    gathered = ir.Constant(NUMBERS_IR, ir.Undefined)
+    for lane in range(LANES):
+        where = ir.Constant(INDEX, lane)
+        step = builder.fptosi(builder.extract_element(steps, where), first.type)
+        gathered = builder.insert_element(gathered, load(builder.add(first, step), lane), where)
+    return gathered
 
 
 @intrinsic
@@ -231,13 +238,11 @@ def look_up(typing: Any, table: Any, first: Any, steps: Any) -> Any:
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
         data = context.make_array(typed.args[0])(context, builder, given[0]).data
-        gathered = ir.Constant(NUMBERS_IR, ir.Undefined)
-        for lane in range(LANES):
-            where = ir.Constant(INDEX, lane)
-            step = builder.fptosi(builder.extract_element(given[2], where), given[1].type)
-            entry = builder.load(builder.gep(data, [builder.add(given[1], step)], inbounds=True))
-            gathered = builder.insert_element(gathered, builder.sitofp(entry, ir.DoubleType()), where)
-        return gathered
+
+        def load(place: Any, lane: int) -> Any:
+            return builder.sitofp(builder.load(builder.gep(data, [place], inbounds=True)), ir.DoubleType())
+
+        return _gather(builder, given[1], given[2], load)
 
     return signature(NUMBERS, table, first, steps), generate
 
