@@ -10,5 +10,6 @@ and their floating-point numbers (V); ``tables``, ``wants``, ``numbers`` and ``f
 each run for itself: ``possibilities`` and ``effects``; abreast: ``relations``, ``hazards``, ``clocks``, ``passage``,
 ``exponentials``, from what ``listing`` lists; ``abreast`` says in plain Python, and ``lanes`` in numba's, what stands
 side by side. ``loops`` and ``given`` are the two loops over time; ``building`` compiles them with the formulas of a
-scenario's terms; ``drawing`` and ``scoring`` drive them. All but ``lanes`` is plain Python, and is only called compiled.
+scenario's terms; ``drawing`` and ``scoring`` drive them. All but ``lanes`` is plain Python, and is called compiled
+alone.
 """
