@@ -9,7 +9,7 @@
 Finished simulations are lines of a file under the folder given by --keep; a study that is interrupted goes on from
 there, and with --report it reports those that there are. A planted bug's study ends as soon as it is caught beyond
 doubt. What is printed is written to ``benchmarks/results/calibration-<study>.json`` with date, seed, commit, observer
-and settings.
+and settings; with another --seed to ``calibration-<study>-<seed>.json``.
 """
 
 from __future__ import annotations
@@ -125,11 +125,11 @@ def describe(ranks: Ranks, head: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def study(case: negsim.Scenario, name: str, simulations: int, keep: Path, **options: Any) -> dict[str, Any]:
+def study(case: negsim.Scenario, name: str, simulations: int, keep: Path, seed: int, **options: Any) -> dict[str, Any]:
     """Run a study or go on with it."""
     file = keep / f"{name}.jsonl"
     began, before = time.process_time(), count_lines(file)
-    ranks = sbc(case, simulations, SEED, path=file, progress=tell, engine="auto", **options)
+    ranks = sbc(case, simulations, seed, path=file, progress=tell, engine="auto", **options)
     print(ranks.summary())
     print(ranks.table().to_string(float_format="%.3f"), flush=True)
     found = describe(ranks, json.loads(file.read_text().splitlines()[0]))
@@ -149,22 +149,22 @@ def tell(done: int, simulations: int) -> None:
         print(f"  {done} of {simulations}", flush=True)
 
 
-def run_small(simulations: int, keep: Path) -> dict[str, Any]:
-    return study(textbook(), "small", simulations, keep, draws=DRAWS)
+def run_small(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
+    return study(textbook(), "small", simulations, keep, seed, draws=DRAWS)
 
 
-def run_vague(simulations: int, keep: Path) -> dict[str, Any]:
+def run_vague(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
     """Dates to the month are sampled along: every fit is by tempering, surrogate and all."""
     observer = {"precision": "month"}
-    return study(textbook(2), "vague", simulations, keep, observer=observer, particles=100, runs=4)
+    return study(textbook(2), "vague", simulations, keep, seed, observer=observer, particles=100, runs=4)
 
 
-def run_planted(simulations: int, keep: Path) -> dict[str, Any]:
+def run_planted(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
     found = {}
     for doctor in PLANTED:
         for many in (*range(STEP, simulations, STEP), simulations):
             name = f"planted-{doctor.__name__}"
-            found[doctor.__name__] = study(textbook(), name, many, keep, doctor=doctor, draws=DRAWS)
+            found[doctor.__name__] = study(textbook(), name, many, keep, seed, doctor=doctor, draws=DRAWS)
             p = found[doctor.__name__]["smallest_holm_p"]
             if p < BEYOND_DOUBT:
                 break
@@ -174,15 +174,15 @@ def run_planted(simulations: int, keep: Path) -> dict[str, Any]:
     return {"caught": caught, "planted": len(PLANTED), "beyond_doubt": BEYOND_DOUBT, "step": STEP, "each": found}
 
 
-def run_beijing(simulations: int, keep: Path) -> dict[str, Any]:
+def run_beijing(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
     """Nine years seen as the article sees them: its coverage, months for dates; the rest happened at unknown dates."""
     case = negsim.load_scenario("beijing-1999")
     reporting = negsim.load_chronology(case, "article").reporting
     observer = {"reporting": reporting, "precision": "month", "unreported": "implied"}
-    return study(case, "beijing", simulations, keep, observer=observer, particles=100, runs=4)
+    return study(case, "beijing", simulations, keep, seed, observer=observer, particles=100, runs=4)
 
 
-def run_checks(simulations: int, keep: Path) -> dict[str, Any]:
+def run_checks(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
     """How often the p-values of predictive checks fall below 5% when the model is right."""
     file = keep / "checks.jsonl"
     keep.mkdir(parents=True, exist_ok=True)
@@ -190,9 +190,9 @@ def run_checks(simulations: int, keep: Path) -> dict[str, Any]:
     began = time.process_time()
     with file.open("a", encoding="utf-8") as lines:
         if not lines.tell():
-            lines.write(json.dumps({"case": "textbook", "seed": SEED, "draws": DRAWS, "runs": 99}) + "\n")
+            lines.write(json.dumps({"case": "textbook", "seed": seed, "draws": DRAWS, "runs": 99}) + "\n")
         for number in range(before, simulations):
-            lines.write(json.dumps(check_once(number)) + "\n")
+            lines.write(json.dumps(check_once(number, seed)) + "\n")
             lines.flush()
             tell(number + 1, simulations)
     spent = time.process_time() - began
@@ -210,17 +210,18 @@ def run_checks(simulations: int, keep: Path) -> dict[str, Any]:
     return out
 
 
-def check_once(number: int) -> dict[str, list[float]]:
+def check_once(number: int, seed: int) -> dict[str, list[float]]:
     """p-value and posterior share of each statistic, for a history of the right model."""
     case = textbook()
-    rng = np.random.default_rng(np.random.SeedSequence(SEED, spawn_key=(number,)))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     params = {name: 4.0 * np.exp(0.6 * rng.standard_normal(1)) for name in ("meeting", "ending")}
-    told = negsim.observe(negsim.simulate(case, runs=1, seed=int(rng.integers(2**31)), params=params), seed=number)
+    told = negsim.observe(negsim.simulate(case, runs=1, seed=int(rng.integers(2**31)), params=params))
+    own = int(rng.integers(2**31))
     likelihood = bring_together(case, told, ("meeting", "ending"))
     likelihood = replace(likelihood, engine=choose_engine("auto", likelihood.compiled))
     prior = declare_prior(case, likelihood.names)
-    posterior = sample_posterior(likelihood, prior, seed=number, latent=likelihood.open_dates, draws=DRAWS)
-    table = check_predictions(likelihood, posterior, seed=number, runs=99).table
+    posterior = sample_posterior(likelihood, prior, seed=own, latent=likelihood.open_dates, draws=DRAWS)
+    table = check_predictions(likelihood, posterior, seed=own, runs=99).table
     return {name: [float(row.p_value), float(row.posterior_share)] for name, row in table.iterrows()}
 
 
@@ -238,22 +239,25 @@ def main() -> None:
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--simulations", type=int)
     parser.add_argument("--keep", type=Path, default=Path("out") / "calibration", help="folder of finished simulations")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--report", action="store_true", help="run none, report the simulations that are finished")
     options = parser.parse_args()
     run, usual = STUDIES[options.study]
-    many = count_lines(options.keep / f"{options.study}.jsonl") if options.report else options.simulations or usual
-    found = run(many, options.keep)
+    usually = options.seed == SEED
+    keep = options.keep if usually else options.keep / f"seed-{options.seed}"
+    many = count_lines(keep / f"{options.study}.jsonl") if options.report else options.simulations or usual
+    found = run(many, keep, options.seed)
     head = {
         "study": options.study,
         "date": dt.date.today().isoformat(),
-        "seed": SEED,
+        "seed": options.seed,
         "commit": subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
         ).stdout.strip(),
         "version": negsim.__version__,
         "processors": os.cpu_count(),
     }
-    file = RESULTS / f"calibration-{options.study}.json"
+    file = RESULTS / f"calibration-{options.study}{'' if usually else f'-{options.seed}'}.json"
     file.write_text(json.dumps(head | found, indent=1) + "\n", encoding="utf-8")
     print(f"written: {file.name}")
 
