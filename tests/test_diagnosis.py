@@ -19,14 +19,17 @@ from negsim.calibration.posterior import Posterior
 from negsim.calibration.predictive import (
     Told,
     adjust_by_holm,
+    check_predictions,
     longest_silence,
     median_gap,
     rank_two_sided,
     reciprocity_lag,
     rescaled_distance,
+    simulate_told,
 )
 from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.calibration.psis import smooth_weights
+from negsim.ensemble import Explosive
 
 pytestmark = pytest.mark.xdist_group("diagnosis")  # one worker: a fit is diagnosed once
 
@@ -256,6 +259,21 @@ def test_statistics_of_a_history_worked_by_hand():
     assert reciprocity_lag(told) == 35.0  # 40 from the first, 30 from the second, none from the last
     exact = stats.kstest([1.0, 0.5, 2.0], "expon").statistic
     assert rescaled_distance(told) == pytest.approx(exact)
+
+
+def test_histories_that_run_away_are_left_out_and_counted(case, told, posterior, monkeypatch):
+    likelihood = bring_together(case, told, posterior.names)
+    whole = check_predictions(likelihood, posterior, runs=30)
+    most = len(told.moves)
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", most)
+    rest = check_predictions(likelihood, posterior, runs=30)
+    assert whole.ran_away == 0 < rest.ran_away < 90
+    assert rest.table.loc["told moves", "prior_q95"] <= most < whole.table.loc["told moves", "prior_q95"]
+    assert f"{rest.ran_away} of 90 simulated histories ran away" in rest.summary()
+    assert "ran away" not in whole.summary()
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", -1)
+    with pytest.raises(Explosive, match="all 30 simulated histories ran away"):
+        simulate_told(likelihood, posterior.draws[:30], 0, 1)
 
 
 def test_ranks_are_uniform_if_data_are_like_the_simulations_and_small_if_not():

@@ -102,7 +102,8 @@ class PriorOutlook:
         raise ExplosivePrior(
             f"{self.summary()}, where at most {self.bound:.0f} are believed ({MOST:g} times the median){ran}. Most of "
             f"it goes with {way} values of {name} (rank correlation {correlation:+.2f}): narrow its prior, or lower "
-            f"what feeds on itself (the hits and rates of coercive acts, term.resentment.heat). "
+            f"what feeds on itself (the rates of coercive acts; their hits, 0.1 to 0.3 where two can hurt each other; "
+            f"term.resentment.heat). "
             f"To fit all the same: even_if_explosive=True"
         )
 

@@ -24,11 +24,11 @@ from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
 from negsim.compiler import Compiled
-from negsim.ensemble import Work, run_block
+from negsim.ensemble import Explosive, Work, run_block
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
 from negsim.replays import replay, split_runs
-from negsim.results import gather
+from negsim.results import Ensemble, gather
 from negsim.state import Flags, Floats, Ints
 from negsim.streams import open_stream
 
@@ -43,6 +43,8 @@ QUIET_DAYS: Final = 90.0
 FIRST_MOVERS: Final = 3
 """Actors of whom it is asked how often they move first."""
 QUANTILES: Final = (0.05, 0.5, 0.95)
+WAYS: Final = 3
+"""Comparisons for which histories are simulated: prior, posterior, one draw."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,13 @@ class PredictiveCheck:
         error of at most ``0.5 / sqrt(runs)``.
     runs : int
         Simulated histories of each comparison.
+    ran_away : int
+        Of those of all comparisons, how many ran away and are left out: nothing is known of what they would have told.
     """
 
     table: pandas.DataFrame
     runs: int
+    ran_away: int = 0
 
     def summary(self) -> str:
         """Say what does not look like the model's histories."""
@@ -156,6 +161,11 @@ class PredictiveCheck:
             yield (
                 f"  {name}: told {row['told']:.3g}; simulated {_band(row, 'posterior')} "
                 f"(prior {_band(row, 'prior')}), p {row['p_value']:.2g}"
+            )
+        if self.ran_away:
+            yield (
+                f"  {self.ran_away} of {WAYS * self.runs} simulated histories ran away and are left out: the numbers "
+                "feed on themselves there"
             )
 
 
@@ -201,10 +211,10 @@ def check_predictions(
         "posterior": drawn.draws,
         "sampled": np.repeat(drawn.draws[one : one + 1], runs, axis=0),
     }
-    made = {
-        way: simulate_told(likelihood, theta, seed, number, ending)
-        for number, (way, theta) in enumerate(ways.items(), 1)
-    }
+    made, ran_away = {}, 0
+    for number, (way, theta) in enumerate(ways.items(), 1):
+        made[way], gone = simulate_told(likelihood, theta, seed, number, ending)
+        ran_away += gone
     asked = dict(statistics or _ask(likelihood, made["prior"]))
     asked = {name: ask for name, ask in asked.items() if not np.isnan([ask(each) for each in made["prior"]]).all()}
     found = {way: np.array([[ask(each) for ask in asked.values()] for each in told]) for way, told in made.items()}
@@ -215,7 +225,7 @@ def check_predictions(
         columns[f"{way}_share"] = _share_above(data, found[way])
     columns["p_value"] = rank_two_sided(data[one], found["sampled"], stream)
     columns["p_holm"] = adjust_by_holm(columns["p_value"])
-    return PredictiveCheck(pd.DataFrame(columns, index=pd.Index(list(asked), name="statistic")), runs)
+    return PredictiveCheck(pd.DataFrame(columns, index=pd.Index(list(asked), name="statistic")), runs, ran_away)
 
 
 def _told(likelihood: ChronologyLikelihood, drawn: Posterior) -> list[Told]:
@@ -262,39 +272,54 @@ def _ask(likelihood: ChronologyLikelihood, prior: Sequence[Told]) -> dict[str, S
 
 def simulate_told(
     likelihood: ChronologyLikelihood, theta: Floats, seed: int, way: int, ending: str | None = None
-) -> list[Told]:
+) -> tuple[list[Told], int]:
     """Simulate a history for each parameter vector and tell it as the chronology's source would have.
 
-    With `ending`, histories without that move are left out.
+    With `ending`, histories without that move are left out. So are those that ran away, which are counted.
+
+    Raises
+    ------
+    negsim.ensemble.Explosive
+        When every history runs away.
     """
     compiled, chronology = likelihood.compiled, likelihood.chronology
     first, last = chronology.date(chronology.window[0]), chronology.until
     observer = Observer(compiled, chronology.reporting, "day", first, last, ending)
-    histories = simulate_histories(likelihood, theta, seed, way)
-    params = {name: theta[:, column] for column, name in enumerate(likelihood.names)}
+    simulated = _simulate(likelihood, theta, seed, way)
+    kept = np.setdiff1d(np.arange(simulated.runs), simulated.stopped[0])
+    if not len(kept):
+        raise Explosive(f"all {simulated.runs} simulated histories ran away: the parameters are explosive")
+    every = split_runs(simulated)
+    histories = [every[run] for run in kept]
+    params = {name: theta[kept, column] for column, name in enumerate(likelihood.names)}
     coverage = chronology.reporting.compile(compiled, chronology.window)
     waits = replay(compiled, histories, params, last, coverage, likelihood.engine).intervals
     found = []
-    for run, history in enumerate(histories):
+    for column, (run, history) in enumerate(zip(kept, histories, strict=True)):
         try:
-            seen = observer.observe(history, seed, way * len(histories) + run)
+            seen = observer.observe(history, seed, way * simulated.runs + int(run))
         except NothingObserved:
             continue
         told = _find_told(compiled, history, seen)
         inside = history.days < seen.window[1]
-        found.append(_gather(compiled, history.days[inside], history.moves[inside], told[inside], waits[:, run], seen))
-    return found
+        days, moves = history.days[inside], history.moves[inside]
+        found.append(_gather(compiled, days, moves, told[inside], waits[:, column], seen))
+    return found, simulated.runs - len(kept)
 
 
 def simulate_histories(likelihood: ChronologyLikelihood, theta: Floats, seed: int, way: int) -> list[History]:
     """Simulate a history for each parameter vector, to the end of the chronology's window."""
+    return split_runs(_simulate(likelihood, theta, seed, way))
+
+
+def _simulate(likelihood: ChronologyLikelihood, theta: Floats, seed: int, way: int) -> Ensemble:
     compiled, until = likelihood.compiled, likelihood.chronology.window[1]
     params = {name: theta[:, column] for column, name in enumerate(likelihood.names)}
     entropy = int(open_stream(seed, PURPOSE_PREDICTIVE, way, ()).integers(2**63))
     values = compiled.resolve(params)
     work = Work(compiled.scenario, entropy, until, values, ("events",), engine=likelihood.engine)
     block = run_block(work, compiled, np.arange(len(theta)))
-    return split_runs(gather(compiled, [block], len(theta), entropy, until, {}, ("events",)))
+    return gather(compiled, [block], len(theta), entropy, until, {}, ("events",))
 
 
 def _find_told(compiled: Compiled, history: History, seen: Chronology) -> Flags:
