@@ -9,6 +9,7 @@ retrospective answer says what it assumes, and gives another coupling beside it.
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ from negsim.comparisons import Comparison
 from negsim.compiler import Compiled
 from negsim.couplings import MODEL, PAST, Inquiry, Record, Told, compile_both, run_arms
 from negsim.csv_files import read_rows
+from negsim.engines import EngineWarning
 from negsim.ensemble import end_of
 from negsim.history import History, Stacked, read_history, stack_histories
 from negsim.intervention_files import load_intervention
@@ -121,6 +123,7 @@ def counterfactual(
     products: Collection[str] = PRODUCTS,
     told: Told | None = None,
     workers: int = 1,
+    engine: str = "numpy",
 ) -> Counterfactual:
     """Ask what would have happened if something had been different.
 
@@ -148,7 +151,10 @@ def counterfactual(
     told : callable, optional
         Told which arm is running and how far it has come.
     workers : int
-        Processes; the answer is the same whatever their number.
+        Processes; threads where all that is asked for is compiled. The answer is the same whatever their number.
+    engine : str
+        As in :func:`negsim.simulate`, for the interventional product. Recalled clocks are those of the numpy kernel,
+        which therefore always looks back.
 
     Returns
     -------
@@ -162,6 +168,12 @@ def counterfactual(
         When a forced move is impossible and the question does not say to leave such runs.
     ValueError
         When a chronology leaves dates open and no posterior says anything of them, or one of another chronology does.
+
+    Warns
+    -----
+    negsim.engines.EngineWarning
+        When the compiled engine is asked for and the numpy kernel runs a product: looking back, or a scenario that the
+        compiled engine cannot take.
     """
     _check_wanted(products, given, runs, seed, workers)
     scenario = require_valid(take_scenario(case))
@@ -175,7 +187,11 @@ def counterfactual(
     end = end_of(worlds.before, until)
     back = record.end if record is not None and until is None else end
     model, past, returned = None, None, None
-    inquiry = Inquiry(scenario, question, numbers.params, seed, runs, "interventional" in products, end, record, back)
+    if engine == "compiled" and record is not None:
+        warnings.warn("the numpy engine looks back: the compiled one recalls no clocks", EngineWarning, stacklevel=2)
+    engine = worlds.choose_engine(engine)
+    asked = "interventional" in products
+    inquiry = Inquiry(scenario, question, numbers.params, seed, runs, asked, end, record, back, engine=engine)
     arms = run_arms(inquiry, worlds, workers, told)
     if inquiry.model:
         model = _compare(question, arms, MODEL, numbers)
@@ -187,6 +203,11 @@ def counterfactual(
         "question": question.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "parameters": numbers.described,
         "given": None if past is None else past.given,
+        "engine": {
+            name: engine if name == "interventional" else "numpy"
+            for name, product in zip(PRODUCTS, (model, past), strict=True)
+            if product is not None
+        },
     }
     return Counterfactual(question, worlds.gone, model, past, returned, origin)
 

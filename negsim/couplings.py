@@ -6,19 +6,23 @@ A part is all arms of some runs: it needs nothing of the others, so parts come o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from negsim.arms import Arm, Part, gather_arm, list_dates, resolve_known, run_arm
+from negsim.arms import Arm, Part, draw_arm, gather_arm, list_dates, resolve_known, run_arm
 from negsim.compiler import Compiled, compile_scenario
+from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, end_of
 from negsim.history import Stacked
 from negsim.interference import Interfering, Plan, lay_plan
 from negsim.intervention_files import amended
 from negsim.interventions import Intervention
+from negsim.numbers import select_values
 from negsim.recollection import RecalledClocks, Recalling, read_clocks
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -54,6 +58,15 @@ class Worlds:
     after: Compiled
     plan: Plan
     gone: tuple[str, ...]
+
+    def choose_engine(self, engine: str) -> str:
+        """Choose who draws both arms (see :func:`negsim.engines.choose_engine`): one engine for both.
+
+        Dates of the same move are compared to the bit.
+        """
+        for compiled in (self.before, self.after):
+            engine = choose_engine(engine, compiled)
+        return engine
 
 
 def compile_both(scenario: Scenario, question: Intervention) -> Worlds:
@@ -118,6 +131,7 @@ class Inquiry:
     record: Record | None
     back_until: float
     independent: bool = True
+    engine: str = "numpy"
 
     def end_of(self, arm: str) -> float:
         """Where an arm ends, in days."""
@@ -131,6 +145,8 @@ def run_pair(
     seed: int,
     runs: int,
     told: Told | None = None,
+    engine: str = "numpy",
+    workers: int = 1,
 ) -> tuple[Ensemble, Ensemble]:
     """Draw histories of the model without and with a change on the same clocks, and nothing else.
 
@@ -143,6 +159,10 @@ def run_pair(
     seed, runs : int
     told : callable, optional
         Told which arm is running and how far it has come.
+    engine : str
+        As in :func:`negsim.simulate`.
+    workers : int
+        Threads with the compiled engine, else processes.
 
     Raises
     ------
@@ -151,8 +171,9 @@ def run_pair(
     """
     worlds = compile_both(scenario, question)
     end = end_of(worlds.before, None)
-    inquiry = Inquiry(scenario, question, params, seed, runs, True, end, None, end, independent=False)
-    arms = run_arms(inquiry, worlds, told=told)
+    engine = worlds.choose_engine(engine)
+    inquiry = Inquiry(scenario, question, params, seed, runs, True, end, None, end, independent=False, engine=engine)
+    arms = run_arms(inquiry, worlds, workers, told)
     return arms[MODEL[0]].ensemble, arms[MODEL[1]].ensemble
 
 
@@ -165,7 +186,7 @@ def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | No
     worlds : Worlds
         Those of the inquiry.
     workers : int
-        Processes; the arms are the same whatever their number.
+        Processes; threads where all is compiled. The arms are the same whatever their number.
     told : callable, optional
         Told which arm is running and how far it has come.
     """
@@ -180,6 +201,7 @@ def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | No
             inquiry.runs,
             inquiry.seed,
             inquiry.end_of(arm),
+            inquiry.engine if arm in MODEL else "numpy",
         )
         for arm in parts[0]
     }
@@ -193,15 +215,28 @@ def _run_parts(
         for runs in columns:
             yield run_part(inquiry, worlds, runs, told)
         return
-    with ProcessPoolExecutor(workers, initializer=_prepare, initargs=(inquiry,)) as pool:
+    with _open_pool(inquiry, worlds, workers) as (pool, run):
         try:
-            for runs, part in zip(columns, pool.map(_run_prepared, columns), strict=True):
+            for runs, part in zip(columns, pool.map(run, columns), strict=True):
                 if told is not None:
                     for arm in part:
                         told(arm, int(runs[-1]) + 1, inquiry.runs)
                 yield part
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _open_pool(
+    inquiry: Inquiry, worlds: Worlds, workers: int
+) -> Iterator[tuple[Executor, Callable[[Ints], dict[str, Part]]]]:
+    """Open threads where all that is asked for is compiled, which needs no lock of Python's; else processes."""
+    if inquiry.engine == "compiled" and inquiry.record is None:
+        with ThreadPoolExecutor(workers) as threads:
+            yield threads, partial(run_part, inquiry, worlds)
+    else:
+        with ProcessPoolExecutor(workers, initializer=_prepare, initargs=(inquiry,)) as processes:
+            yield processes, _run_prepared
 
 
 _PREPARED: list[tuple[Inquiry, Worlds]] = []
@@ -219,36 +254,36 @@ def _run_prepared(runs: Ints) -> dict[str, Part]:
 def run_part(inquiry: Inquiry, worlds: Worlds, runs: Ints, told: Told | None = None) -> dict[str, Part]:
     """Run every arm for some of the runs."""
     parts = {}
-    for arm, compiled, chooser in _choosers(inquiry, worlds, runs):
-        parts[arm] = run_arm(compiled, chooser, inquiry.params, runs, inquiry.end_of(arm))
+    for arm, run in _list_arms(inquiry, worlds, runs):
+        parts[arm] = run()
         if told is not None:
             told(arm, int(runs[-1]) + 1, inquiry.runs)
     return parts
 
 
-def _choosers(inquiry: Inquiry, worlds: Worlds, runs: Ints) -> Iterator[tuple[str, Compiled, Interfering]]:
-    """Who chooses in each arm, one after the other: an arm's clocks are made when it is its turn."""
+def _list_arms(inquiry: Inquiry, worlds: Worlds, runs: Ints) -> Iterator[tuple[str, Callable[[], Part]]]:
+    """List the arms, each with what runs it, one after the other: an arm's clocks are made when it is its turn."""
     before, after, plan = worlds.before, worlds.after, worlds.plan
     if inquiry.model:
-        yield MODEL[0], before, _on_clocks(before, inquiry, runs, Plan())
-        yield MODEL[1], after, _on_clocks(after, inquiry, runs, plan)
+        yield MODEL[0], partial(_run_on_clocks, inquiry, before, Plan(), PURPOSE_CLOCKS, runs)
+        yield MODEL[1], partial(_run_on_clocks, inquiry, after, plan, PURPOSE_CLOCKS, runs)
         if inquiry.independent:
-            yield MODEL[2], after, _on_clocks(after, inquiry, runs, plan, PURPOSE_INDEPENDENT)
+            yield MODEL[2], partial(_run_on_clocks, inquiry, after, plan, PURPOSE_INDEPENDENT, runs)
     if inquiry.record is None:
         return
-    values = {
-        path: value if len(value) == 1 else value[runs] for path, value in resolve_known(before, inquiry.params).items()
-    }
+    values = select_values(resolve_known(before, inquiry.params), runs)
     told = inquiry.record.histories.select(runs)
     recalled = read_clocks(before, before.bind(values), told, inquiry.record.end)
     for arm, compiled, change in zip(PAST, (before, after, after), (Plan(), plan, plan), strict=True):
         clocks = RecalledClocks(recalled, compiled, inquiry.seed, runs)
         same = compiled is before
-        yield arm, compiled, Recalling(compiled, clocks, runs, change, told, same, afresh=arm == PAST[2])
+        chooser = Recalling(compiled, clocks, runs, change, told, same, afresh=arm == PAST[2])
+        yield arm, partial(run_arm, compiled, chooser, inquiry.params, runs, inquiry.back_until)
 
 
-def _on_clocks(
-    compiled: Compiled, inquiry: Inquiry, runs: Ints, plan: Plan, purpose: int = PURPOSE_CLOCKS
-) -> Interfering:
-    names = compiled.labels.addresses
-    return Interfering(compiled, Clocks(inquiry.seed, names, runs, purpose), runs, plan)
+def _run_on_clocks(inquiry: Inquiry, compiled: Compiled, plan: Plan, purpose: int, runs: Ints) -> Part:
+    """Run some runs of an arm of the interventional product."""
+    if inquiry.engine == "compiled":
+        return draw_arm(compiled, plan, inquiry.params, inquiry.seed, purpose, runs, inquiry.until)
+    clocks = Clocks(inquiry.seed, compiled.labels.addresses, runs, purpose)
+    return run_arm(compiled, Interfering(compiled, clocks, runs, plan), inquiry.params, runs, inquiry.until)

@@ -27,6 +27,7 @@ from negsim.numbers import select_values
 from negsim.problems import require_whole
 from negsim.recording import Block, Recorder
 from negsim.results import Ensemble, gather
+from negsim.scalar import tables
 from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms
@@ -37,7 +38,7 @@ COMPUTE_WIDTH = 4096
 """Runs computed side by side; any other width gives the same histories."""
 BLOCKS_PER_THREAD = 4
 """So that threads of the compiled engine end at about the same time."""
-TICK, NOTHING = -1, -2
+TICK, NOTHING = tables.TICK, tables.NOTHING
 """What a chooser may name besides a move: the tick comes first; time passes and nothing happens."""
 KEPT_SHARE = 0.9
 """When fewer columns than this share still go on, the others are dropped from the arrays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import re
 import socket
 import threading
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 import negsim
+from negsim import couplings
 from negsim.app import ensembles, stepping
 from negsim.app.asking import read_request
 from negsim.app.cases import MOST_CHARACTERS, open_case, read_case
@@ -28,6 +30,7 @@ from negsim.app.sliders import draw_sliders, list_sliders
 from negsim.app.stepping import TooLong, walk
 from negsim.cli import main, make_parser
 from negsim.compiler import Compiled
+from negsim.intervention_files import load_intervention
 from negsim.vocabulary import CONCESSION_STAGES
 
 pytest.importorskip("starlette", reason="the page needs the extra `app`")
@@ -439,6 +442,25 @@ def test_the_compiled_engine_is_asked_once_it_is_ready(monkeypatch: pytest.Monke
     fast.ask(compiled, 7, 1, {})
     assert [words.get("engine") for words in asked] == [None, "auto", "compiled"]
     assert asked[2]["workers"] * asked[2]["width"] >= 7
+
+
+def test_what_ifs_are_asked_of_the_compiled_engine_once_it_is_ready(monkeypatch: pytest.MonkeyPatch):
+    compiled, asked = read_case(SHORT + "# once again", "fast-whatif.toml"), []
+    question = load_intervention(
+        compiled.scenario, {"name": "x", "number": [{"path": "channel.river_talks.rates.plan", "multiply": 2.0}]}
+    )
+
+    def run_pair(*given: Any) -> Any:
+        asked.append(given[6:])
+        return couplings.run_pair(*given[:6])
+
+    monkeypatch.setattr(ensembles, "run_pair", run_pair)
+    page = Ensembles()
+    page.compare(compiled, 3, 1, {}, question)
+    compiled.kept[ensembles.READY] = True
+    page.compare(compiled, 4, 1, {}, question)
+    assert asked[0] == ()
+    assert asked[1] == ("compiled", os.cpu_count())
 
 
 # -- from the shell ------------------------------------------------------------------------------------------------

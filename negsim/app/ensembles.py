@@ -124,6 +124,7 @@ class Ensembles:
                 seed,
                 max(runs, 2),
                 lambda _, done, runs: give_up(done, runs),
+                *(("compiled", os.cpu_count() or 1) if READY in compiled.kept else ()),
             )
 
         key = (id(compiled), runs, seed, tuple(sorted(settings.items())), intervention.model_dump_json())

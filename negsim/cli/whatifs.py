@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from negsim.cli.futures import reopen
-from negsim.cli.words import InputError, add_case, add_command, add_settings, date, make_folder, whole
+from negsim.cli.words import InputError, add_case, add_command, add_engine, add_settings, date, make_folder, whole
 
 if TYPE_CHECKING:
     from negsim.scenario import Scenario
@@ -92,6 +92,7 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
                 products,
                 told,
                 options.workers,
+                options.engine,
             )
         except Impossible as error:
             raise InputError(f"{options.question}: {error}") from error
@@ -145,6 +146,7 @@ def add_whatif(commands: Any) -> None:
     )
     parser.add_argument("--only", choices=("interventional", "retrospective"), help="one of the two answers")
     parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the end)")
+    add_engine(parser)
     add_settings(parser)
     parser.add_argument("--out", metavar="DIR", help="write the answer, tables and pictures there")
     parser.add_argument("--no-plots", action="store_true", help="write no pictures")

@@ -37,6 +37,7 @@ import negsim.scalar.effects as effects
 import negsim.scalar.exponentials as exponentials
 import negsim.scalar.given as given_histories
 import negsim.scalar.hazards as hazards
+import negsim.scalar.interfering as interfering
 import negsim.scalar.listing as listing
 import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
@@ -46,7 +47,7 @@ from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
 ABREAST: Final = (exponentials, hazards, relations, passage, clocks)
-MODULES: Final = (*ABREAST, possibilities, listing, effects, loops, given_histories)
+MODULES: Final = (*ABREAST, possibilities, listing, effects, interfering, loops, given_histories)
 GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""
 ROWS: Final = ("T", "W", "A", "L", "S", "U", "V")

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.recording import Block, Tally, count_ticks, group_events, watch
 from negsim.scalar.building import CannotCompile, Machine, build_machine
+from negsim.scalar.interfering import Orders
 from negsim.scalar.layouts import LONGEST_AGENDA, Layout, lay_out, start_stand
 from negsim.scalar.loops import (
     COLUMN,
     ENDED,
-    EXPLODED,
     EXPLODES,
     KEPT,
     LACKS_CLOCK,
     LACKS_ROOM,
     LANE,
     NOTES,
-    OVER,
     SORTED,
     Columns,
     Draws,
@@ -29,12 +29,19 @@ from negsim.scalar.loops import (
     Rests,
 )
 from negsim.scalar.numbers import flatten_parameters
-from negsim.scalar.tables import LANES
+from negsim.scalar.tables import EXPLODED, LANES, OVER
 from negsim.state import Array, Floats, Ints, Parameters
 from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, address_words
 
 ROOM = 64
 """Events for which a column is given room at first."""
+
+_ROW, _NUMBERS, _TABLE = np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 0), np.int64)
+NO_ORDERS = Orders(
+    False, _TABLE, _ROW, _NUMBERS, _NUMBERS, _NUMBERS, np.zeros(1, np.int64), _ROW, _NUMBERS, _NUMBERS, _ROW,
+    np.zeros((0, 0)), _TABLE, _TABLE, _ROW, _ROW, _ROW, _ROW, _NUMBERS, np.zeros(1, np.int64),
+)  # fmt: skip
+"""Nobody interferes."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ def lay_columns(compiled: Compiled, layout: Layout, parameters: Parameters, unti
     whole = np.zeros(layout.values.size)
     whole[: len(shared)] = shared
     fresh = start_stand(layout, compiled.start(compiled.bind(), 1))
-    return Columns(whole, varying, rows, fresh, np.array(layout.ticks), float(until), make_rests(layout, 0), 0.0)
+    none = make_rests(layout, 0)
+    return Columns(whole, varying, rows, fresh, np.array(layout.ticks), float(until), none, 0.0, False, none)
 
 
 def make_rests(layout: Layout, columns: int) -> Rests:
@@ -123,17 +131,22 @@ def draw_block(
     engine = prepare(compiled)
     columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
     words = [address_words(name) for name in names]
-    keeper = _Keeper(compiled, engine.layout, columns, runs, until, wanted)
+    keeper = Keeper(compiled, engine.layout, columns, runs, until, wanted)
     blocks, places = np.divmod(runs if clock_runs is None else clock_runs, BLOCK_WIDTH)
     for block in np.unique(blocks).tolist():
         here = np.flatnonzero(blocks == block)
-        varied = np.ascontiguousarray(columns.rows[here]) if columns.varying.size else columns.rows
-        chosen = columns._replace(rows=varied)
+        chosen = select_columns(columns, here)
         if rests is not None:
             chosen = chosen._replace(rests=Rests(rests.whole[here], rests.numbers[here]), origin=origin)
         keeper.make_room(here)
-        _draw_columns(engine, chosen, Rows(seed, words, block, purpose), places[here], keeper, most_events)
+        rows = Rows(seed, words, block, purpose)
+        draw_columns(engine, chosen, rows, places[here], NO_ORDERS, keeper, most_events)
     return keeper.finish()
+
+
+def select_columns(columns: Columns, here: Ints) -> Columns:
+    """Take some columns."""
+    return columns._replace(rows=np.ascontiguousarray(columns.rows[here])) if columns.varying.size else columns
 
 
 def make_rows(layout: Layout) -> tuple[Ints, Floats]:
@@ -144,8 +157,8 @@ def make_rows(layout: Layout) -> tuple[Ints, Floats]:
     return whole, room[first : first + layout.values.size * LANES]
 
 
-def _draw_columns(
-    engine: Engine, columns: Columns, rows: Rows, places: Ints, keeper: _Keeper, most_events: int
+def draw_columns(
+    engine: Engine, columns: Columns, rows: Rows, places: Ints, orders: Orders, keeper: Keeper, most_events: int
 ) -> None:
     """Draw runs whose clocks stand in the same rows, going on whenever the loop has what it lacked."""
     layout = engine.layout
@@ -156,21 +169,33 @@ def _draw_columns(
     while status != ENDED:
         status = engine.machine.draw(
             layout.fixed, wanted, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, places),
-            keeper.record, noted, most_events,
+            orders, keeper.record, noted, most_events,
         )  # fmt: skip
         if status == LACKS_CLOCK:
             rows.draw(int(whole[noted[LANE], layout.stand.pending]))
         elif status == LACKS_ROOM:
             keeper.clear(noted)
+            keeper.file(orders)
         elif status == EXPLODES:
             going = whole[:LANES, layout.stand.going]
             for lane in np.flatnonzero(going == EXPLODED).tolist():
                 keeper.stop(int(noted[COLUMN]) + lane, float(numbers[layout.values.time * LANES + lane]))
             going[going == EXPLODED] = OVER
     keeper.clear(noted)
+    keeper.file(orders)
 
 
-class _Keeper:
+class Filed(NamedTuple):
+    """What an intervention did: run, kind (see :mod:`negsim.scalar.interfering`), row of the order, move, day."""
+
+    run: Ints
+    what: Ints
+    order: Ints
+    move: Ints
+    day: Floats
+
+
+class Keeper:
     """Keeps what is recorded of some runs: counts, events, the state at ticks."""
 
     def __init__(
@@ -179,6 +204,7 @@ class _Keeper:
         self._compiled, self._runs, self._until = compiled, runs, until
         self._keep = "events" in wanted
         self._parts: list[tuple[Array, Array, Floats]] = []
+        self._filed: list[tuple[Array, ...]] = []
         self._stopped: dict[int, float] = {}
         groups, days = layout.tables.groups, int(np.ceil(until))
         self._tally = Tally(np.zeros((groups, days + 1), dtype=np.int64), np.zeros(groups), np.zeros(groups))
@@ -209,6 +235,25 @@ class _Keeper:
             self._parts.append((runs, self.record.event[:kept].copy(), self.record.day[:kept].copy()))
             noted[[KEPT, SORTED]] = 0
         self._paths[:, :, self._here] = self.record.paths
+
+    def file(self, orders: Orders) -> None:
+        """Take what an intervention has done so far."""
+        count = int(orders.entered[0])
+        if count:
+            runs = self._runs[self._here[orders.column[:count]]]
+            entries = (orders.what, orders.order, orders.move, orders.day)
+            self._filed.append((runs, *(column[:count].copy() for column in entries)))
+            orders.entered[0] = 0
+
+    @property
+    def filed(self) -> Filed:
+        """All that an intervention has done."""
+        empty = (np.zeros(0, np.int64),) * 4 + (np.zeros(0),)
+        return Filed(*(np.concatenate(column) for column in zip(*(self._filed or [empty]), strict=True)))
+
+    def list_stopped(self) -> list[int]:
+        """List the places of runs that have exploded."""
+        return np.flatnonzero(np.isin(self._runs, list(self._stopped))).tolist()
 
     def stop(self, column: int, day: float) -> None:
         """Note a run that explodes; what would have been recorded of it at later ticks is unknown."""

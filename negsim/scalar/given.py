@@ -10,10 +10,10 @@ import numpy as np
 from negsim.scalar.clocks import add_exposed, add_hazards, approach, expose
 from negsim.scalar.effects import change_channels, change_stages, find_broken, find_delivered, name_consequence
 from negsim.scalar.hazards import read_calendar
-from negsim.scalar.loops import OVER, Account, Columns, Rests, find_hazards, pass_tick, start_group
+from negsim.scalar.loops import Account, Columns, find_hazards, keep_rest, pass_tick, start_group
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.tables import LANES, Stand, Tables
+from negsim.scalar.tables import LANES, OVER, Stand, Tables
 from negsim.state import Floats, Ints
 
 
@@ -74,7 +74,7 @@ def _account(A: Ints, V: Floats, s: Stand, v: Values, a: Account, column: int) -
         a.integrals[column + lane, number] += U[v.integral]
         if U[v.ended] > 0.0:
             if len(a.rests.whole):
-                _keep_rest(S, U, a.rests, column + lane)
+                keep_rest(S, U, a.rests, column + lane)
             S[s.going] = OVER
             U[v.elapsed] = 0.0
             continue
@@ -119,13 +119,6 @@ def _make_given(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, mov
     while number >= 0:
         change_stages(T, S, U, t, s, v, name_consequence(T, t, number))
         number = find_broken(T, S, t, s, move, number)
-
-
-def _keep_rest(S: Ints, U: Floats, rests: Rests, column: int) -> None:
-    for place in range(rests.numbers.shape[1]):
-        rests.numbers[column, place] = U[place]
-    for place in range(rests.whole.shape[1]):
-        rests.whole[column, place] = S[place]
 
 
 def _find_periods(A: Ints, V: Floats, s: Stand, v: Values, a: Account) -> None:

@@ -23,18 +23,17 @@ from negsim.scalar.effects import (
     name_consequence,
 )
 from negsim.scalar.hazards import evaluate, read_calendar
+from negsim.scalar.interfering import Orders, interfere, note_done, stand_still
 from negsim.scalar.listing import list_wanted
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
 from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget
 from negsim.scalar.relations import relate
-from negsim.scalar.tables import LANES, Stand, Tables
+from negsim.scalar.tables import EXPLODED, GOING, LANES, NOTHING, OVER, TICK, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
-OVER, GOING, EXPLODED = range(3)
-"""Whether a lane's column goes on."""
 BEGUN, UNDER_WAY = 1, 2
 """How far the columns of a group have come: before their first re-evaluation, after it."""
 COLUMN, KEPT, STARTED, LANE, SORTED = range(5)
@@ -68,6 +67,10 @@ class Columns(NamedTuple):
     """Where each column is resumed, if it is; else without columns."""
     origin: float
     """From when clocks run in columns that are resumed."""
+    wound: bool
+    """Whether they have run before, so that each is resumed where it stood."""
+    leaves: Rests
+    """Where each column is left at the end, if it is to be resumed."""
 
 
 class Draws(NamedTuple):
@@ -134,7 +137,7 @@ def start_group(
         forget(S, U, t, s, v)
         U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
         S[s.going] = GOING if first + lane < last else OVER
-        S[s.moved], S[s.ticked], S[s.pending], S[s.given], S[s.period] = 1, 1, -1, 0, 0
+        S[s.moved], S[s.ticked], S[s.pending], S[s.given], S[s.period], S[s.made] = 1, 1, -1, 0, 0, 0
     read_calendar(T, V, t, v)
 
 
@@ -147,6 +150,14 @@ def _begin(S: Ints, U: Floats, t: Tables, v: Values, c: Columns, column: int) ->
         U[v.memory + row] = U[v.memory_start + row]
     for place in range(len(c.fresh)):
         S[place] = c.fresh[place]
+
+
+def keep_rest(S: Ints, U: Floats, rests: Rests, column: int) -> None:
+    """Keep where a lane rests."""
+    for place in range(rests.numbers.shape[1]):
+        rests.numbers[column, place] = U[place]
+    for place in range(rests.whole.shape[1]):
+        rests.whole[column, place] = S[place]
 
 
 def _resume(S: Ints, U: Floats, rests: Rests, column: int) -> None:
@@ -184,16 +195,17 @@ def pass_tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, ticks
 
 
 def draw(
-    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
-    noted: Ints, most_events: int,
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, o: Orders,
+    r: Record, noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
     """Draw the histories of all columns, from the first not yet done; says why it returns."""
     while noted[COLUMN] < len(d.places):
         if not noted[STARTED]:
             start_group(T, A, V, t, s, v, c, noted[COLUMN], len(d.places))
-            _wind_clocks(A, V, t, s, v, d, noted[COLUMN])
+            if not c.wound:
+                _wind_clocks(A, V, t, s, v, d, noted[COLUMN])
             noted[STARTED], noted[SORTED] = BEGUN, noted[KEPT]
-        status = _draw_group(T, W, A, V, t, s, v, c, d, r, noted, most_events)
+        status = _draw_group(T, W, A, V, t, s, v, c, d, o, r, noted, most_events)
         if status != ENDED:
             return status
         _sort_events(r, noted)
@@ -211,29 +223,33 @@ def _wind_clocks(A: Ints, V: Floats, t: Tables, s: Stand, v: Values, d: Draws, f
 
 
 def _draw_group(
-    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record,
-    noted: Ints, most_events: int,
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, o: Orders,
+    r: Record, noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
     room = LANES * (t.concessions + t.whiles + t.flows + 1)
-    L, told = A[LANES], len(r.path_of) > 0
+    L, told, most = A[LANES], len(r.path_of) > 0, 1 + len(o.still_low)
     while True:
         if not _renew_clocks(A, V, s, v, d, noted):
             return LACKS_CLOCK
-        if r.keep and noted[KEPT] + room > len(r.day):
+        if (r.keep and noted[KEPT] + room > len(r.day)) or (o.given and o.entered[0] + LANES * most > len(o.day)):
             return LACKS_ROOM
         find_hazards(T, W, A, V, t, s, v, told)
         if noted[STARTED] == BEGUN:
-            if len(c.rests.whole):
+            if len(c.rests.whole) and not c.wound:
                 wait_for(L, V, s, v, c.origin)
             noted[STARTED] = UNDER_WAY
         if told:
             _keep_states(A, V, s, r, noted)
+        if o.given:
+            stand_still(A, V, s, v, o, noted[COLUMN])
         choose(L, V, s, v)
-        if not _end_columns(T, A, V, t, s, v, c, r):
+        if o.given:
+            interfere(A, V, s, v, o, noted[COLUMN])
+        if not _end_columns(A, V, t, s, v, c, r, noted[COLUMN]):
             return ENDED
         run_clocks(L, V, s, v)
         advance(T, L, V, t, s, v)
-        if _stop_columns(T, A, V, t, s, v, c, r, noted, most_events):
+        if _stop_columns(T, A, V, t, s, v, c, o, r, noted, most_events):
             return EXPLODES
 
 
@@ -256,7 +272,7 @@ def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints
     return True
 
 
-def _end_columns(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record) -> bool:
+def _end_columns(A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, first: int) -> bool:
     """End the columns whose next stop lies beyond the last day; whether any goes on."""
     going = False
     for lane in range(LANES):
@@ -266,13 +282,17 @@ def _end_columns(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c:
                 going = True
                 continue
             S[s.going] = OVER
-            _close_counts(S, t, s, r)
+            if len(c.leaves.whole):
+                keep_rest(S, U, c.leaves, first + lane)
+            else:
+                _close_counts(S, t, s, r)
         U[v.elapsed] = 0.0
     return going
 
 
 def _stop_columns(
-    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints, most_events: int
+    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, o: Orders, r: Record, noted: Ints,
+    most_events: int,
 ) -> bool:  # fmt: skip
     """Make the moves that come, pass the ticks; whether a column explodes."""
     explodes, turned = False, False
@@ -281,11 +301,16 @@ def _stop_columns(
         if S[s.going] != GOING:
             continue
         move = int(U[v.chosen])
-        if move < 0:
+        if move == TICK:
             _tick(T, S, U, t, s, v, c, r, noted, lane)
             turned = True
             continue
         S[s.ticked], S[s.moved], S[s.pending] = 0, 1, move
+        if o.given:
+            note_done(S, U, s, v, o, noted[COLUMN] + lane)
+            S[s.pending] = S[s.ring]
+        if move == NOTHING:
+            continue
         S[s.made] += 1
         _make(T, S, U, t, s, v, r, noted, lane, move)
         if S[s.made] > most_events:

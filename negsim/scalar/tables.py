@@ -261,6 +261,12 @@ class Stand(NamedTuple):
     """Whether the last step was a tick."""
     pending: int
     """The move whose clock is to be renewed, or -1."""
+    ring: int
+    """Where somebody interferes: the move whose clock rings first, or -1."""
+    pushed: int
+    """The forced move that comes next, by its row; then the one that comes first of all, or -1."""
+    allowed: int
+    """Whether the state allows it."""
     given: int
     """How many of the given moves it has made."""
     period: int
@@ -292,6 +298,10 @@ PROMISED_ONES, OVERDUE_ONES, ACTIVE = range(len(KINDS), len(KINDS) + 3)
 """Lengths besides those of the lists of each kind; the active moves are the dense ones and the packages after them."""
 LANES = 8
 """Runs that are computed abreast."""
+OVER, GOING, EXPLODED = range(3)
+"""Whether a lane's column goes on."""
+TICK, NOTHING = -1, -2
+"""What may come instead of a move: the tick; time passes and nothing happens."""
 KIND_COUNT = len(KINDS)
 LENGTHS = KIND_COUNT + 3
 WORD_BITS = 6
