@@ -9,16 +9,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
 from negsim.calendar import moments as dates_of
 from negsim.compiler import Compiled
+from negsim.problems import describe_value
 from negsim.recording import GROUP_COLUMNS, Block, Stopped, Tally, group_events
 from negsim.scenario import Scenario
 from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     import xarray
 
 FORMAT: Final = 2
+WRITTEN: Final = {"scenario_digest": str, "runs": int, "seed": int, "until_days": int | float, "record": list}
+"""What a saved result is loaded by, in `provenance.json`, and its kind."""
 
 
 class ResultError(Exception):
@@ -294,46 +300,85 @@ def load_results(directory: str | Path) -> Ensemble:
     Raises
     ------
     ResultError
-        When a file is missing or damaged, or the scenario is not the one that was simulated; the message names it.
+        When a file is missing or damaged, does not fit the others, or the scenario is not the one that was simulated;
+        the message names it.
     """
     from negsim.compiler import compile_scenario
     from negsim.scenario_files import load_terms
 
     folder = Path(directory)
-    provenance = json.loads(_read(folder, "provenance.json"))
-    if provenance.get("format") != FORMAT:
-        raise ResultError(f"{folder / 'provenance.json'}: format {provenance.get('format')!r}, expected {FORMAT}")
-    scenario = parse_scenario(_read(folder, "scenario.toml"), str(folder / "scenario.toml"))
+    with _reading(folder / "provenance.json") as file:
+        provenance = _require_provenance(json.loads(file.read_text("utf-8")), file)
+    with _reading(folder / "scenario.toml") as file:
+        scenario = parse_scenario(file.read_text("utf-8"), str(file))
     if scenario_digest(scenario) != provenance["scenario_digest"]:
-        raise ResultError(f"{folder / 'scenario.toml'} is not the scenario that was simulated (its digest differs)")
+        raise ResultError(f"{file} is not the scenario that was simulated (its digest differs)")
     compiled = compile_scenario(scenario, load_terms(scenario))
-    with np.load(folder / "tally.npz") as arrays:
+    runs, seed, until = (provenance[name] for name in ("runs", "seed", "until_days"))
+    with _reading(folder / "tally.npz") as file, file.open("rb") as content, np.load(content) as arrays:
         tally = Tally(arrays["first"], arrays["total"], arrays["squares"])
         stopped = (arrays["stopped_run"], arrays["stopped_day"])
+        _require_tally(compiled, tally, runs - len(stopped[0]))
     paths: dict[str, Array] = {}
-    if (folder / "paths.npz").exists():
-        with np.load(folder / "paths.npz") as arrays:
+    if {*provenance["record"]} - {"events"}:
+        with _reading(folder / "paths.npz") as file, file.open("rb") as content, np.load(content) as arrays:
             paths = {name: arrays[name] for name in arrays.files}
-    columns = _load_events(compiled, folder / "events.parquet") if (folder / "events.parquet").exists() else None
-    runs, seed, until = (provenance[name] for name in ("runs", "seed", "until_days"))
+    columns = None
+    if "events" in provenance["record"]:
+        with _reading(folder / "events.parquet") as file:
+            columns = _load_events(compiled, file, runs)
     return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance, stopped)
 
 
-def _read(folder: Path, name: str) -> str:
+@contextmanager
+def _reading(file: Path) -> Iterator[Path]:
+    """Take what goes wrong while a file of a saved result is read for damage of that file."""
     try:
-        return (folder / name).read_text(encoding="utf-8")
+        yield file
     except OSError as error:
-        raise ResultError(f"{folder / name}: {error.strerror or error}; is {folder} a saved result?") from error
+        why = error.strerror or ("it cannot be read" if file.exists() else "No such file or directory")
+        raise ResultError(f"{file}: {why}; is {file.parent} a saved result?") from error
+    except KeyError as error:
+        lacking = str(error.args[0]).removesuffix(" is not a file in the archive")
+        raise ResultError(f"{file} is damaged: it lacks {lacking}") from error
+    except (EOFError, TypeError, ValueError, BadZipFile, zlib.error) as error:
+        raise ResultError(f"{file} is damaged: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
 
 
-def _load_events(compiled: Compiled, file: Path) -> tuple[Array, Array, Floats]:
+def _require_provenance(found: Any, file: Path) -> dict[str, Any]:
+    """Let pass what says all that a result is loaded by."""
+    if not isinstance(found, dict):
+        raise ResultError(f"{file} is damaged: it holds {describe_value(found)}, not what a result says of itself")
+    if found.get("format") != FORMAT:
+        raise ResultError(f"{file}: format {found.get('format')!r}, expected {FORMAT}")
+    for name, kind in WRITTEN.items():
+        if not isinstance(found[name], kind) or isinstance(found[name], bool):
+            raise ResultError(f"{file} is damaged: {name} is {describe_value(found[name])}")
+    return found
+
+
+def _require_tally(compiled: Compiled, tally: Tally, complete: int) -> None:
+    """Let pass counts that are those of so many runs of the scenario."""
+    groups = len(group_events(compiled)[1])
+    if not len(tally.first) == len(tally.total) == len(tally.squares) == groups:
+        raise ValueError(f"it counts {len(tally.total)} kinds of event, the scenario has {groups}")
+    counted = tally.first.sum(axis=1)
+    if (counted != complete).any():
+        raise ValueError(f"it counts {counted[counted != complete][0]} runs, provenance.json says {complete}")
+
+
+def _load_events(compiled: Compiled, file: Path, runs: int) -> tuple[Array, Array, Floats]:
     import pandas as pd
 
-    table = pd.read_parquet(file)
+    table = pd.read_parquet(file, columns=["run", *GROUP_COLUMNS, "day"])
     numbers = {
         (label.kind, label.actor, label.counterpart, label.channel, label.subject): number
         for number, label in enumerate(compiled.labels.events)
     }
-    keys = table[list(GROUP_COLUMNS)].astype(str).itertuples(index=False, name=None)
+    keys = list(table[list(GROUP_COLUMNS)].astype(str).itertuples(index=False, name=None))
+    if unknown := next((key for key in keys if key not in numbers), None):
+        raise ValueError(f"the scenario has no event {':'.join(unknown)}")
+    if len(table) and not 0 <= table["run"].min() <= table["run"].max() < runs:
+        raise ValueError(f"it has events of run {table['run'].max()}, provenance.json says {runs} runs")
     event: Array = np.array([numbers[key] for key in keys], dtype=np.int16)
     return table["run"].to_numpy(dtype=np.int32), event, table["day"].to_numpy(dtype=float)

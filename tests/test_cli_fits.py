@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -147,6 +149,35 @@ def test_a_forecast_from_a_case_that_has_changed_is_refused(textbook, fitted, sa
     case.write_text(written)
     assert code == 2
     assert "has changed since it was fitted" in err
+
+
+def test_a_fit_whose_files_are_elsewhere_says_so(textbook, fitted, said):
+    case = textbook / "case.toml"
+    case.rename(textbook / "moved.toml")
+    code, _, err = said("forecast", fitted)
+    (textbook / "moved.toml").rename(case)
+    assert code == 2
+    assert f"was fitted to {case}, which is not here: call negsim from the folder in which it was fitted" in err
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (None, "does not say which"),
+        ({}, "does not say which"),
+        (5, "does not say which"),
+        ({"until": "soon"}, "a date"),
+    ],
+)
+def test_a_fit_edited_by_hand_is_refused_in_words(fitted, said, tmp_path, asked, words):
+    shutil.copytree(fitted, tmp_path / "fit")
+    head = tmp_path / "fit" / "posterior.json"
+    told = json.loads(head.read_text())
+    told["provenance"]["asked"] = {**told["provenance"]["asked"], **asked} if asked == {"until": "soon"} else asked
+    head.write_text(json.dumps(told))
+    code, _, err = said("forecast", tmp_path / "fit")
+    assert code == 2
+    assert words in err
 
 
 def test_a_forecast_from_a_folder_without_a_fit_is_refused(said, tmp_path):

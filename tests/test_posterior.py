@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -266,6 +267,26 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(tmp_path: Path, what: s
     make().save(tmp_path)
     damage(tmp_path, what)
     with pytest.raises(SamplingError, match=says):
+        Posterior.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("seed", "x", 'seed is "x"'),
+        ("method", None, "method is nothing"),
+        ("provenance", [], "provenance is an empty list"),
+        ("draws", {}, "'file'"),
+        ("prior", [{"name": "rate"}], "family"),
+        ("prior", [{"name": "rate", "family": "normal", "first": 0.0, "second": "wide"}], "'str'"),
+        ("prior", [{"name": "rate", "family": "normal", "first": 0.0, "second": 1.0}], "do not fit"),
+    ],
+)
+def test_a_head_that_was_edited_by_hand_is_refused_with_its_name(tmp_path: Path, field: str, value: object, says: str):
+    make().save(tmp_path)
+    head = tmp_path / "posterior.json"
+    head.write_text(json.dumps(json.loads(head.read_text()) | {field: value}))
+    with pytest.raises(SamplingError, match=rf"posterior\.json is damaged: .*{says}"):
         Posterior.load(tmp_path)
 
 

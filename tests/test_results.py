@@ -2,6 +2,9 @@
 
 import datetime as dt
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -141,6 +144,41 @@ def test_a_changed_scenario_beside_a_result_is_noticed(tmp_path):
 
 def test_a_folder_that_is_no_result_is_refused(tmp_path):
     with pytest.raises(ResultError, match=r"provenance\.json"):
+        negsim.load_results(tmp_path)
+
+
+DAMAGED: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "empty": ("provenance.json", lambda file: file.write_bytes(b""), "is damaged: Expecting value"),
+    "no text": ("scenario.toml", lambda file: file.write_bytes(b"\xff"), "is damaged: 'utf-8'"),
+    "a list": ("provenance.json", lambda file: file.write_text("[]"), "it holds an empty list"),
+    "a key less": ("provenance.json", lambda file: rewrite(file, seed=None), "it lacks seed"),
+    "runs in words": ("provenance.json", lambda file: rewrite(file, runs="five"), 'runs is "five"'),
+    "other runs": ("provenance.json", lambda file: rewrite(file, runs=4), "counts 5 runs, provenance.json says 4"),
+    "counts cut off": ("tally.npz", lambda file: file.write_bytes(file.read_bytes()[:300]), "is damaged"),
+    "no counts": ("tally.npz", lambda file: np.savez(file, first=np.zeros(2)), "it lacks total"),
+    "counts gone": ("tally.npz", Path.unlink, "No such file"),
+    "events cut off": ("events.parquet", lambda file: file.write_bytes(file.read_bytes()[:300]), "is damaged"),
+    "events gone": ("events.parquet", Path.unlink, "No such file"),
+    "paths gone": ("paths.npz", Path.unlink, "No such file"),
+    "events of nobody": ("events.parquet", lambda file: alter(file, kind="sneeze"), "has no event sneeze:"),
+    "events of other runs": ("events.parquet", lambda file: alter(file, run=7), "it has events of run 7"),
+}
+
+
+def rewrite(file: Path, **fields: Any) -> None:
+    told = json.loads(file.read_text()) | fields
+    file.write_text(json.dumps({name: value for name, value in told.items() if value is not None}))
+
+
+def alter(file: Path, **columns: Any) -> None:
+    pd.read_parquet(file).assign(**columns).to_parquet(file)
+
+
+@pytest.mark.parametrize(("name", "damage", "said"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_result_is_refused_and_the_file_named(tmp_path, name, damage, said):
+    negsim.simulate("bargaining-pair", runs=5, record=("events", "channel")).save(tmp_path)
+    damage(tmp_path / name)
+    with pytest.raises(ResultError, match=rf"{tmp_path}/\w+\.\w+.*{said}"):
         negsim.load_results(tmp_path)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
+from negsim.problems import describe_value
 from negsim.state import Floats, Ints
 
 if TYPE_CHECKING:
@@ -412,15 +413,11 @@ def _save(posterior: Posterior, folder: Path) -> Path:
     return folder
 
 
-_PLAIN: Final = (
-    "log_evidence",
-    "log_evidence_se",
-    "method",
-    "evaluations",
-    "seed",
-    "diagnostics",
-    "provenance",
-)
+_PLAIN: Final = {
+    "log_evidence": float | int, "log_evidence_se": float | int, "method": str, "evaluations": int, "seed": int,
+    "diagnostics": dict, "provenance": dict,
+}  # fmt: skip
+"""What is written as it is, and its kind."""
 
 
 def _plain(value: Any) -> Any:
@@ -445,9 +442,18 @@ def _replace_file(path: Path, content: bytes) -> None:
 
 
 def _load(folder: Path) -> Posterior:
+    try:
+        return _assemble(_read_head(folder / "posterior.json"), folder)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise SamplingError(f"{folder / 'posterior.json'} is damaged: {error}") from error
+
+
+def _assemble(head: dict[str, Any], folder: Path) -> Posterior:
     import pyarrow.parquet as pq
 
-    head = _read_head(folder / "posterior.json")
+    for name, kind in _PLAIN.items():
+        if not isinstance(head.get(name), kind):
+            raise ValueError(f"{name} is {describe_value(head.get(name))}")
     path = folder / head["draws"]["file"]
     if not path.exists():
         raise SamplingError(f"{path} is missing")
@@ -456,9 +462,12 @@ def _load(folder: Path) -> Posterior:
     table = pq.read_table(path)
     columns = {name: table[name].to_numpy() for name in table.column_names}
     names = [entry.pop("name") for entry in head["prior"]]
+    prior = JointPrior(names, [Prior1D(**entry) for entry in head["prior"]])
+    if {*names} != {name for name in columns if not name.startswith(".")}:
+        raise ValueError(f"priors of {', '.join(names)} do not fit the draws")
     latent = [name for name in columns if name.startswith(".latent.")]
     return Posterior(
-        prior=JointPrior(names, [Prior1D(**entry) for entry in head["prior"]]),
+        prior=prior,
         draws=_stack(columns, names, table.num_rows),
         latent=_stack(columns, latent, table.num_rows),
         log_weights=columns[".log_weight"],

@@ -8,7 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negsim.cli.words import InputError, add_command, date, make_folder, paths_as_input, require_target, whole
+from negsim.cli.words import (
+    InputError,
+    add_command,
+    date,
+    make_folder,
+    mistakes_of,
+    paths_as_input,
+    require_target,
+    whole,
+)
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
@@ -110,19 +119,38 @@ def reopen(folder: Path) -> tuple[Scenario, Chronology, Posterior]:
         posterior = Posterior.load(folder)
     except (SamplingError, OSError) as error:
         raise InputError(f"{error}; allowed: a folder that `negsim fit ... --out` wrote") from error
-    asked = posterior.provenance.get("asked")
-    if asked is None:
-        raise InputError(f"{folder} does not say which case and chronology it was fitted to: fit it with `negsim fit`")
+    asked = _find_asked(folder, posterior)
     scenario = load_scenario(asked["case"])
     chronology = load_chronology(scenario, asked["chronology"], codebook=asked["codebook"])
     if asked["until"] is not None:
-        chronology = chronology.cut(dt.date.fromisoformat(asked["until"]))
+        with mistakes_of(ValueError):
+            chronology = chronology.cut(asked["until"])
     now = {"scenario": scenario_digest(scenario), "chronology": chronology_digest(chronology)}
     for what, digest in now.items():
-        if digest != posterior.provenance[f"{what}_digest"]:
+        if digest != posterior.provenance.get(f"{what}_digest"):
             name = asked["chronology" if what == "chronology" else "case"]
             raise InputError(f"{folder}: the {what} {name} has changed since it was fitted; fit it again")
     return scenario, chronology, posterior
+
+
+def _find_asked(folder: Path, posterior: Posterior) -> dict[str, Any]:
+    """What was fitted to what, in the words of whoever asked; its files are seen from where they were then."""
+    asked = posterior.provenance.get("asked")
+    if not isinstance(asked, dict) or not isinstance(asked.get("case"), str) or "chronology" not in asked:
+        raise InputError(f"{folder} does not say which case and chronology it was fitted to: fit it with `negsim fit`")
+    told = {"codebook": None, "until": None} | asked
+    gone = [told[name] for name in ("case", "chronology", "codebook") if told[name] and _is_gone(told[name])]
+    if gone:
+        raise InputError(
+            f"{folder} was fitted to {' and '.join(gone)}, which {'are' if len(gone) > 1 else 'is'} not here: call "
+            "negsim from the folder in which it was fitted"
+        )
+    return told
+
+
+def _is_gone(name: str) -> bool:
+    """Whether what was a file, not the name of something that ships, is no longer where it was."""
+    return Path(name).suffix in (".toml", ".csv") and not Path(name).exists()
 
 
 def add_fitted(parser: argparse.ArgumentParser) -> None:
