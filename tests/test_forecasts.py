@@ -477,6 +477,39 @@ def test_events_from_before_a_forecast_are_left_aside_and_counted(registered, tm
         registration.score_registered(held, early)
 
 
+def test_events_between_the_last_whole_month_and_the_last_day_observed_are_taken_and_do_not_count(registered, tmp_path):
+    held, events = registration.load_registered(registered), tmp_path / "events.csv"
+    events.write_text("date,kind,channel\n2004-02-01,meet,talks\n2004-05-10,adjourn,talks\n", encoding="utf-8")
+    table = registration.score_registered(held, events, "2004-05-20").set_index("question")
+    assert table.attrs["scored_until"] == dt.date(2004, 4, 30)
+    assert (table.filter(like="meet", axis=0)["happened"] == 1).all()
+    assert (table.filter(like="adjourn", axis=0)["happened"] == 0).all()
+    later = registration.score_registered(held, events, dt.date(2004, 5, 31)).set_index("question")
+    assert (later.filter(like="adjourn", axis=0)["happened"] == 1).all()
+    with pytest.raises(ScenarioError, match="outside the window"):
+        registration.score_registered(held, events, "2004-05-09")
+
+
+def test_a_forecast_is_scored_where_nothing_happened(registered, tmp_path):
+    events = tmp_path / "events.csv"
+    events.write_text("date,move,status,reason\n2004,,outside,nothing happened\n", encoding="utf-8")
+    table = registration.score_registered(registration.load_registered(registered), events)
+    assert (table["happened"] == 0).all()
+    assert table["log_score"].to_numpy() == pytest.approx(-np.log1p(-table["probability"].to_numpy()))
+
+
+def test_what_came_about_may_be_told_by_a_codebook(registered, tmp_path):
+    rows, book, plain = tmp_path / "told.csv", tmp_path / "told.toml", tmp_path / "plain.csv"
+    rows.write_text("id,date_start,date_end,told\nA,2004-02-01,2004-02-01,they sat down\n", encoding="utf-8")
+    coverage = '[[coverage]]\nmoves = ["*"]\nprobability = 1.0\n'
+    book.write_text(f'{coverage}[row.A]\nmoves = [{{ move = "meet:north:talks:" }}]\n', encoding="utf-8")
+    plain.write_text("date,kind,channel\n2004-02-01,meet,talks\n", encoding="utf-8")
+    held = registration.load_registered(registered)
+    told = registration.score_registered(held, rows, codebook=book)
+    pd.testing.assert_frame_equal(told, registration.score_registered(held, plain))
+    assert (told["happened"] == 1).any()
+
+
 def test_an_event_on_either_side_of_the_origin_counts_as_far_as_it_comes_after(registered, tmp_path):
     events = tmp_path / "events.csv"
     events.write_text("date,kind,channel\n2003-07/2004-06,meet,talks\n", encoding="utf-8")

@@ -87,11 +87,14 @@ def score(options: argparse.Namespace) -> None:
 
     require_target(options.out)
     registered = load_registered(options.registered, options.digest)
-    table = score_registered(registered, options.events, options.observed_until)
+    table = score_registered(registered, options.events, options.observed_until, codebook=options.codebook)
     if options.out is not None:
         with paths_as_input("is in the way"):
             table.to_csv(options.out, index=False)
-    print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}\n")
+    print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}")
+    until = table.attrs["scored_until"]
+    whole_months = "" if until == registered.until else ", the end of the last whole month observed"
+    print(f"scored from {registered.origin} to {until}{whole_months}\n")
     if aside := table.attrs["left_aside"]:
         events = "1 event was" if aside == 1 else f"{aside} events were"
         print(f"{events} left aside: from before {registered.origin}, the first day forecast\n")
@@ -138,7 +141,7 @@ def _find_asked(folder: Path, posterior: Posterior) -> dict[str, Any]:
     asked = posterior.provenance.get("asked")
     if not isinstance(asked, dict) or not isinstance(asked.get("case"), str) or "chronology" not in asked:
         raise InputError(f"{folder} does not say which case and chronology it was fitted to: fit it with `negsim fit`")
-    told = {"codebook": None, "until": None} | asked
+    told: dict[str, Any] = {"codebook": None, "until": None, **asked}
     gone = [told[name] for name in ("case", "chronology", "codebook") if told[name] and _is_gone(told[name])]
     if gone:
         raise InputError(
@@ -216,13 +219,14 @@ def add_score(commands: Any) -> None:
         "events",
         metavar="EVENTS",
         help="CSV file of all that happened of what was asked: columns date and move; events from before the forecast "
-        "are left aside",
+        "are left aside; where nothing happened, a row with status outside",
     )
+    parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
     parser.add_argument(
         "--observed-until",
         metavar="DATE",
         type=date,
-        help="last day that the file knows of (default: the last forecast)",
+        help="last day that the file knows of (default: the last forecast); scores go to the last month's end by then",
     )
     parser.add_argument("--digest", metavar="HEX", help="the digest that was published, or its beginning")
     parser.add_argument("--out", metavar="FILE", help="write all scores there (CSV)")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
@@ -176,7 +176,11 @@ def load_registered(path: str | Path, digest: str | None = None) -> Registered:
 
 
 def score_registered(
-    registered: Registered, events: str | Path, observed_until: dt.date | None = None, seed: int = 0
+    registered: Registered,
+    events: str | Path,
+    observed_until: dt.date | str | None = None,
+    seed: int = 0,
+    codebook: str | Path | None = None,
 ) -> pandas.DataFrame:
     """Score a registered forecast by what came about.
 
@@ -185,12 +189,15 @@ def score_registered(
     registered : Registered
     events : str or Path
         A CSV file as :func:`negsim.load_chronology` takes it, of all events that answer the questions: silence counts
-        as nothing having happened. Events from before the origin are left aside; one that may lie on either side of it
-        counts as far as its dates come after.
-    observed_until : date, optional
-        Last day of which the file knows (default: the last day forecast); scores go to the last end of a month by then.
+        as nothing having happened, and a row whose status is `outside` says so where nothing did. Events from before
+        the origin are left aside; one that may lie on either side of it counts as far as its dates come after.
+    observed_until : date or str, optional
+        Last day of which the file knows (default: the last day forecast); scores go to the last end of a month by then,
+        and events after that, which the file may tell of up to this day, do not count.
     seed : int
         For dates that the file leaves open.
+    codebook : str or Path, optional
+        Which moves the rows of the file mean, where it does not name them itself.
 
     Returns
     -------
@@ -198,7 +205,7 @@ def score_registered(
         A row for each forecaster and question: ``forecaster``, ``question``, ``probability`` by then, ``happened``
         (share of the placements of vague dates), ``log_score``, ``brier``, ``crps_first`` (months, until then),
         ``rps_count`` (only where the whole period was observed). All are losses. ``attrs["left_aside"]`` counts the
-        events that were left aside.
+        events that were left aside, ``attrs["scored_until"]`` is the last day to which the scores go.
 
     Raises
     ------
@@ -208,21 +215,21 @@ def score_registered(
     """
     compiled = _compile(registered)
     ends = [dt.date.fromisoformat(day) for day in registered.content["month_ends"]]
-    seen = [end for end in ends if end <= (observed_until or registered.until)]
+    last = read_day("observed_until", observed_until) or registered.until
+    seen = [end for end in ends if end <= last]
     if not seen:
-        problem = Problem(str(events), "observed until", str(observed_until), f"a date from {ends[0]} on")
-        raise ScenarioError([problem])
-    told = load_chronology(compiled, events, window=(None, seen[-1]), check=False)
+        raise ScenarioError([Problem(str(events), "observed until", str(last), f"a date from {ends[0]} on")])
+    told = load_chronology(compiled, events, window=(None, last), codebook=codebook, check=False)
     start = compiled.scenario.start
     period = Period(registered.questions, day_number(start, registered.origin), day_number(start, seen[-1]) + 1.0)
     aside = _count_before(told, period.start)
-    if aside == sum(not move.implied for move in told.moves):
+    if aside and aside == sum(not move.implied for move in told.moves):
         given = f"{aside} events, none of them from {registered.origin} on"
-        allowed = f"events from {registered.origin}, the first day forecast, to {seen[-1]}"
+        allowed = f"events from {registered.origin}, the first day forecast, to {last}"
         raise ScenarioError([Problem(str(events), "date", given, allowed)])
     happened = told_between(compiled, told, period, PLACEMENTS, seed, "what came about")
     table = _tabulate(registered, happened, seen, len(seen) == len(ends))
-    table.attrs["left_aside"] = aside
+    table.attrs |= {"left_aside": aside, "scored_until": seen[-1]}
     return table
 
 
