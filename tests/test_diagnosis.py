@@ -11,7 +11,7 @@ import negsim
 from negsim.calibration import identifiability
 from negsim.calibration.diagnosis import diagnose
 from negsim.calibration.fitting import bring_together, declare_prior, fit
-from negsim.calibration.identifiability import find_directions, identify, measure_distance, scale_power
+from negsim.calibration.identifiability import find_bounds, find_directions, identify, measure_distance, scale_power
 from negsim.calibration.influence import _compare, leave_events_out, widen_date
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.outlook import ExplosivePrior, foresee
@@ -198,6 +198,31 @@ def test_the_direction_that_was_learned_is_found_where_neither_parameter_was():
     assert found.directions["information"].iloc[0] == pytest.approx(24, rel=0.1)
     assert found.learned == pytest.approx(0.96, abs=0.05)
     assert "flat" in found.summary()
+
+
+def test_few_draws_of_a_prior_hardly_ever_look_narrowed_and_many_of_a_narrow_posterior_do():
+    rng = np.random.default_rng(4)
+
+    def narrowed(scales, draws, times):
+        bounds = find_bounds(len(scales), draws)
+        z = rng.standard_normal((times, draws, len(scales))) * scales
+        variances = np.linalg.eigvalsh(z.transpose(0, 2, 1) @ z / draws)
+        return variances, (np.logical_and.accumulate(variances < bounds, axis=1)).sum(axis=1)
+
+    chance = stats.binom.ppf(0.999, 400, 0.0375)  # 2.3%, and what 400 samples of the bound leave open
+    variances, found = narrowed(np.ones(12), 100, 400)
+    assert variances[:, 0].max() < 0.75, "the narrowest of twelve always looks narrowed"
+    assert (found > 0).sum() <= chance
+    assert 0 < (narrowed(np.full(12, np.sqrt(0.9)), 300, 400)[1] > 0).sum() <= chance
+    assert np.isin(narrowed(np.r_[0.5, 0.5, np.ones(10)], 2_000, 50)[1], 2).all()
+    assert not find_bounds(12, 12.0).any(), "fewer draws than directions tell nothing"
+
+
+def test_a_direction_that_the_draws_are_too_few_to_tell_is_said_to_be_so():
+    found = identify(bell(0.85, n=40))
+    assert set(found.directions["says"]) <= {"cannot tell", "flat"}
+    assert "so few draws do not tell" in found.summary()
+    assert list(identify(bell(0.2)).directions["says"]) == ["narrowed", "flat"]
 
 
 def test_power_scaling_tells_a_prior_that_decides_from_data_that_do():

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from scipy.special import ndtr
 
-from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, Posterior
+from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, SURE, Posterior
 from negsim.calibration.psis import smooth_weights
 from negsim.state import Floats
+from negsim.streams import open_stream
 
 if TYPE_CHECKING:
     import pandas
@@ -27,6 +29,11 @@ FAR: Final = 1.0
 """Prior standard deviations by which a mean must have moved before prior and data are said to disagree."""
 NAMED: Final = 3
 """Parameters that are named in a direction."""
+NARROWED, FLAT = "narrowed", "flat"
+PURPOSE_CHANCE: Final = 85
+"""Purpose number of the stream that finds how narrow a direction looks by chance."""
+CHANCES: Final = 400
+"""Samples from which that is found."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ class Identifiability:
         `shift`, `prior_sensitivity`, `likelihood_sensitivity`, and `note`.
     directions : DataFrame
         A row for each direction of the prior-whitened space, from the best learned to the flattest: `information`
-        (Fisher information in units of the prior's), `contraction`, `contraction_mcse`, and `direction` in words.
+        (Fisher information in units of the prior's), `contraction`, `contraction_mcse`, `says` (``narrowed`` by a tenth
+        or more, ``cannot tell`` with so few draws, ``flat``), and `direction` in words.
     learned : float
         Effective number of parameters learned: the sum of the directions' contractions.
     """
@@ -63,16 +71,16 @@ class Identifiability:
         for name, note in self.table["note"].items():
             if note:
                 yield f"  {name}: {note}"
-        told = self.directions[self.directions["contraction"] >= PRIOR_DRIVEN]
+        says = self.directions["says"]
+        count = {word: int((says == word).sum()) for word in (NARROWED, CANNOT_TELL, FLAT)}
+        few = f"of {count[CANNOT_TELL]} so few draws do not tell, " if count[CANNOT_TELL] else ""
         yield (
-            f"{len(told)} of {size} directions are narrowed by a tenth or more, {size - len(told)} are flat "
+            f"{count[NARROWED]} of {size} directions are narrowed by a tenth or more, {few}{count[FLAT]} are flat "
             "(share of the prior's variance taken away along each, and its loadings):"
         )
         for _, row in self.directions.iterrows():
-            yield (
-                f"  {row['contraction']:5.2f} ± {row['contraction_mcse']:.2f}  {row['direction']}"
-                + ("" if row["contraction"] >= PRIOR_DRIVEN else "  (flat)")
-            )
+            remark = "" if row["says"] == NARROWED else f"  ({row['says']})"
+            yield f"  {row['contraction']:5.2f} ± {row['contraction_mcse']:.2f}  {row['direction']}{remark}"
 
 
 def identify(posterior: Posterior) -> Identifiability:
@@ -99,11 +107,13 @@ def identify(posterior: Posterior) -> Identifiability:
         "note": [_note(*row) for row in zip(scaled["prior"], scaled["likelihood"], posterior.shift(), strict=True)],
     }
     values, vectors = find_directions(posterior)
+    surely = np.logical_and.accumulate(values < find_bounds(len(values), posterior.ess, posterior.seed))
     lines = pd.DataFrame(
         {
             "information": 1 / values - 1,
             "contraction": 1 - values,
             "contraction_mcse": values * np.sqrt(2 / max(posterior.ess, 2.0)),
+            "says": np.select([surely, 1 - values >= PRIOR_DRIVEN], [NARROWED, CANNOT_TELL], FLAT),
             "direction": [_name_direction(posterior.names, vector) for vector in vectors.T],
         }
     )
@@ -128,6 +138,37 @@ def find_directions(posterior: Posterior) -> tuple[Floats, Floats]:
     covariance = (posterior.weights[:, None] * away).T @ away
     values, vectors = np.linalg.eigh(covariance)
     return np.maximum(values, 1e-12), vectors
+
+
+def find_bounds(size: int, draws: float, seed: int = 0) -> Floats:
+    """Find below which variance a direction was surely narrowed by a tenth: the narrowest of many looks so by chance.
+
+    Had the data narrowed all directions from the k-th on by just a tenth, the k-th variance would be nine tenths of the
+    smallest eigenvalue of the covariance of as many normal draws in the dimensions that are left (a Wishart matrix,
+    sampled by Bartlett's decomposition, 1933). The bound is its 2.3% quantile: two standard errors down.
+
+    Parameters
+    ----------
+    size : int
+        Directions.
+    draws : float
+        What the posterior's draws are worth.
+    seed : int
+
+    Returns
+    -------
+    array, shape (size,)
+        In units of the prior's variance, for the narrowest direction first; a direction counts if all before it do.
+    """
+    n, places = int(draws), np.arange(size)
+    if n <= size:
+        return np.zeros(size)
+    stream = open_stream(seed, PURPOSE_CHANCE, 0, ())
+    factors = np.tril(stream.standard_normal((CHANCES, size, size)), -1)
+    factors[:, places, places] = np.sqrt(stream.chisquare(n - places, (CHANCES, size)))
+    chance = factors @ factors.transpose(0, 2, 1) / n
+    smallest = [np.linalg.eigvalsh(chance[:, :left, :left])[:, 0] for left in range(size, 0, -1)]
+    return np.asarray((1 - PRIOR_DRIVEN) * np.quantile(smallest, ndtr(-SURE), axis=1))
 
 
 def scale_power(posterior: Posterior, what: str) -> Floats:
