@@ -15,7 +15,7 @@ import numpy as np
 
 import negsim
 from negsim.compiler import compile_scenario
-from negsim.streams import BLOCK_WIDTH, Rows, address_words
+from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, Streams, address_words
 
 CASE: Final = "bargaining-pair"
 RATE: Final = 12.0 / 365.25
@@ -79,9 +79,11 @@ def make_runner(seed: int) -> Callable[[int], list[tuple[Any, Any, Any]]]:
 
     def draw(runs: int) -> list[tuple[Any, Any, Any]]:
         parts = []
-        for block in range(-(-runs // BLOCK_WIDTH)):
+        blocks = range(-(-runs // BLOCK_WIDTH))
+        streams = Streams(seed, PURPOSE_CLOCKS, blocks, words)
+        for block in blocks:
             run, move, day = (np.empty(3 * BLOCK_WIDTH, dtype=kind) for kind in (np.int32, np.int16, float))
-            kept = compiled(Rows(seed, words, block).pool[:3], ticks, *given, run, move, day)
+            kept = compiled(Rows(streams, block, 3).pool[:3], ticks, *given, run, move, day)
             parts.append((run[:kept] + block * BLOCK_WIDTH, move[:kept], day[:kept]))
         return parts
 

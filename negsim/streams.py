@@ -7,11 +7,12 @@ is the same whatever the batch, the order, the number of runs or the other moves
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 
-from negsim.state import Ints
+from negsim.state import Array, Floats, Ints
 
 BLOCK_WIDTH = 256
 """Runs that share a stream: a constant of the scheme, recorded with every result, never tuned."""
@@ -29,6 +30,35 @@ def open_stream(entropy: int, purpose: int, block: int, words: tuple[int, ...]) 
     """Open the generator at an address."""
     sequence = np.random.SeedSequence(entropy, spawn_key=(purpose, block, *words))
     return np.random.Generator(np.random.SFC64(sequence))
+
+
+class Streams:
+    """Streams of some blocks of runs, one for each of some addresses in each: the numbers of :func:`open_stream`.
+
+    Opened all at once, in one generator that is set from one to the other: a generator for each would take as long as
+    a history.
+
+    Parameters
+    ----------
+    entropy, purpose : int
+        What their addresses begin with.
+    blocks : sequence of int
+        What comes next.
+    words : sequence of tuple of int
+        How each goes on (:func:`address_words`).
+    """
+
+    def __init__(self, entropy: int, purpose: int, blocks: Sequence[int], words: Sequence[tuple[int, ...]]) -> None:
+        self._bits = np.random.SFC64(0)
+        self._generator = np.random.Generator(self._bits)
+        self._blank = self._bits.state
+        self._states = _seed_streams(entropy, purpose, blocks, words)
+
+    def draw(self, block: int, number: int, out: Floats) -> None:
+        """Draw the next numbers of a stream, waits of unit rate; `block` counts those given from 0."""
+        self._bits.state = {**self._blank, "state": {"state": self._states[block, number]}}
+        self._generator.standard_exponential(out=out)
+        self._states[block, number] = self._bits.state["state"]["state"]
 
 
 class Clocks:
@@ -54,12 +84,10 @@ class Clocks:
     """
 
     def __init__(self, entropy: int, names: Sequence[str], runs: Ints, purpose: int = PURPOSE_CLOCKS) -> None:
-        self._entropy = entropy
-        self._purpose = purpose
-        self._words = [address_words(name) for name in names]
         self._blocks, self._block_of = np.unique(runs // BLOCK_WIDTH, return_inverse=True)
         self._place = runs % BLOCK_WIDTH
-        self._streams: dict[tuple[int, int], np.random.Generator] = {}
+        words = [address_words(name) for name in names]
+        self._streams = Streams(entropy, purpose, self._blocks.tolist(), words)
         self._drawn = np.zeros((len(names), len(self._blocks)), dtype=np.int64)
         # Waits are drawn in pieces of four rows, kept one after the other in the order in which they were needed.
         self._pieces = 0
@@ -79,12 +107,7 @@ class Clocks:
             self._piece_of = np.concatenate((self._piece_of, np.zeros_like(self._piece_of[:1])))
         if self._pieces == len(self._pool):
             self._pool = np.concatenate((self._pool, np.empty((len(self._pool) // 2 + 1, self._pool.shape[1]))))
-        stream = self._streams.get((move, block))
-        if stream is None:
-            address = int(self._blocks[block])
-            stream = open_stream(self._entropy, self._purpose, address, self._words[move])
-            self._streams[move, block] = stream
-        stream.standard_exponential(out=self._pool[self._pieces])
+        self._streams.draw(block, move, self._pool[self._pieces])
         self._piece_of[number, move, block] = self._pieces
         self._pieces += 1
         self._drawn[move, block] += ROWS_AT_ONCE
@@ -117,14 +140,12 @@ class Rows:
 
     Parameters
     ----------
-    entropy : int
-        The seed.
-    words : sequence of tuple of int
-        Addresses of the clocks (:func:`address_words`), one for each move.
+    streams : Streams
+        Those of the clocks.
     block : int
-        Number of the block of runs.
-    purpose : int
-        Part of the address.
+        Which of their blocks, counted from 0.
+    moves : int
+        How many clocks there are.
 
     Attributes
     ----------
@@ -134,25 +155,102 @@ class Rows:
         Which chunk of the pool holds a move's first rows, its next ones, ...; -1 where nothing has been drawn.
     """
 
-    def __init__(
-        self, entropy: int, words: Sequence[tuple[int, ...]], block: int, purpose: int = PURPOSE_CLOCKS
-    ) -> None:
-        self._streams = [open_stream(entropy, purpose, block, found) for found in words]
-        self._drawn = len(words)
-        self.pool = np.empty((2 * max(len(words), 1), ROWS_AT_ONCE, BLOCK_WIDTH))
-        self.chunk_of = np.full((len(words), 8), -1, dtype=np.int64)
-        self.chunk_of[:, 0] = np.arange(len(words))
-        for move, stream in enumerate(self._streams):
-            stream.standard_exponential(out=self.pool[move])
+    def __init__(self, streams: Streams, block: int, moves: int) -> None:
+        self._streams, self._block, self._drawn = streams, block, moves
+        self.pool = np.empty((2 * max(moves, 1), ROWS_AT_ONCE, BLOCK_WIDTH))
+        self.chunk_of = np.full((moves, 8), -1, dtype=np.int64)
+        self.chunk_of[:, 0] = np.arange(moves)
+        for move in range(moves):
+            streams.draw(block, move, self.pool[move])
 
     def draw(self, move: int) -> None:
-        """Draw the next rows of a move's clock."""
+        """Draw the next rows of a move's clock: as many as there are."""
         count = int(np.count_nonzero(self.chunk_of[move] >= 0))
-        if count == self.chunk_of.shape[1]:
+        if 2 * count > self.chunk_of.shape[1]:
             more = np.full_like(self.chunk_of, -1)
             self.chunk_of = np.concatenate((self.chunk_of, more), axis=1)
-        if self._drawn == len(self.pool):
+        if self._drawn + count > len(self.pool):
             self.pool = np.concatenate((self.pool, np.empty_like(self.pool)))
-        self._streams[move].standard_exponential(out=self.pool[self._drawn])
-        self.chunk_of[move, count] = self._drawn
-        self._drawn += 1
+        self._streams.draw(self._block, move, self.pool[self._drawn : self._drawn + count])
+        self.chunk_of[move, count : 2 * count] = np.arange(self._drawn, self._drawn + count)
+        self._drawn += count
+
+
+# -- many streams at once ---------------------------------------------------------------------------------------------
+
+POOL: Final = 4
+"""Words in which numpy's SeedSequence gathers an address."""
+HASH: Final = (0x43B0D7E5, 0x931E8875)
+"""First of the constants that hash a word of the address, and by what each is multiplied to give the next."""
+STATE_HASH: Final = (0x8B51F9DD, 0x58F38DED)
+"""The same where words of a state are made."""
+LEFT, RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
+HALF: Final = np.uint32(16)
+ROUNDS: Final = 12
+"""Numbers that SFC64 passes over at first."""
+
+
+def _seed_streams(entropy: int, purpose: int, blocks: Sequence[int], words: Sequence[tuple[int, ...]]) -> Array:
+    """Seed generators at many addresses as numpy does at one; their states, shape (blocks, streams, 4).
+
+    Numpy gathers an address in a pool of words (SeedSequence, after O'Neill 2015), and SFC64 passes over some numbers.
+    """
+    keys = [[*_split(block)] for block in blocks]
+    if not words:
+        return np.zeros((len(blocks), 0, 4), dtype=np.uint64)
+    if len({*map(len, keys)}) > 1:
+        return np.concatenate([_seed_streams(entropy, purpose, [block], words) for block in blocks])
+    first = [*_split(entropy)]
+    common = [*first, *[0] * (POOL - len(first)), *_split(purpose)]
+    own = np.array([(*key, *word) for key in keys for word in words], dtype=np.uint32).reshape(
+        len(keys) * len(words), -1
+    )
+    address = [np.full(1, word, dtype=np.uint32) for word in common] + list(own.T)
+    constants = _list_constants(HASH, POOL * (len(address) + POOL))
+    pool = _hash(np.array(address[:POOL]), constants[: POOL + 1])
+    done = POOL
+    for source in range(POOL):
+        others = [place for place in range(POOL) if place != source]
+        pool[others] = _mix(pool[others], _hash(pool[source], constants[done : done + POOL]))
+        done += POOL - 1
+    for word in address[POOL:]:
+        pool = _mix(pool, _hash(word, constants[done : done + POOL + 1]))
+        done += POOL
+    halves = _hash(np.resize(pool, (6, pool.shape[1])), _list_constants(STATE_HASH, 7))
+    return _warm_up(halves.astype(np.uint64)).reshape(len(keys), len(words), 4)
+
+
+def _split(number: int) -> Iterator[int]:
+    """Split a number into words of 32 bits, the lowest first."""
+    yield number & 0xFFFFFFFF
+    while number := number >> 32:
+        yield number & 0xFFFFFFFF
+
+
+def _list_constants(hash_: tuple[int, int], count: int) -> Array:
+    constants = [hash_[0]]
+    while len(constants) < count:
+        constants.append(constants[-1] * hash_[1] & 0xFFFFFFFF)
+    return np.array(constants, dtype=np.uint32)[:, None]
+
+
+def _hash(words: Array, constants: Array) -> Array:
+    """Hash words, each by a constant and the one after it."""
+    hashed: Array = (words ^ constants[:-1]) * constants[1:]
+    hashed ^= hashed >> HALF
+    return hashed
+
+
+def _mix(words: Array, others: Array) -> Array:
+    mixed: Array = LEFT * words - RIGHT * others
+    mixed ^= mixed >> HALF
+    return mixed
+
+
+def _warm_up(halves: Array) -> Array:
+    """States of SFC64 from halves of its words, after the numbers that it passes over."""
+    a, b, c = (halves[low] | halves[low + 1] << np.uint64(32) for low in (0, 2, 4))
+    for number in range(1, ROUNDS + 1):
+        drawn = a + b + np.uint64(number)
+        a, b, c = b ^ b >> np.uint64(11), c + (c << np.uint64(3)), (c << np.uint64(24) | c >> np.uint64(40)) + drawn
+    return np.stack((a, b, c, np.full_like(a, ROUNDS + 1)), axis=1)

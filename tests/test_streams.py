@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import assert_chance_explains, compare_neighbours, compare_with_exponential
-from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, ROWS_AT_ONCE, Clocks, address_words, open_stream
+from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, ROWS_AT_ONCE, Clocks, Streams, address_words, open_stream
 
 NAMES = ("plan:A:talks:", "agree:A:talks:food+visit", "freeze:JPN::food_aid", "act:B::test")
 MANY = 3 * ROWS_AT_ONCE + 1
@@ -41,6 +41,18 @@ def ring(clocks: Clocks, count: int = MANY) -> np.ndarray:
 
 def start(seed: int, addresses: list[str], which: list[int]) -> Clocks:
     return Clocks(seed, addresses, np.array(which))
+
+
+@given(st.integers(0, 2**140), st.lists(st.integers(0, 2**40), min_size=1, max_size=3), names)
+def test_streams_opened_together_are_those_opened_alone(seed: int, blocks: list[int], chosen: list[str]):
+    words = [address_words(name) for name in chosen]
+    together = Streams(seed, PURPOSE_CLOCKS, blocks, words)
+    for place, block in enumerate(blocks):
+        for number, word in enumerate(words):
+            alone, found = open_stream(seed, PURPOSE_CLOCKS, block, word), np.empty(50)
+            for _ in range(2):
+                together.draw(place, number, found)
+                assert found.tolist() == alone.standard_exponential(50).tolist()
 
 
 # -- addresses -------------------------------------------------------------------------------------------------------

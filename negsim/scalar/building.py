@@ -254,15 +254,20 @@ def _compile_for(formula: Formula, element: Any) -> Any:
 
 def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
     """Say so before a loop is compiled: the first call takes its time, later processes load what it made."""
+    entry: list[Callable[..., Any]] = []
 
     def call(*given: Any) -> Any:
-        if compiled.signatures:
+        if entry:
             # Arguments are made in one way alone, so the types of a hundred arrays need not be looked up at each call.
-            return compiled.overloads[compiled.signatures[0]].entry_point(*given)
+            return entry[0](*given)
         if not any(file.parent.glob(f"__pycache__/*{name}_columns*.nbi")):
             sys.stderr.write(f"negsim: compiling the {name} loop of the fast engine, once on this machine ...\n")
+        from numba import typeof
+
         with _without_collection():
-            return compiled(*given)
+            compiled.compile(tuple(map(typeof, given)))
+        entry.append(compiled.overloads[compiled.signatures[0]].entry_point)
+        return entry[0](*given)
 
     return call
 

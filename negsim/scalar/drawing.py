@@ -31,7 +31,7 @@ from negsim.scalar.loops import (
 from negsim.scalar.numbers import flatten_parameters
 from negsim.scalar.tables import EXPLODED, LANES, OVER
 from negsim.state import Array, Floats, Ints, Parameters
-from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, address_words
+from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, Streams, address_words
 
 ROOM = 64
 """Events for which a column is given room at first."""
@@ -130,16 +130,17 @@ def draw_block(
     """
     engine = prepare(compiled)
     columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
-    words = [address_words(name) for name in names]
     keeper = Keeper(compiled, engine.layout, columns, runs, until, wanted)
     blocks, places = np.divmod(runs if clock_runs is None else clock_runs, BLOCK_WIDTH)
-    for block in np.unique(blocks).tolist():
+    numbers = np.unique(blocks).tolist()
+    streams = Streams(seed, purpose, numbers, [address_words(name) for name in names])
+    for place, block in enumerate(numbers):
         here = np.flatnonzero(blocks == block)
         chosen = select_columns(columns, here)
         if rests is not None:
             chosen = chosen._replace(rests=Rests(rests.whole[here], rests.numbers[here]), origin=origin)
         keeper.make_room(here)
-        rows = Rows(seed, words, block, purpose)
+        rows = Rows(streams, place, len(names))
         draw_columns(engine, chosen, rows, places[here], NO_ORDERS, keeper, most_events)
     return keeper.finish()
 

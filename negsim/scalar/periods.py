@@ -25,7 +25,7 @@ from negsim.scalar.drawing import (
 from negsim.scalar.interfering import Orders
 from negsim.scalar.loops import Columns, Rests
 from negsim.state import Floats, Ints
-from negsim.streams import BLOCK_WIDTH, Rows, address_words
+from negsim.streams import BLOCK_WIDTH, Rows, Streams, address_words
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,13 @@ def draw_periods(
     """
     engine, until = prepare(compiled), periods[-1].until
     laid = [lay_columns(compiled, engine.layout, compiled.bind(period.values), period.until) for period in periods]
-    words = [address_words(name) for name in names]
     keeper = Keeper(compiled, engine.layout, laid[0], runs, until, ("events",))
     blocks, places = np.divmod(runs, BLOCK_WIDTH)
-    for block in np.unique(blocks).tolist():
-        here = np.flatnonzero(blocks == block)
-        _draw_block(engine, laid, orders, Rows(seed, words, block, purpose), places, here, keeper, most_events)
+    numbers = np.unique(blocks).tolist()
+    streams = Streams(seed, purpose, numbers, [address_words(name) for name in names])
+    for place, block in enumerate(numbers):
+        here, rows = np.flatnonzero(blocks == block), Rows(streams, place, len(names))
+        _draw_block(engine, laid, orders, rows, places, here, keeper, most_events)
     return keeper.finish(), keeper.filed
 
 
