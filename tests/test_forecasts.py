@@ -337,6 +337,23 @@ def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
     assert again.how == "refit"
 
 
+def test_two_theories_less_are_weighed_from_the_fit_without_one_of_them(pair, monkeypatch):
+    """The whole case's weights cannot be trusted; those of the second fit can, and agree with a fit without both."""
+    case, told, posterior = pair
+    names = ("audience", "season")
+    few = replace(posterior, log_weights=np.where(np.arange(len(posterior.draws)) < 3, 0.0, -60.0))
+    found = compare_theories(case, told, 1, names, pairs=True, rivals=False, posterior=few, draws=400)
+    single, _, both = found.changes
+    assert (single.how, both.how) == ("refit", "weights")
+    again = negsim.fit(switch_off(case, names), told, seed=5, even_if_too_much=True, draws=400)
+    assert both.error >= single.error
+    error = 4 * np.hypot(both.error, again.log_evidence_se) + 0.02
+    assert both.change == pytest.approx(again.log_evidence - few.log_evidence, abs=error)
+    monkeypatch.setattr(comparison, "FEWEST", np.inf)  # no weights are good enough: all are fitted again
+    refitted = compare_theories(case, told, 1, names, pairs=True, rivals=False, posterior=few, draws=400)
+    assert [change.how for change in refitted.changes] == ["refit"] * 3
+
+
 def test_a_theory_is_spoken_for_only_by_enough():
     enough, small = Change("x", -4.0, 0.2, "weights"), Change("x", -2.0, 0.2, "weights", at_most=1.0, at_most_error=0.1)
     assert enough.says == "the data speak for it"

@@ -2,8 +2,10 @@
 
 The evidence of the case without a theory follows from the posterior with it: the mean, over its draws, of the ratio of
 the two likelihoods (the parameters they share have the same priors). Where those weights cannot be trusted the case is
-fitted again without the theory. A ratio of evidences is an e-value: were the case without the theory right, data would
-speak for the theory by a factor of 20 or more with probability 1/20 at most (Markov's inequality), however few.
+fitted again without the theory. Two theories less are weighed from the whole case, else from a fit without one of them,
+and fitted again where none of these can be trusted. A ratio of evidences is an e-value: were the case without the
+theory right, data would speak for the theory by a factor of 20 or more with probability 1/20 at most (Markov's
+inequality), however few.
 
 *As it grows.* The evidence of a sequence is the product of what was said of each event before it was known. At some
 dates on the way (stages) the same is asked of what was known by then. The change of the log evidence from the first
@@ -305,6 +307,27 @@ def spread_stages(told: Chronology, number: int) -> list[dt.date]:
 
 
 @dataclass(frozen=True)
+class _Stone:
+    """A fit to step from: draws that can be weighted, and the change of the log evidence from the whole case to it."""
+
+    drawn: Posterior
+    change: float = 0.0
+    error: float = 0.0
+
+    def weigh(self, left: Scenario, likelihood: ChronologyLikelihood) -> tuple[float, float, float]:
+        """Weigh the draws by what is left of the case: the change, its error, k-hat; NaN where they are not trusted."""
+        without, kept = _leave(left, likelihood, self.drawn)
+        logs = without(self.drawn.draws[:, kept], self.drawn.latent) - self.drawn.log_likelihood
+        smooth, k_hat = smooth_weights(logs + self.drawn.log_weights)
+        share = effective_sample_size(smooth) / len(smooth)
+        if not (k_hat <= TRUSTED and share * self.drawn.ess >= FEWEST):
+            return np.nan, np.nan, k_hat
+        # Of a mean of weights: their squared coefficient of variation is 1 / share - 1.
+        error = float(np.hypot(np.sqrt(max(1 / share - 1, 0.0) / self.drawn.ess), self.error))
+        return self.change + float(logsumexp(smooth)), error, k_hat
+
+
+@dataclass(frozen=True)
 class _Work:
     """What is to be taken out of a case, and how."""
 
@@ -316,14 +339,17 @@ class _Work:
 
     def take_out(self, likelihood: ChronologyLikelihood, posterior: Posterior, tell: Progress) -> tuple[Change, ...]:
         """Take out each in turn."""
-        drawn = _thin(posterior, self.fits.seed)
         records = _Records.draw(likelihood, posterior, self.fits.seed)
+        stones: dict[tuple[str, ...], _Stone] = {(): _Stone(_thin(posterior, self.fits.seed))}
         steps = len(self.sets) + self.rivals
         changes = []
         for place, names in enumerate(self.sets):
             tell((place + 1) / (steps + 1), f"without {' and '.join(names)}")
-            left = switch_off(self.scenario, names)
-            changes.append(self._without(left, " and ".join(names), likelihood, posterior, drawn, records))
+            near = [stones[part] for part in ((), *((name,) for name in names)) if part in stones]
+            change, fitted = self._without(names, likelihood, posterior, near, records)
+            changes.append(change)
+            if fitted is not None:
+                stones[names] = _Stone(_thin(fitted, self.fits.seed), change.change, change.error)
         if self.rivals:
             tell(steps / (steps + 1), "static")
             changes += self._rivals(likelihood, posterior, records)
@@ -331,24 +357,22 @@ class _Work:
 
     def _without(
         self,
-        left: Scenario,
-        label: str,
+        names: tuple[str, ...],
         likelihood: ChronologyLikelihood,
         posterior: Posterior,
-        drawn: Posterior,
+        near: Sequence[_Stone],
         records: _Records,
-    ) -> Change:
-        without, kept = _leave(left, likelihood, posterior)
-        bound = records.mean_log_ratio(without, kept)
-        logs = without(drawn.draws[:, kept], drawn.latent) - drawn.log_likelihood
-        smooth, k_hat = smooth_weights(logs + drawn.log_weights)
-        share = effective_sample_size(smooth) / len(smooth)
-        if k_hat <= TRUSTED and share * drawn.ess >= FEWEST:
-            change = float(logsumexp(smooth))
-            # Of a mean of weights: their squared coefficient of variation is 1 / share - 1.
-            error = float(np.sqrt(max(1 / share - 1, 0.0) / drawn.ess))
-            return Change(label, change, error, "weights", k_hat, *bound)
-        return self._fit_again(left, label, likelihood, posterior, k_hat, bound)
+    ) -> tuple[Change, Posterior | None]:
+        """The change without some theories, by the first weights that can be trusted, else by another fit."""
+        left, label = switch_off(self.scenario, names), " and ".join(names)
+        bound = records.mean_log_ratio(*_leave(left, likelihood, posterior))
+        tried = []
+        for stone in near:
+            change, error, k_hat = stone.weigh(left, likelihood)
+            if np.isfinite(change):
+                return Change(label, change, error, "weights", k_hat, *bound), None
+            tried.append(k_hat)
+        return self._fit_again(left, label, likelihood, posterior, min(tried), bound)
 
     def _fit_again(
         self,
@@ -358,20 +382,20 @@ class _Work:
         posterior: Posterior,
         k_hat: float,
         bound: tuple[float, float],
-    ) -> Change:
+    ) -> tuple[Change, Posterior | None]:
         if not self.refit:
-            return Change(label, np.nan, np.nan, "weights", k_hat, *bound)
+            return Change(label, np.nan, np.nan, "weights", k_hat, *bound), None
         try:
             found = self.fits.find(left, likelihood.chronology)
         except SamplingError:
-            return Change(label, np.nan, np.nan, "refused", k_hat, *bound)
+            return Change(label, np.nan, np.nan, "refused", k_hat, *bound), None
         error = float(np.hypot(found.log_evidence_se, posterior.log_evidence_se))
-        return Change(label, found.log_evidence - posterior.log_evidence, error, "refit", k_hat, *bound)
+        return Change(label, found.log_evidence - posterior.log_evidence, error, "refit", k_hat, *bound), found
 
     def _rivals(self, likelihood: ChronologyLikelihood, posterior: Posterior, records: _Records) -> list[Change]:
         static = make_static(self.scenario)
         bound = records.mean_log_ratio(*_leave(static, likelihood, posterior))
-        changes = [self._fit_again(static, STATIC, likelihood, posterior, np.nan, bound)]
+        changes = [self._fit_again(static, STATIC, likelihood, posterior, np.nan, bound)[0]]
         for name, (evidence, error) in (
             (CONSTANT, constant_rate_evidence(likelihood, self.fits.seed)),
             (EXPECTED, expected_rate_evidence(likelihood, posterior, self.fits.seed)),
