@@ -5,6 +5,10 @@ models say event by event how likely it was, given what came before (their predi
 posteriors, as each record teaches them on the way). The running ratio is an e-value: drawn from the reference, it
 exceeds 20 anywhere in a record with probability 1/20 at most (Ville's inequality). The share that did is told beside
 the power, as a check on the working of both.
+
+Of what a source would tell of a record (:func:`negsim.observe`) nothing is said: what it leaves out, and dates that it
+coarsens, would have to be integrated over by two fits for each record. On average it shows less; how much less is not
+computed.
 """
 
 from __future__ import annotations
@@ -74,7 +78,8 @@ class Reach:
             f"for it by a factor of {1 / LEVEL:.0f} or more with probability {self.power:.2f} ± {self.power_error:.2f} "
             f"({middle}{never if self.impossible else ''}). Were {self.reference} right, it would do so at any "
             f"moment with probability {self.false_alarm:.2f} ± {self.false_alarm_error:.2f} ({self.if_wrong:+.1f} in "
-            f"the middle; {LEVEL:.2f} is the most that can be). What a source tells is less than such a record."
+            f"the middle; {LEVEL:.2f} is the most that can be). What a source tells is less than such a record; how "
+            "much less it could show is not computed."
         )
 
 

@@ -136,6 +136,10 @@ def power(
 ) -> Power:
     """Say what a period could show of two forecasters, before or after it is over.
 
+    Outcomes are what the source would tell of each future: a model's outlook (:func:`~negsim.forecasts.outlooks.see`)
+    leaves out what the chronology's coverage does. How coarsely the source dates is not in it: the log and the Brier
+    score ask only whether something was told in the period.
+
     Parameters
     ----------
     outlook, reference : Outlook
