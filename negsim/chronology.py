@@ -217,6 +217,11 @@ class Chronology:
     def _choices(self) -> list[int]:
         return [place for place, move in enumerate(self.moves) if len(move.names) > 1]
 
+    def number(self, compiled: Compiled) -> Ints:
+        """Row numbers of the moves in a compiled scenario; where a row is open between some, that of the first."""
+        numbers = _number_moves(compiled)
+        return np.array([numbers[move.names[0]] for move in self.moves], dtype=np.int64)
+
     def place(self, compiled: Compiled, unit: Floats) -> Placed:
         """Turn points of the unit cube into dated moves.
 
@@ -230,7 +235,7 @@ class Chronology:
         unit = self._check(unit)
         days, volume = self.placement.place(unit[:, : self.placement.size])
         numbers = _number_moves(compiled)
-        moves = np.tile(np.array([numbers[move.names[0]] for move in self.moves], dtype=np.int64), (len(unit), 1))
+        moves = np.tile(self.number(compiled), (len(unit), 1))
         for column, place in enumerate(self._choices, start=self.placement.size):
             names = np.array([numbers[name] for name in self.moves[place].names])
             taken = np.minimum((unit[:, column] * len(names)).astype(np.int64), len(names) - 1)

@@ -36,6 +36,7 @@ import negsim.scalar.clocks as clocks
 import negsim.scalar.effects as effects
 import negsim.scalar.exponentials as exponentials
 import negsim.scalar.given as given_histories
+import negsim.scalar.guided as guided_dates
 import negsim.scalar.hazards as hazards
 import negsim.scalar.interfering as interfering
 import negsim.scalar.listing as listing
@@ -43,15 +44,20 @@ import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
 import negsim.scalar.possibilities as possibilities
 import negsim.scalar.relations as relations
+import negsim.scalar.ways as ways_ahead
 from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
 ABREAST: Final = (exponentials, hazards, relations, passage, clocks)
-MODULES: Final = (*ABREAST, possibilities, listing, effects, interfering, loops, given_histories)
+MODULES: Final = (
+    *ABREAST, possibilities, listing, effects, interfering, loops, given_histories, ways_ahead, guided_dates,
+)  # fmt: skip
 GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""
 ROWS: Final = ("T", "W", "A", "L", "S", "U", "V")
-ENTRIES: Final[dict[str, Callable[..., Any]]] = {"draw": loops.draw, "score": given_histories.score}
+ENTRIES: Final[dict[str, Callable[..., Any]]] = {
+    "draw": loops.draw, "score": given_histories.score, "guide": guided_dates.guide,
+}  # fmt: skip
 UNCALLED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that nobody calls from Python: nothing is made that would let one, which saves half the time."""
 CACHE_VARIABLE: Final = "NEGSIM_CACHE"
@@ -63,10 +69,11 @@ class CannotCompile(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """The two loops, compiled (at their first call, or loaded from the cache)."""
+    """The loops, compiled (each at its first call, or loaded from the cache)."""
 
     draw: Callable[..., int]
     score: Callable[..., None]
+    guide: Callable[..., None]
 
 
 _BUILT: dict[tuple[Formula, ...], Machine] = {}

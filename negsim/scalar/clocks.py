@@ -85,3 +85,14 @@ def add_exposed(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, pro
         move = L[s.moves + place]
         total += V[v.hazard + move] * V[v.gained + profile[move]]
     V[v.integral] = total
+
+
+# -- proposed ---------------------------------------------------------------------------------------------------------
+
+
+def sum_hazards(L: Ints, V: Floats, s: Stand, v: Values) -> None:
+    """Sum the hazards of all moves."""
+    total = V[v.zero]
+    for place in range(L[s.lengths + ACTIVE]):
+        total += V[v.hazard + L[s.moves + place]]
+    V[v.integral] = total

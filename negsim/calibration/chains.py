@@ -1,0 +1,150 @@
+"""How likely is a chronology whose order is known and whose dates are not, with the dates integrated out?
+
+Where every move follows the one before it, whatever the dates, the moves are a chain. A particle filter goes along it
+(:mod:`negsim.scalar.guided`) and estimates the likelihood of parameters alone without bias; with the parameters' prior
+and one trajectory that it draws, the estimate is as good as the likelihood itself (Andrieu, Doucet and Holenstein
+2010): where such draws are weighted by it, they come from the exact posterior of parameters and dates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from negsim.calibration.likelihood import ChronologyLikelihood
+from negsim.calibration.priors import JointPrior
+from negsim.history import Stacked
+from negsim.scalar.guiding import estimate_likelihoods, lay_chain
+from negsim.scalar.ways import Chain, Guide
+from negsim.state import Floats, Ints
+
+LONGEST_BLOCK: Final = 8
+"""Moves after which particles are resampled at the latest."""
+USUAL: Final = 0.15
+"""Share of the hazard that a move is thought to have before anything is known."""
+SHRUNK: Final = 5.0
+"""Draws that the guide must outweigh before it believes that the parameters matter to it."""
+
+
+def explain_no_chain(likelihood: ChronologyLikelihood) -> str:
+    """Say why a chronology is no chain that the filter can go along; nothing where it is one."""
+    chronology = likelihood.chronology
+    if likelihood.engine != "compiled":
+        return "it needs the compiled engine"
+    if any(len(move.names) > 1 for move in chronology.moves):
+        return "some rows may stand for one move or another"
+    if (likelihood.coverage.shares < 1).any():
+        return "some moves may have gone unreported"
+    if not chronology.moves:
+        return "no move is told"
+    placement, order = chronology.placement, chronology.placement.sequence
+    reach = placement.reach
+    if any(reach[later, earlier] > 0 for earlier, later in pairwise(order.tolist())):
+        return "the order of some moves is not known"
+    if any(link.least > 0 or np.isfinite(link.most) for link in chronology.links):
+        return "some moves must keep a distance"
+    return ""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What the filter says of some parameter vectors, a row for each.
+
+    Attributes
+    ----------
+    log_mean : array, shape (n,)
+        Log of the estimated likelihood, dates integrated out.
+    log_likelihood : array, shape (n,)
+        Of the trajectory that was drawn.
+    days : array, shape (n, moves)
+        Its dates, in the order of the chain.
+    """
+
+    log_mean: Floats
+    log_likelihood: Floats
+    days: Floats
+
+
+@dataclass
+class ChainLikelihood:
+    """The likelihood of a chain, estimated, and what is known so far of how to guide the particles.
+
+    Attributes
+    ----------
+    likelihood : ChronologyLikelihood
+        Of a chronology for which :func:`explain_no_chain` says nothing.
+    prior : JointPrior
+    seed : int
+    evaluations : int
+        Particles that have gone through the chain so far.
+    """
+
+    likelihood: ChronologyLikelihood
+    prior: JointPrior
+    seed: int
+    evaluations: int = 0
+    chain: Chain = field(init=False)
+    _calls: int = field(default=0, init=False)
+    _guide: tuple[Floats, Floats] = field(init=False)
+
+    def __post_init__(self) -> None:
+        chronology, placement = self.likelihood.chronology, self.likelihood.chronology.placement
+        order = placement.sequence
+        low = np.where(placement.fixed, placement.moments, placement.low)[order]
+        high = np.where(placement.fixed, placement.moments, placement.high)[order]
+        moves = chronology.number(self.likelihood.compiled)[order]
+        self.chain = lay_chain(moves, low, high, chronology.window[1], LONGEST_BLOCK)
+        even = np.log(len(moves) / (chronology.window[1] - chronology.window[0]))
+        flat = np.zeros((len(self.prior) + 1, len(moves) + 1))
+        flat[0] = 1.0
+        self._guide = even * flat, np.log(USUAL) * flat
+
+    def estimate(self, z: Floats, particles: int) -> Estimated:
+        """Estimate the likelihood at standard coordinates, shape (n, P), by so many particles each."""
+        theta = self.prior.from_unconstrained(z)
+        params = {name: theta[:, column] for column, name in enumerate(self.likelihood.names)}
+        compiled = self.likelihood.compiled
+        features = np.column_stack([np.ones(len(z)), z])
+        pace, share = (np.exp(features @ table) for table in self._guide)
+        self._calls += 1
+        found = estimate_likelihoods(
+            compiled, self.chain, Guide(pace, np.minimum(share, 1.0)), compiled.resolve(params),
+            self.likelihood.chronology.window[1], particles, (self.seed, self._calls), self.likelihood.workers,
+        )  # fmt: skip
+        self.evaluations += len(z) * particles
+        self._learn(z, found.pace, found.share, np.isfinite(found.log_mean))
+        constant = self.likelihood.chronology.placement.log_constant
+        return Estimated(found.log_mean + constant, found.log_likelihood, found.days)
+
+    def _learn(self, z: Floats, pace: Floats, share: Floats, possible: Ints) -> None:
+        """Learn from trajectories how fast each move is come to, by a regression on the parameters."""
+        if possible.sum() < 2:
+            return
+        around = z[possible].mean(axis=0)
+        away = z[possible] - around
+        pull = away.T @ away + SHRUNK * np.eye(z.shape[1])
+        tables = []
+        for values in (pace, share):
+            logs = np.log(np.maximum(values[possible], 1e-12))
+            logs = np.column_stack([logs, logs[:, -1]])
+            slopes = np.linalg.solve(pull, away.T @ (logs - logs.mean(axis=0)))
+            tables.append(np.vstack([logs.mean(axis=0) - around @ slopes, slopes]))
+        self._guide = tables[0], tables[1]
+
+    def replay(self, z: Floats, days: Floats) -> Floats:
+        """Log-likelihood of given dates, shapes (n, P) and (n, moves) to (n,), without the volume of fixed ones."""
+        moves = np.repeat(self.chain.moves[:, None], len(days), axis=1)
+        histories = Stacked(
+            np.vstack((days.T, np.full(len(days), np.inf))), np.vstack((moves, np.full(len(days), -1)))
+        )
+        return self.likelihood.score(self.prior.from_unconstrained(z), histories).total
+
+    def find_points(self, days: Floats) -> Floats:
+        """Find the unit-cube coordinates of dates in the order of the chain, shape (n, moves) to (n, open dates)."""
+        placement = self.likelihood.chronology.placement
+        ordered = np.empty_like(days)
+        ordered[:, placement.sequence] = days
+        return placement.unplace(ordered)

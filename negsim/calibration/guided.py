@@ -1,0 +1,295 @@
+"""How is a posterior sampled whose likelihood is only estimated? Climb, survey, weigh.
+
+Importance sampling squared (Tran, Scharth, Pitt and Kohn 2013): parameters are drawn from a bell, the likelihood of
+each, with the dates integrated out, is estimated without bias by a particle filter
+(:mod:`negsim.calibration.chains`), and the draw weighs prior times estimate over the bell's density. What the noise of
+the estimates costs is effective sample size, nothing else.
+
+- *Climb.* From the best of some draws from the prior, steps of Newton's method: slope and curvature of the likelihood
+  are means over trajectories drawn by the filter (Fisher's and Louis's identities), so that each step needs only
+  replays of these.
+- *Survey.* Estimates at draws from a wide bell there; a quadratic fitted to their logs (a regression: the noise
+  averages out) gives the next bell. Twice.
+- *Weigh.* As many particles as make the noise of a log estimate about one; rounds of draws, each from a bell refitted to
+  the weighted draws so far, until enough are effective. All are weighted by the mixture of the bells.
+
+**The gate.** k-hat at most 0.7 and effective sample size at least 100; what fails is an error that carries the draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from scipy import special
+
+from negsim.calibration.chains import ChainLikelihood, Estimated, explain_no_chain
+from negsim.calibration.importance import STENCIL, Bell
+from negsim.calibration.likelihood import ChronologyLikelihood
+from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.priors import JointPrior
+from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.calibration.target import Progress
+from negsim.state import Floats
+from negsim.streams import open_stream
+
+PURPOSE_GUIDED: Final = 98
+DRAWS: Final = 400
+SCOUTS: Final = 64
+"""Draws from the prior, the best of which is where the climb begins."""
+FEW: Final = 16
+"""Particles of an estimate that is only to show the way."""
+TRAJECTORIES: Final = 12
+CLIMBS: Final = 6
+LONGEST: Final = 2.0
+"""Longest step of the climb, in prior standard deviations."""
+MISSING: Final = 0.8
+"""Most of the information that unknown dates may be thought to take away."""
+SURVEYS: Final = (240, 320)
+WIDE: Final = 1.2
+"""Scale of the bells that are surveyed, in those of the quadratic."""
+FAR: Final = 18.0
+"""An estimate so much lower than the highest, in logs, says nothing of the top."""
+NOISE: Final = 1.0
+"""Standard deviation of a log estimate that is aimed at."""
+MOST_PARTICLES: Final = 64
+LARGEST_K: Final = 0.7
+LEAST_ESS: Final = 100.0
+ROUNDS: Final = 8
+WANTED: Final = 150.0
+"""Effective draws after which no further round is made."""
+
+
+@dataclass(frozen=True)
+class Hill:
+    """A quadratic log posterior density, in standard coordinates."""
+
+    place: Floats
+    precision: Floats
+
+    def bell(self, wide: float) -> Bell:
+        """Make a t around it."""
+        return Bell(self.place, wide**2 * np.linalg.inv(self.precision))
+
+
+def sample_by_guided(
+    likelihood: ChronologyLikelihood,
+    prior: JointPrior,
+    seed: int,
+    *,
+    draws: int = DRAWS,
+    progress: Progress | None = None,
+) -> Posterior:
+    """Sample the posterior of a chronology whose order is known and whose dates are not.
+
+    Parameters
+    ----------
+    likelihood : ChronologyLikelihood
+        With the compiled engine, of a chain of moves (:func:`~negsim.calibration.chains.explain_no_chain`).
+    prior : JointPrior
+        Of at least one parameter.
+    seed : int
+    draws : int
+        Draws of each round; up to three rounds are made until enough are effective.
+    progress : callable, optional
+        See :data:`~negsim.calibration.target.Progress`.
+
+    Returns
+    -------
+    Posterior
+
+    Raises
+    ------
+    ValueError
+        When the chronology is no such chain; the message says why.
+    SamplingError
+        When the gate refuses; its `posterior` holds the draws, where there are any.
+    """
+    why = explain_no_chain(likelihood) or ("" if len(prior) else "there is no parameter")
+    if why:
+        raise ValueError(f"the guided sampler cannot take this chronology: {why}")
+    tell = progress or (lambda share, what: None)
+    chain = ChainLikelihood(likelihood, prior, seed)
+    stream = open_stream(seed, PURPOSE_GUIDED, 0, ())
+    hill = climb(chain, find_start(chain, stream), stream, tell)
+    hill, noise = survey(chain, hill, stream, tell)
+    return weigh(chain, hill, noise, seed, draws, stream, tell)
+
+
+# -- climb -------------------------------------------------------------------------------------------------------------
+
+
+def find_start(chain: ChainLikelihood, stream: np.random.Generator) -> Floats:
+    """Find the best of some draws from the prior."""
+    z = stream.standard_normal((SCOUTS, len(chain.prior)))
+    z[0] = 0.0
+    told = chain.estimate(z, FEW).log_mean
+    if not np.isfinite(told).any():
+        raise SamplingError(f"at none of {SCOUTS} points drawn from the prior is the chronology possible")
+    return np.asarray(z[np.argmax(told)])
+
+
+def climb(chain: ChainLikelihood, start: Floats, stream: np.random.Generator, tell: Progress) -> Hill:
+    """Climb to where the posterior density is highest, by means over trajectories."""
+    place, lost = start, []
+    for number in range(CLIMBS):
+        at = np.repeat(place[None, :], TRAJECTORIES, axis=0)
+        found = chain.estimate(at, 2 * FEW)
+        days = found.days[np.isfinite(found.log_mean)]
+        slopes, curves = measure_trajectories(chain, place, days)
+        lost.append(slopes - slopes.mean(axis=0))
+        full = np.eye(len(place)) - curves.mean(axis=0)
+        precision = _take_away(full, np.concatenate(lost[-3:]))
+        step = np.linalg.solve(precision, slopes.mean(axis=0) - place)
+        place = place + step * min(1.0, LONGEST / max(float(np.sqrt(step @ step)), 1e-300))
+        tell(0.15 * (number + 1) / CLIMBS, "climb")
+    return Hill(place, precision)
+
+
+def measure_trajectories(chain: ChainLikelihood, place: Floats, days: Floats) -> tuple[Floats, Floats]:
+    """Slope and curvature of each trajectory's log-likelihood at a point, by finite differences in one call.
+
+    Returns
+    -------
+    slopes, curves : arrays, shapes (trajectories, P) and (trajectories, P, P)
+    """
+    size = len(place)
+    unit = np.eye(size)
+    first, second = np.triu_indices(size, 1)
+    pairs = unit[first] + unit[second]
+    stencil = STENCIL * np.concatenate([np.zeros((1, size)), unit, -unit, pairs, -pairs])
+    rows = np.tile(place + stencil, (len(days), 1))
+    told = chain.replay(rows, np.repeat(days, len(stencil), axis=0)).reshape(len(days), -1)
+    here, up, down, both_up, both_down = np.split(told, np.cumsum([1, size, size, len(first)]), axis=1)
+    slopes = (up - down) / (2 * STENCIL)
+    cross = both_up + both_down + 2 * here - (up + down)[:, first] - (up + down)[:, second]
+    curves = np.zeros((len(days), size, size))
+    curves[:, first, second] = curves[:, second, first] = cross / (2 * STENCIL**2)
+    curves[:, np.arange(size), np.arange(size)] = (up - 2 * here + down) / STENCIL**2
+    return slopes, curves
+
+
+def _take_away(full: Floats, scatter: Floats) -> Floats:
+    """The information that is left when that of unknown dates, the scatter of slopes, is taken away (Louis 1982)."""
+    values, vectors = np.linalg.eigh(full)
+    root = vectors * np.sqrt(np.maximum(values, 1.0))
+    inverse = np.linalg.inv(root)
+    missing = inverse @ (scatter.T @ scatter / max(len(scatter) - 3, 1)) @ inverse.T
+    shares, axes = np.linalg.eigh(missing)
+    left = (axes * (1 - np.minimum(shares, MISSING))) @ axes.T
+    return np.asarray(root @ left @ root.T)
+
+
+# -- survey ------------------------------------------------------------------------------------------------------------
+
+
+def survey(chain: ChainLikelihood, hill: Hill, stream: np.random.Generator, tell: Progress) -> tuple[Hill, float]:
+    """Fit a quadratic to estimates around a hill; also the noise of an estimate by few particles."""
+    points, heights = np.zeros((0, len(hill.place))), np.zeros(0)
+    noise = 1.0
+    for number, many in enumerate(SURVEYS):
+        z = hill.bell(WIDE).draw(many, stream)
+        points = np.concatenate([points, z])
+        heights = np.concatenate([heights, chain.estimate(z, FEW).log_mean - 0.5 * (z**2).sum(axis=1)])
+        high = heights > heights.max() - FAR
+        hill, noise = fit_hill(points[high], heights[high], hill)
+        tell(0.15 + 0.15 * (number + 1) / len(SURVEYS), "survey")
+    return hill, noise
+
+
+def fit_hill(z: Floats, heights: Floats, guess: Hill) -> tuple[Hill, float]:
+    """Fit a quadratic to noisy heights by a regression that leans towards a guess; and what it leaves.
+
+    In coordinates in which the guess is round, every coefficient is thought to be off by about :data:`OFF`.
+    """
+    values, vectors = np.linalg.eigh(guess.precision)
+    out = vectors / np.sqrt(values)
+    y = (z - guess.place) @ np.linalg.inv(out).T
+    size = y.shape[1]
+    left = heights + 0.5 * (y**2).sum(axis=1)
+    first, second = np.triu_indices(size)
+    x = np.column_stack([np.ones(len(y)), y, y[:, first] * y[:, second]])
+    far = (y**2).sum(axis=1)
+    weights = np.exp(-0.25 * np.maximum(far - size, 0.0))
+    spread = 1.0
+    for _ in range(5):
+        lean = np.concatenate([[0.0], np.full(size, 1.0), np.full(len(first), 1 / 0.15**2)])
+        coefficients = np.linalg.solve(
+            (x * weights[:, None]).T @ x / spread + np.diag(lean), (x * weights[:, None]).T @ left / spread
+        )
+        rest = left - x @ coefficients
+        spread = float(weights @ rest**2 / weights.sum())
+        weights = np.exp(-0.25 * np.maximum(far - size, 0.0)) / (1 + rest**2 / (9 * spread))
+    linear = coefficients[1 : size + 1]
+    bend = np.zeros((size, size))
+    bend[first, second] = coefficients[size + 1 :]
+    bend = np.eye(size) - (bend + bend.T)
+    curved, axes = np.linalg.eigh(bend)
+    curved = np.clip(curved, 0.2, 5.0)
+    bend = (axes * curved) @ axes.T
+    place = guess.place + out @ np.linalg.solve(bend, linear)
+    inverse = np.linalg.inv(out)
+    return Hill(place, inverse.T @ bend @ inverse), float(1.48 * np.median(np.abs(rest)))
+
+
+# -- weigh -------------------------------------------------------------------------------------------------------------
+
+
+def weigh(
+    chain: ChainLikelihood, hill: Hill, noise: float, seed: int, draws: int, stream: np.random.Generator,
+    tell: Progress,
+) -> Posterior:  # fmt: skip
+    """Draw from the bell and weigh, until enough draws are effective."""
+    particles = int(np.clip(8 * round(FEW * (noise / NOISE) ** 2 / 8), 8, MOST_PARTICLES))
+    bells, parts = [hill.bell(1.0)], list[tuple[Floats, Estimated]]()
+    for number in range(ROUNDS):
+        z = bells[-1].draw(draws, stream)
+        parts.append((z, chain.estimate(z, particles)))
+        every = np.concatenate([z for z, _ in parts])
+        height = np.concatenate([found.log_mean for _, found in parts]) + chain.prior.logpdf_unconstrained(every)
+        mixture = special.logsumexp([bell.log_density(every) for bell in bells], axis=0) - np.log(len(bells))
+        log_weights, k_hat = smooth_weights(height - mixture)
+        tell(0.3 + 0.7 * (number + 1) / ROUNDS, "draws")
+        if effective_sample_size(log_weights) >= WANTED and k_hat <= LARGEST_K:
+            break
+        bells.append(bells[-1].refit(every, log_weights))
+    notes = {"k_hat": k_hat, "particles": particles, "noise": noise, "rounds": len(parts)}
+    posterior = _put_together(chain, parts, log_weights, seed, notes)
+    reasons = _refuse(posterior)
+    if reasons:
+        raise SamplingError(f"the guided sampler is not to be trusted ({'; '.join(reasons)})", posterior)
+    return posterior
+
+
+def _put_together(
+    chain: ChainLikelihood, parts: list[tuple[Floats, Estimated]], log_weights: Floats, seed: int, notes: dict[str, Any]
+) -> Posterior:
+    z = np.concatenate([z for z, _ in parts])
+    days = np.concatenate([found.days for _, found in parts])
+    told = np.concatenate([found.log_likelihood for _, found in parts])
+    ess = effective_sample_size(log_weights)
+    kept = log_weights > -np.inf
+    latent = chain.find_points(days[kept])
+    return Posterior(
+        prior=chain.prior,
+        draws=chain.prior.from_unconstrained(z[kept]),
+        log_weights=log_weights[kept],
+        log_likelihood=told[kept] + chain.likelihood.chronology.log_volume(latent),
+        log_evidence=float(special.logsumexp(log_weights) - np.log(len(z))),
+        log_evidence_se=float(np.sqrt(max(1 / ess - 1 / len(z), 0.0))) if ess else np.inf,
+        method="guided",
+        evaluations=chain.evaluations,
+        seed=seed,
+        latent=latent,
+        diagnostics={"ess": ess, **notes},
+    )
+
+
+def _refuse(posterior: Posterior) -> list[str]:
+    reasons = []
+    if posterior.diagnostics["k_hat"] > LARGEST_K:
+        reasons.append(f"k-hat is {posterior.diagnostics['k_hat']:.2f} (at most {LARGEST_K})")
+    if posterior.ess < LEAST_ESS:
+        reasons.append(f"the effective sample size is {posterior.ess:.0f} (at least {LEAST_ESS:.0f})")
+    return reasons

@@ -1,0 +1,400 @@
+"""How likely are moves of one known order whose dates are not known? A compiled particle filter, guided to the dates.
+
+Under one parameter vector at a time, particles go through the chain of moves together, some moves (a block) at a time.
+What lies ahead of a particle is judged by a simpler model, in which all waits are exponential (:mod:`negsim.scalar.ways`):
+there it is known how likely the moves to come are to keep their windows. Where a particle stands, it knows all hazards;
+the wait for the next move is proposed in proportion to both, and what that makes too probable or too rare is a weight.
+Between blocks particles are resampled by their weights and by what lies ahead. So the mean weight is the likelihood
+with the dates integrated out, without bias, whatever the guide says; a bad one costs precision.
+
+A particle rests at a move that it has just made, before the re-evaluation that follows in any case; so blocks add up to
+the ordinary likelihood of its dates. A, V, S and U are those of :mod:`negsim.scalar.loops`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from negsim.scalar.clocks import sum_hazards
+from negsim.scalar.effects import change_channels, change_stages, find_broken, find_delivered, name_consequence
+from negsim.scalar.hazards import read_calendar
+from negsim.scalar.loops import Columns, find_hazards, pass_tick
+from negsim.scalar.numbers import Values
+from negsim.scalar.passage import advance
+from negsim.scalar.possibilities import forget
+from negsim.scalar.tables import GOING, LANES, OVER, Stand, Tables
+from negsim.scalar.ways import Chain, Guide, find_node, look_ahead, shrunk, table_ways
+from negsim.state import Floats, Ints
+
+BENT = 10.0
+"""Most by which a move is made likelier or less likely to come for the share that it has of the hazard."""
+
+
+class Swarm(NamedTuple):
+    """Room for the particles of one parameter vector."""
+
+    whole: Ints
+    numbers: Floats
+    """Where particles rest, shapes (2, particles, numbers): those of the last block and of this one."""
+    days: Floats
+    pace: Floats
+    share: Floats
+    """Of each particle in each move, shape (moves, particles)."""
+    parents: Ints
+    """From whom each particle descends after each block, shape (blocks, particles)."""
+    weight: Floats
+    ahead: Floats
+    likelihood: Floats
+    earlier: Floats
+    luck: Floats
+    cells: Floats
+    """How likely the next move is between two nodes."""
+    ways: Floats
+    """Log of how likely the moves from each on are to keep their windows, at each node; shape (moves + 1, nodes)."""
+
+
+class Luck(NamedTuple):
+    """Uniform numbers: shapes (vectors, particles, moves) and (vectors, blocks + 1)."""
+
+    moves: Floats
+    picks: Floats
+
+
+class Estimates(NamedTuple):
+    """What is found for each parameter vector: log of the estimated likelihood; and of one trajectory drawn by its
+    weight, the log-likelihood, the dates, the total hazard before each move and the move's share of it."""
+
+    log_mean: Floats
+    log_likelihood: Floats
+    days: Floats
+    pace: Floats
+    share: Floats
+    effective: Floats
+    """Share of the particles that were effective after each block."""
+
+
+def guide(
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, h: Chain, g: Guide, w: Swarm,
+    k: Luck, e: Estimates, first: int, last: int,
+) -> None:  # fmt: skip
+    """Estimate the likelihoods of some parameter vectors."""
+    for vector in range(first, last):
+        _filter_dates(T, W, A, V, t, s, v, c, h, g, w, k, e, vector)
+
+
+def _filter_dates(
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, h: Chain, g: Guide, w: Swarm,
+    k: Luck, e: Estimates, vector: int,
+) -> None:  # fmt: skip
+    particles, blocks = len(w.weight), len(h.ends)
+    table_ways(h, g, w.ways, vector)
+    for particle in range(particles):
+        w.weight[particle], w.likelihood[particle] = 0.0, 0.0
+    total, start = 0.0, 0
+    for block in range(blocks):
+        for group in range(0, particles, LANES):
+            _start_particles(T, A, V, t, s, v, c, w, vector, block, start, group)
+            _guide_group(T, W, A, V, t, s, v, c, h, g, w, k, vector, block, h.ends[block], group)
+        start = h.ends[block]
+        total += _resample(h, w, k, e, vector, block, start)
+        if total == -np.inf:
+            break
+    e.log_mean[vector] = total
+    _trace_back(h, w, k, e, vector, total)
+
+
+# -- through time ------------------------------------------------------------------------------------------------------
+
+
+def _start_particles(
+    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, w: Swarm, vector: int, block: int,
+    start: int, group: int,
+) -> None:  # fmt: skip
+    """Put the next particles at the start of the scenario, or where those rested from which they descend."""
+    for place in range(A.shape[1]):
+        A[LANES, place] = 0
+    for pair in range(t.pairs):
+        A[LANES, s.counting + pair] = pair
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        for place in range(len(c.shared)):
+            U[place] = c.shared[place]
+        for place in range(len(c.varying)):
+            U[c.varying[place]] = c.rows[vector, place]
+        for place in range(len(c.fresh)):
+            S[place] = c.fresh[place]
+        if block > 0:
+            _wake(S, U, t, s, v, w, block & 1, w.parents[block - 1, group + lane])
+        else:
+            for row in range(t.memories):
+                U[v.memory + row] = U[v.memory_start + row]
+        forget(S, U, t, s, v)
+        U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
+        S[s.going], S[s.moved], S[s.ticked], S[s.pending], S[s.given] = GOING, 1, 1, -1, start
+        w.luck[group + lane] = -1.0
+        if w.weight[group + lane] == -np.inf:
+            S[s.going] = OVER
+    read_calendar(T, V, t, v)
+
+
+def _guide_group(
+    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, h: Chain, g: Guide, w: Swarm,
+    k: Luck, vector: int, block: int, end: int, group: int,
+) -> None:  # fmt: skip
+    """Let a group of particles go through a block of moves, and after the last one to the end of the observation."""
+    L = A[LANES]
+    going = True
+    while going:
+        find_hazards(T, W, A, V, t, s, v, False)
+        sum_hazards(L, V, s, v)
+        for lane in range(LANES):
+            S, U = A[lane], V[lane::LANES]
+            U[v.elapsed] = 0.0
+            if S[s.going] == GOING:
+                _propose(S, U, s, v, c, h, g, w, k, vector, group + lane)
+        advance(T, L, V, t, s, v)
+        going, turned = False, False
+        for lane in range(LANES):
+            S, U = A[lane], V[lane::LANES]
+            if S[s.going] == GOING:
+                turned |= _stop_guided(T, S, U, t, s, v, c, h)
+                if S[s.given] == end and (end < len(h.moves) or U[v.ended] > 0.0):
+                    _lay_down(S, U, t, s, v, w, 1 - (block & 1), group + lane)
+                    S[s.going] = OVER
+                else:
+                    going = True
+        if turned:
+            read_calendar(T, V, t, v)
+
+
+def _stop_guided(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, h: Chain) -> bool:
+    """Make the move that comes, or pass the tick; whether it was a tick."""
+    if U[v.chosen] > 0.0:
+        move = h.moves[S[s.given]]
+        change_stages(T, S, U, t, s, v, move)
+        change_channels(T, S, U, t, s, v, move)
+        number = find_broken(T, S, t, s, move, -1)
+        while number >= 0:
+            change_stages(T, S, U, t, s, v, name_consequence(T, t, number))
+            number = find_broken(T, S, t, s, move, number)
+        S[s.given] += 1
+        S[s.moved] = 1
+        return False
+    if U[v.ended] > 0.0:
+        return False
+    pass_tick(T, S, U, t, s, v, c.ticks)
+    for flow in range(t.flows):
+        event = find_delivered(T, S, U, t, s, v, flow)
+        if event >= 0:
+            change_stages(T, S, U, t, s, v, event)
+            S[s.moved] = 1
+    return True
+
+
+def _lay_down(S: Ints, U: Floats, t: Tables, s: Stand, v: Values, w: Swarm, side: int, particle: int) -> None:
+    """Keep the state that a particle has come to."""
+    for place in range(s.ready):
+        w.whole[side, particle, place] = S[place]
+    for row in range(t.memories):
+        w.numbers[side, particle, row] = U[v.memory + row]
+    for place in range(v.time, v.remaining):
+        w.numbers[side, particle, t.memories + place - v.time] = U[place]
+
+
+def _wake(S: Ints, U: Floats, t: Tables, s: Stand, v: Values, w: Swarm, side: int, particle: int) -> None:
+    """Go on from a state that was kept."""
+    for place in range(s.ready):
+        S[place] = w.whole[side, particle, place]
+    for row in range(t.memories):
+        U[v.memory + row] = w.numbers[side, particle, row]
+    for place in range(v.time, v.remaining):
+        U[place] = w.numbers[side, particle, t.memories + place - v.time]
+
+
+# -- the proposal ------------------------------------------------------------------------------------------------------
+
+
+def _propose(
+    S: Ints, U: Floats, s: Stand, v: Values, c: Columns, h: Chain, g: Guide, w: Swarm, k: Luck, vector: int,
+    particle: int,
+) -> None:  # fmt: skip
+    """Propose the wait for the next move, up to the next tick; weigh it."""
+    number, total, time = S[s.given], U[v.integral], U[v.time]
+    horizon = U[v.next_tick] - time
+    U[v.chosen], U[v.ended] = 0.0, 0.0
+    if number == len(h.moves):
+        U[v.elapsed] = min(horizon, c.until - time)
+        if time + horizon >= c.until:
+            U[v.ended] = 1.0
+        _weigh(w, particle, -total * U[v.elapsed], 0.0)
+        return
+    hazard = U[v.hazard + h.moves[number]]
+    floor, ceiling = max(h.low[number] - time, 0.0), h.high[number] - time
+    if floor >= horizon or (hazard <= 0.0 and ceiling > horizon):
+        U[v.elapsed] = horizon
+        _weigh(w, particle, -total * horizon, 0.0)
+        return
+    if hazard <= 0.0 or ceiling < floor:
+        w.weight[particle] = -np.inf
+        S[s.going] = OVER
+        return
+    wait, density = floor, 0.0
+    if ceiling > floor:
+        if w.luck[particle] < 0.0:
+            w.luck[particle] = k.moves[vector, particle, number]
+        end = min(horizon, ceiling)
+        ready = total * min(max(hazard / (total * g.share[vector, number]), 1.0 / BENT), BENT)
+        first = find_node(h, number + 1, time + floor)
+        scale = _find_highest(h, w, number + 1, first, time + floor, time + end)
+        if ceiling > horizon:
+            scale = max(scale, look_ahead(h, w.ways, number, time + horizon))
+        comes = ready * _sum_cells(h, w, number + 1, first, time + floor, time + end, total, scale)
+        stays = 0.0
+        if ceiling > horizon:
+            stays = np.exp(look_ahead(h, w.ways, number, time + horizon) - scale - total * (horizon - floor))
+        if not comes + stays > 0.0:
+            w.weight[particle] = -np.inf
+            S[s.going] = OVER
+            return
+        luck = w.luck[particle] * (comes + stays)
+        if luck >= comes and stays > 0.0:
+            w.luck[particle] = (luck - comes) / stays
+            U[v.elapsed] = horizon
+            _weigh(w, particle, -total * horizon, np.log(stays / (comes + stays)))
+            return
+        wait = _find_wait(h, w, number + 1, first, time + floor, time + end, total, scale, luck / ready) - time
+        ahead = look_ahead(h, w.ways, number + 1, time + wait) - scale
+        density = np.log(ready / (comes + stays)) + ahead - total * (wait - floor)
+    w.luck[particle] = -1.0
+    U[v.chosen], U[v.elapsed] = 1.0, wait
+    _weigh(w, particle, np.log(hazard) - total * wait, density)
+    w.days[number, particle] = time + wait
+    w.pace[number, particle], w.share[number, particle] = total, hazard / total
+
+
+def _sum_cells(
+    h: Chain, w: Swarm, number: int, first: int, begin: float, end: float, total: float, scale: float
+) -> float:  # fmt: skip
+    """Integrate what lies ahead at a move to come over a stretch, less likely by the total hazard with time."""
+    run, node, left, mass = h.run[number], first, begin, 0.0
+    while left < end:
+        right = end if node + 2 >= h.nodes[run] else min(end, h.grid[run, node + 1])
+        slope = _rise(h, w, number, node)
+        value = w.ways[number, node] + slope * (left - h.grid[run, node]) - scale - total * (left - begin)
+        w.cells[node - first] = np.exp(value) * shrunk(total - slope, right - left)
+        mass += w.cells[node - first]
+        left = right
+        node += 1
+    return mass
+
+
+def _find_highest(h: Chain, w: Swarm, number: int, first: int, begin: float, end: float) -> float:
+    """Find the best of what lies ahead over a stretch."""
+    run, node = h.run[number], first + 1
+    highest = max(look_ahead(h, w.ways, number, begin), look_ahead(h, w.ways, number, end))
+    while node < h.nodes[run] and h.grid[run, node] < end:
+        highest = max(highest, w.ways[number, node])
+        node += 1
+    return highest
+
+
+def _find_wait(
+    h: Chain, w: Swarm, number: int, first: int, begin: float, end: float, total: float, scale: float, luck: float
+) -> float:  # fmt: skip
+    """Find the moment up to which the integral is so large."""
+    run, node, left = h.run[number], first, begin
+    while True:
+        last = node + 2 >= h.nodes[run] or h.grid[run, node + 1] >= end
+        if last or luck < w.cells[node - first]:
+            break
+        luck -= w.cells[node - first]
+        left = h.grid[run, node + 1]
+        node += 1
+    right = end if last else h.grid[run, node + 1]
+    slope = _rise(h, w, number, node)
+    value = w.ways[number, node] + slope * (left - h.grid[run, node]) - scale - total * (left - begin)
+    loss, share = total - slope, min(luck / max(w.cells[node - first], 1e-300), 1.0)
+    gone = share * shrunk(loss, right - left)
+    if abs(loss * gone) < 1e-9:
+        return min(left + gone, right)
+    return min(left - np.log1p(-min(loss * gone, 1.0 - 1e-15)) / loss, right)
+
+
+def _rise(h: Chain, w: Swarm, number: int, node: int) -> float:
+    run = h.run[number]
+    return (w.ways[number, node + 1] - w.ways[number, node]) / (h.grid[run, node + 1] - h.grid[run, node])
+
+
+def _weigh(w: Swarm, particle: int, gained: float, proposed: float) -> None:
+    w.likelihood[particle] += gained
+    w.weight[particle] += gained - proposed
+
+
+# -- between blocks ----------------------------------------------------------------------------------------------------
+
+
+def _resample(
+    h: Chain, w: Swarm, k: Luck, e: Estimates, vector: int, block: int, number: int
+) -> float:  # fmt: skip
+    """Take particles by their weights where too few are effective; log of what the mean weight is divided by."""
+    particles, last = len(w.weight), number == len(h.moves)
+    top = -np.inf
+    for particle in range(particles):
+        w.ahead[particle] = 0.0
+        if w.weight[particle] > -np.inf and not last:
+            w.ahead[particle] = look_ahead(h, w.ways, number, w.days[number - 1, particle])
+        top = max(top, w.weight[particle] + w.ahead[particle])
+        w.parents[block, particle] = particle
+    if top == -np.inf:
+        return top
+    mean, squares = 0.0, 0.0
+    for particle in range(particles):
+        share = np.exp(w.weight[particle] + w.ahead[particle] - top)
+        mean += share
+        squares += share * share
+    e.effective[vector, block] = mean * mean / squares / particles
+    if last:
+        return top + np.log(mean / particles)
+    if mean * mean > 0.5 * squares * particles:
+        return 0.0
+    for particle in range(particles):
+        w.earlier[particle] = w.likelihood[particle]
+    reached, source = np.exp(w.weight[0] + w.ahead[0] - top), 0
+    for particle in range(particles):
+        mark = (k.picks[vector, block] + particle) / particles * mean
+        while reached < mark and source < particles - 1:
+            source += 1
+            reached += np.exp(w.weight[source] + w.ahead[source] - top)
+        w.parents[block, particle] = source
+    for particle in range(particles):
+        w.likelihood[particle] = w.earlier[w.parents[block, particle]]
+        w.weight[particle] = -w.ahead[w.parents[block, particle]]
+    return top + np.log(mean / particles)
+
+
+def _trace_back(h: Chain, w: Swarm, k: Luck, e: Estimates, vector: int, total: float) -> None:
+    """Draw one particle by its weight, and follow it back to the start."""
+    particles, blocks = len(w.weight), len(h.ends)
+    if total == -np.inf:
+        e.log_likelihood[vector] = -np.inf
+        return
+    top, mean = -np.inf, 0.0
+    for particle in range(particles):
+        top = max(top, w.weight[particle])
+    for particle in range(particles):
+        mean += np.exp(w.weight[particle] - top)
+    mark, particle = k.picks[vector, blocks] * mean, 0
+    reached = np.exp(w.weight[0] - top)
+    while reached < mark and particle < particles - 1:
+        particle += 1
+        reached += np.exp(w.weight[particle] - top)
+    e.log_likelihood[vector] = w.likelihood[particle]
+    for block in range(blocks - 1, -1, -1):
+        for number in range(h.ends[block - 1] if block > 0 else 0, h.ends[block]):
+            e.days[vector, number] = w.days[number, particle]
+            e.pace[vector, number] = w.pace[number, particle]
+            e.share[vector, number] = w.share[number, particle]
+        if block > 0:
+            particle = w.parents[block - 1, particle]
