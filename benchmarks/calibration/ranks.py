@@ -4,7 +4,7 @@
     python benchmarks/calibration/ranks.py vague [--simulations 500]      the same, dated to the month: tempering
     python benchmarks/calibration/ranks.py planted [--simulations 500]    the first with six planted bugs
     python benchmarks/calibration/ranks.py checks [--simulations 500]     how often checks of fit cry wolf
-    python benchmarks/calibration/ranks.py beijing [--simulations 20]     beijing-1999, seen as the article saw it
+    python benchmarks/calibration/ranks.py beijing [--simulations 500]    beijing-1999, seen as the article saw it
 
 Finished simulations are lines of a file under the folder given by --keep; a study that is interrupted goes on from
 there, and with --report it reports those that there are. A planted bug's study ends as soon as it is caught beyond
@@ -179,7 +179,8 @@ def run_beijing(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
     case = negsim.load_scenario("beijing-1999")
     reporting = negsim.load_chronology(case, "article").reporting
     observer = {"reporting": reporting, "precision": "month", "unreported": "implied"}
-    return study(case, "beijing", simulations, keep, seed, observer=observer, particles=100, runs=4)
+    threads = os.cpu_count() or 1
+    return study(case, "beijing", simulations, keep, seed, observer=observer, method="guided", workers=threads)
 
 
 def run_checks(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
@@ -229,7 +230,7 @@ STUDIES = {
     "small": (run_small, 500),
     "vague": (run_vague, 500),
     "planted": (run_planted, 500),
-    "beijing": (run_beijing, 20),
+    "beijing": (run_beijing, 500),
     "checks": (run_checks, 500),
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from negsim.calibration.priors import JointPrior
 from negsim.history import Stacked
 from negsim.scalar.guiding import estimate_likelihoods, lay_chain
 from negsim.scalar.ways import Chain, Guide
-from negsim.state import Floats, Ints
+from negsim.state import Floats
 
 LONGEST_BLOCK: Final = 8
 """Moves after which particles are resampled at the latest."""
@@ -27,6 +27,17 @@ USUAL: Final = 0.15
 """Share of the hazard that a move is thought to have before anything is known."""
 SHRUNK: Final = 5.0
 """Draws that the guide must outweigh before it believes that the parameters matter to it."""
+
+
+FAR: Final = 30.0
+"""How much less likely than the likeliest, in logs, parameters may be that teach the guide."""
+FEWEST: Final = 16
+"""So many of the likeliest teach it all the same."""
+ROOM: Final = 0.5
+"""What the guide expects goes beyond what was seen by so much at most, in logs."""
+
+Regression = tuple[Floats, tuple[Any, Any]]
+"""Coefficients, shape (1 + P, moves + 1), of a log; and bounds of each."""
 
 
 def explain_no_chain(likelihood: ChronologyLikelihood) -> str:
@@ -88,7 +99,7 @@ class ChainLikelihood:
     evaluations: int = 0
     chain: Chain = field(init=False)
     _calls: int = field(default=0, init=False)
-    _guide: tuple[Floats, Floats] = field(init=False)
+    _guide: tuple[Regression, Regression] = field(init=False)
 
     def __post_init__(self) -> None:
         chronology, placement = self.likelihood.chronology, self.likelihood.chronology.placement
@@ -100,7 +111,8 @@ class ChainLikelihood:
         even = np.log(len(moves) / (chronology.window[1] - chronology.window[0]))
         flat = np.zeros((len(self.prior) + 1, len(moves) + 1))
         flat[0] = 1.0
-        self._guide = even * flat, np.log(USUAL) * flat
+        anything = (-np.inf, np.inf)
+        self._guide = (even * flat, anything), (np.log(USUAL) * flat, anything)
 
     def estimate(self, z: Floats, particles: int) -> Estimated:
         """Estimate the likelihood at standard coordinates, shape (n, P), by so many particles each."""
@@ -108,31 +120,29 @@ class ChainLikelihood:
         params = {name: theta[:, column] for column, name in enumerate(self.likelihood.names)}
         compiled = self.likelihood.compiled
         features = np.column_stack([np.ones(len(z)), z])
-        pace, share = (np.exp(features @ table) for table in self._guide)
+        pace, share = (np.exp(np.clip(features @ table, *bounds)) for table, bounds in self._guide)
         self._calls += 1
         found = estimate_likelihoods(
             compiled, self.chain, Guide(pace, np.minimum(share, 1.0)), compiled.resolve(params),
             self.likelihood.chronology.window[1], particles, (self.seed, self._calls), self.likelihood.workers,
         )  # fmt: skip
         self.evaluations += len(z) * particles
-        self._learn(z, found.pace, found.share, np.isfinite(found.log_mean))
+        self._learn(z, found.pace, found.share, found.log_mean)
         constant = self.likelihood.chronology.placement.log_constant
         return Estimated(found.log_mean + constant, found.log_likelihood, found.days)
 
-    def _learn(self, z: Floats, pace: Floats, share: Floats, possible: Ints) -> None:
-        """Learn from trajectories how fast each move is come to, by a regression on the parameters."""
-        if possible.sum() < 2:
+    def _learn(self, z: Floats, pace: Floats, share: Floats, log_mean: Floats) -> None:
+        """Learn from trajectories how fast each move is come to, by a regression on the parameters.
+
+        Parameters far from likely, whose hazards are wild, teach nothing.
+        """
+        near = log_mean > max(min(np.max(log_mean) - FAR, np.sort(log_mean)[-FEWEST:][0]), -1e300)
+        if near.sum() < 2:
             return
-        around = z[possible].mean(axis=0)
-        away = z[possible] - around
+        around = z[near].mean(axis=0)
+        away = z[near] - around
         pull = away.T @ away + SHRUNK * np.eye(z.shape[1])
-        tables = []
-        for values in (pace, share):
-            logs = np.log(np.maximum(values[possible], 1e-12))
-            logs = np.column_stack([logs, logs[:, -1]])
-            slopes = np.linalg.solve(pull, away.T @ (logs - logs.mean(axis=0)))
-            tables.append(np.vstack([logs.mean(axis=0) - around @ slopes, slopes]))
-        self._guide = tables[0], tables[1]
+        self._guide = _regress(pace[near], around, away, pull), _regress(share[near], around, away, pull)
 
     def replay(self, z: Floats, days: Floats) -> Floats:
         """Log-likelihood of given dates, shapes (n, P) and (n, moves) to (n,), without the volume of fixed ones."""
@@ -148,3 +158,12 @@ class ChainLikelihood:
         ordered = np.empty_like(days)
         ordered[:, placement.sequence] = days
         return placement.unplace(ordered)
+
+
+def _regress(values: Floats, around: Floats, away: Floats, pull: Floats) -> Regression:
+    """Regress logs of what was seen of each move on parameters."""
+    logs = np.log(np.maximum(values, 1e-12))
+    logs = np.column_stack([logs, logs[:, -1]])
+    slopes = np.linalg.solve(pull, away.T @ (logs - logs.mean(axis=0)))
+    bounds = logs.min(axis=0) - ROOM, logs.max(axis=0) + ROOM
+    return np.vstack([logs.mean(axis=0) - around @ slopes, slopes]), bounds

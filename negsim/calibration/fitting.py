@@ -61,7 +61,8 @@ def fit(
     seed : int
         Seed of the sampler.
     method : str
-        ``auto``, ``importance`` or ``tempering``.
+        ``auto``, ``importance``, ``guided`` (for chronologies whose order is known and whose dates are not, with the
+        compiled engine) or ``tempering``.
     free : sequence of str, optional
         Parameters to learn instead of those the case declares free.
     even_if_too_much : bool

@@ -27,23 +27,31 @@ from scipy import special
 from negsim.calibration.chains import ChainLikelihood, Estimated, explain_no_chain
 from negsim.calibration.importance import STENCIL, Bell
 from negsim.calibration.likelihood import ChronologyLikelihood
-from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.posterior import MAKE_POSSIBLE, Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.calibration.target import Progress
 from negsim.state import Floats
 from negsim.streams import open_stream
 
-PURPOSE_GUIDED: Final = 98
+PURPOSE_GUIDED: Final = 102
 DRAWS: Final = 400
 SCOUTS: Final = 64
 """Draws from the prior, the best of which is where the climb begins."""
 FEW: Final = 16
 """Particles of an estimate that is only to show the way."""
+MORE: Final = (1, 4, 16)
+"""Times as many particles where so few find the chronology impossible."""
 TRAJECTORIES: Final = 12
-CLIMBS: Final = 6
-LONGEST: Final = 2.0
+CLIMBS: Final = 8
+LONGEST: Final = 3.0
 """Longest step of the climb, in prior standard deviations."""
+SHARES: Final = (0.0, 0.25, 0.5, 1.0)
+"""Shares of a step that are tried,"""
+TRIES: Final = 8
+"""each by so many estimates."""
+ARRIVED: Final = 0.3
+"""The climb ends with a step that is to gain less than half of this."""
 MISSING: Final = 0.8
 """Most of the information that unknown dates may be thought to take away."""
 SURVEYS: Final = (240, 320)
@@ -112,7 +120,7 @@ def sample_by_guided(
     tell = progress or (lambda share, what: None)
     chain = ChainLikelihood(likelihood, prior, seed)
     stream = open_stream(seed, PURPOSE_GUIDED, 0, ())
-    hill = climb(chain, find_start(chain, stream), stream, tell)
+    hill = climb(chain, find_start(chain, stream), tell)
     hill, noise = survey(chain, hill, stream, tell)
     return weigh(chain, hill, noise, seed, draws, stream, tell)
 
@@ -124,26 +132,39 @@ def find_start(chain: ChainLikelihood, stream: np.random.Generator) -> Floats:
     """Find the best of some draws from the prior."""
     z = stream.standard_normal((SCOUTS, len(chain.prior)))
     z[0] = 0.0
-    told = chain.estimate(z, FEW).log_mean
-    if not np.isfinite(told).any():
-        raise SamplingError(f"at none of {SCOUTS} points drawn from the prior is the chronology possible")
-    return np.asarray(z[np.argmax(told)])
+    for more in MORE:
+        told = chain.estimate(z, more * FEW).log_mean
+        if np.isfinite(told).any():
+            return np.asarray(z[np.argmax(told)])
+    raise SamplingError(f"at none of {SCOUTS} points drawn from the prior is the chronology possible. {MAKE_POSSIBLE}")
 
 
-def climb(chain: ChainLikelihood, start: Floats, stream: np.random.Generator, tell: Progress) -> Hill:
+def draw_trajectories(chain: ChainLikelihood, place: Floats) -> Floats:
+    """Draw dates at a point, shape (trajectories, moves)."""
+    for more in MORE:
+        found = chain.estimate(np.repeat(place[None, :], TRAJECTORIES, axis=0), more * FEW)
+        possible = np.isfinite(found.log_mean)
+        if possible.sum() >= TRAJECTORIES // 2:
+            return found.days[possible]
+    raise SamplingError(f"hardly any dates are found that make the chronology possible. {MAKE_POSSIBLE}")
+
+
+def climb(chain: ChainLikelihood, start: Floats, tell: Progress) -> Hill:
     """Climb to where the posterior density is highest, by means over trajectories."""
     place, lost = start, []
     for number in range(CLIMBS):
-        at = np.repeat(place[None, :], TRAJECTORIES, axis=0)
-        found = chain.estimate(at, 2 * FEW)
-        days = found.days[np.isfinite(found.log_mean)]
-        slopes, curves = measure_trajectories(chain, place, days)
+        slopes, curves = measure_trajectories(chain, place, draw_trajectories(chain, place))
         lost.append(slopes - slopes.mean(axis=0))
         full = np.eye(len(place)) - curves.mean(axis=0)
         precision = _take_away(full, np.concatenate(lost[-3:]))
         step = np.linalg.solve(precision, slopes.mean(axis=0) - place)
-        place = place + step * min(1.0, LONGEST / max(float(np.sqrt(step @ step)), 1e-300))
         tell(0.15 * (number + 1) / CLIMBS, "climb")
+        if step @ precision @ step < ARRIVED:
+            return Hill(place + step, precision)
+        step *= min(1.0, LONGEST / float(np.sqrt(step @ step)))
+        tried = place + np.array(SHARES)[:, None] * step
+        heights = chain.estimate(np.repeat(tried, TRIES, axis=0), FEW).log_mean.reshape(len(tried), TRIES)
+        place = tried[np.argmax(special.logsumexp(heights, axis=1) - 0.5 * (tried**2).sum(axis=1))]
     return Hill(place, precision)
 
 

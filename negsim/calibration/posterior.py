@@ -78,13 +78,14 @@ class Posterior:
     log_evidence, log_evidence_se : float
         Log of the probability (density) of the data before any parameter is known, and its standard error.
     method : str
-        ``importance``, ``tempering``, ``emcee`` or ``nautilus``.
+        ``importance``, ``guided``, ``tempering``, ``emcee`` or ``nautilus``.
     evaluations : int
         Log-likelihoods computed, those of a refused attempt included.
     seed : int
         Seed of the sampler.
     diagnostics : dict
-        How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`. With tempering
+        How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`; guided, `k_hat`,
+        `particles`, `noise` (of a log estimate in the survey) and `rounds`. With tempering
         `r_hat` by name, `runs` (log evidence and least effective share of each independent run), `possible` (share of
         the prior's draws), and for each temperature `temperatures`, `moves`, `glides` (those along a surrogate),
         `acceptance` and `memory` (largest correlation of a coordinate with where it started, after the moves).

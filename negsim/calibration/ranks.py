@@ -131,6 +131,7 @@ def sbc(
     doctor: Doctor | None = None,
     path: str | Path | None = None,
     engine: str = "numpy",
+    workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Ranks:
@@ -155,6 +156,8 @@ def sbc(
         File of finished simulations, a line of JSON each; those already in it are not done again.
     engine : str
         ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.fit`.
+    workers : int
+        Threads of the compiled engine; ranks are the same whatever their number.
     progress : callable, optional
         Told (simulations done, simulations).
     **settings
@@ -169,7 +172,7 @@ def sbc(
     ValueError
         When `path` holds a study of something else.
     """
-    study = _prepare(case, seed, free, observer or {}, given, doctor, engine, settings)
+    study = _prepare(case, seed, free, observer or {}, given, doctor, engine, settings, workers)
     done = _read(path, study) if path is not None else {}
     for number in range(simulations):
         if number not in done:
@@ -201,6 +204,7 @@ class Study:
     doctor: Doctor | None
     engine: str
     settings: dict[str, Any]
+    workers: int = 1
 
     @property
     def head(self) -> dict[str, Any]:
@@ -254,7 +258,7 @@ class Study:
         }
 
     def _likelihood(self, chronology: Chronology) -> ChronologyLikelihood:
-        return ChronologyLikelihood(self.compiled, chronology, self.prior.names, self.engine)
+        return ChronologyLikelihood(self.compiled, chronology, self.prior.names, self.engine, self.workers)
 
     def _fit(self, target: ChronologyLikelihood, drawn: Posterior | None, seed: int) -> tuple[Posterior, bool]:
         fitted: LogLikelihood = target if self.doctor is None else self.doctor(target)
@@ -313,13 +317,14 @@ def _prepare(
     doctor: Doctor | None,
     engine: str,
     settings: dict[str, Any],
+    workers: int,
 ) -> Study:
     compiled = compile_case(case)
     names = tuple(free) if free is not None else find_free(compiled)
     prior = declare_prior(compiled.scenario, names) if given is None else given[0].prior
     engine = choose_engine(engine, compiled)
     known = None if given is None else (given[0], ChronologyLikelihood(compiled, given[1], prior.names, engine))
-    return Study(compiled, prior, seed, Observer(compiled, **observer), known, doctor, engine, settings)
+    return Study(compiled, prior, seed, Observer(compiled, **observer), known, doctor, engine, settings, workers)
 
 
 def _read(path: str | Path, study: Study) -> dict[int, dict[str, Any]]:

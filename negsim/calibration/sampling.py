@@ -1,4 +1,7 @@
-"""Which sampler finds the posterior? The quick one if it can be trusted, else the thorough one."""
+"""Which sampler finds the posterior? The quick one if it can be trusted, else the thorough one.
+
+Where dates are open and the order of all moves is known, there is one for just that (:mod:`negsim.calibration.guided`).
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,27 @@ from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
 from negsim.calibration.adapters import sample_by_emcee, sample_by_nautilus
+from negsim.calibration.chains import explain_no_chain
+from negsim.calibration.guided import sample_by_guided
 from negsim.calibration.importance import sample_by_importance
+from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.target import LogLikelihood, Progress, Target
 from negsim.calibration.tempering import sample_by_tempering
 
-Method = Literal["auto", "importance", "tempering", "emcee", "nautilus"]
+Method = Literal["auto", "importance", "guided", "tempering", "emcee", "nautilus"]
 METHODS: Final = get_args(Method)
 SETTINGS: Final = {
     "importance": ("draws",),
+    "guided": ("draws",),
     "tempering": ("particles", "runs", "fitted"),
     "emcee": ("particles", "runs", "steps"),
     "nautilus": ("particles", "draws"),
 }
-"""What can be set of each sampler; with ``auto``, what can be of the first two."""
+"""What can be set of each sampler; with ``auto``, what can be of the first three."""
+MANY_DATES: Final = 40
+"""Open dates beyond which ``auto`` leaves tempering aside where the order of all moves is known."""
 
 
 def sample_posterior(
@@ -44,17 +53,19 @@ def sample_posterior(
         Of the P parameters.
     seed : int
         The same seed gives the same draws.
-    method : {"auto", "importance", "tempering", "emcee", "nautilus"}
-        ``auto``: importance sampling where there is nothing latent, and tempering wherever its gate refuses. The last
-        two are samplers of others (:mod:`negsim.calibration.adapters`).
+    method : {"auto", "importance", "guided", "tempering", "emcee", "nautilus"}
+        ``auto``: importance sampling where there is nothing latent, and tempering wherever its gate refuses. Where more
+        than forty dates are open, the order of all moves is known and the compiled engine replays, ``guided``
+        (:func:`~negsim.calibration.guided.sample_by_guided`). The last two are samplers of others
+        (:mod:`negsim.calibration.adapters`).
     latent : int
         Number of unit-cube coordinates sampled along with the parameters.
     progress : callable, optional
         Told the share of the work done, and what is being done.
     **settings
         `particles`, `runs` and `fitted` for tempering
-        (:func:`~negsim.calibration.tempering.sample_by_tempering`), `draws` for importance sampling, `particles`,
-        `runs` and `steps` for emcee, `particles` (live points) and `draws` for nautilus.
+        (:func:`~negsim.calibration.tempering.sample_by_tempering`), `draws` for importance sampling and the
+        guided sampler, `particles`, `runs` and `steps` for emcee, `particles` (live points) and `draws` for nautilus.
 
     Returns
     -------
@@ -77,6 +88,10 @@ def sample_posterior(
     if method in ("emcee", "nautilus"):
         sample = sample_by_emcee if method == "emcee" else sample_by_nautilus
         return sample(target, seed, progress=progress, **_choose(settings, method))
+    if method == "guided" or (method == "auto" and latent > MANY_DATES and _is_chain(log_likelihood)):
+        if not isinstance(log_likelihood, ChronologyLikelihood):
+            raise ValueError("the guided sampler takes the likelihood of a chronology and no other")
+        return sample_by_guided(log_likelihood, prior, seed, progress=progress, **_choose(settings, "guided"))
     thorough, quick = _choose(settings, "tempering"), _choose(settings, "importance")
     if method == "tempering" or (method == "auto" and latent):
         return sample_by_tempering(target, seed, progress=progress, **thorough)
@@ -91,6 +106,10 @@ def sample_posterior(
             evaluations=target.evaluations,
             diagnostics={**posterior.diagnostics, "refused": str(refusal)},
         )
+
+
+def _is_chain(log_likelihood: LogLikelihood) -> bool:
+    return isinstance(log_likelihood, ChronologyLikelihood) and not explain_no_chain(log_likelihood)
 
 
 def _choose(settings: dict[str, Any], method: str) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def add_fit(commands: Any) -> None:
     parser.add_argument(
         "--workers", metavar="N", type=whole(1), default=1, help="threads of the compiled engine (default: 1)"
     )
-    methods = ("auto", "importance", "tempering", "emcee", "nautilus")
+    methods = ("auto", "importance", "guided", "tempering", "emcee", "nautilus")
     parser.add_argument(
         "--method", choices=methods, default="auto", help="which sampler (the last two: extra samplers)"
     )

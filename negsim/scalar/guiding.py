@@ -16,7 +16,7 @@ from negsim.scalar.ways import Chain, Guide
 from negsim.state import Floats, Ints
 from negsim.streams import open_stream
 
-PURPOSE_GUIDED = 97
+PURPOSE_GUIDED = 101
 TOGETHER = 16
 """Parameter vectors whose uniform numbers come from one stream: a number of theirs does not depend on other vectors."""
 NEAR = (0.05, 0.25, 0.7)

@@ -1,0 +1,152 @@
+"""Is a likelihood with the dates integrated out estimated without bias, and is the posterior that comes of it right?"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special
+
+import negsim
+import negsim.scalar.building as building
+import negsim.scalar.guided as right
+from negsim.calibration.chains import ChainLikelihood, explain_no_chain
+from negsim.calibration.fitting import bring_together, declare_prior
+from negsim.calibration.likelihood import ChronologyLikelihood
+from negsim.calibration.sampling import sample_posterior
+from negsim.compiler import compile_case
+from negsim.observation import Observer
+from negsim.replays import split_runs
+from negsim.reporting import Reporting, Rule
+
+pytest.importorskip("numba")
+pytestmark = pytest.mark.xdist_group("compiled")  # one process compiles for all
+
+NAMES = ("meeting", "ending")
+SURE = 5.0
+"""Standard errors that two estimates of the same number may lie apart."""
+
+
+def textbook() -> negsim.Scenario:
+    """A year of talks that meet and adjourn."""
+    data = negsim.load_scenario("two-state-channel").model_dump(by_alias=True)
+    data["end"] = data["start"].replace(year=data["start"].year + 1)
+    prior = {"family": "lognormal", "median": 5.0, "sd": 0.5}
+    data["parameter"] = [
+        {"name": name, "numbers": [f"channel.talks.rates.{rate}"], "prior": prior}
+        for name, rate in zip(NAMES, ("meet", "adjourn"), strict=True)
+    ]
+    return negsim.Scenario.model_validate(data)
+
+
+def look(case: negsim.Scenario, seed: int, precision: str, share: float, names=NAMES) -> ChronologyLikelihood:
+    """A simulated history of which a share is told, so precisely; the rest is implied."""
+    observer = Observer(
+        compile_case(case), Reporting((Rule(("*",), share),)), precision, unreported="implied"
+    )
+    history = split_runs(negsim.simulate(case, runs=1, seed=seed))[0]
+    return bring_together(case, observer.observe(history, seed), names, engine="compiled")
+
+
+def estimate_both(likelihood: ChronologyLikelihood, seed: int) -> tuple[float, float, float]:
+    """Log-likelihood at the prior's middle by the filter and by plain Monte Carlo over dates; error of their ratio."""
+    prior = declare_prior(likelihood.compiled.scenario, likelihood.names)
+    chain = ChainLikelihood(likelihood, prior, seed)
+    z = np.zeros((256, len(prior)))
+    filtered = [chain.estimate(z, 8).log_mean for _ in range(3)][-1]
+    unit = np.random.default_rng(seed).random((60_000, likelihood.open_dates))
+    plain = likelihood(np.repeat(prior.from_unconstrained(z[:1]), len(unit), axis=0), unit)
+    means, errors = zip(*(average(logs) for logs in (filtered, plain)), strict=True)
+    return means[0], means[1], float(np.hypot(*errors))
+
+
+def average(logs: np.ndarray) -> tuple[float, float]:
+    """Log of the mean, and its standard error."""
+    shares = np.exp(logs - logs.max())
+    return float(np.log(shares.mean()) + logs.max()), float(shares.std() / shares.mean() / np.sqrt(len(shares)))
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), precision=st.sampled_from(["day", "month", "quarter"]), share=st.sampled_from([0.3, 0.7, 1.0]))
+def test_the_mean_estimate_is_the_likelihood_with_the_dates_integrated_out(seed, precision, share):
+    likelihood = look(textbook(), seed, precision, share)
+    if likelihood.open_dates and len(likelihood.chronology.moves) <= 9:
+        filtered, plain, error = estimate_both(likelihood, seed)
+        assert abs(filtered - plain) < SURE * error + 1e-9
+
+
+def test_blocks_add_up_to_the_replay_of_the_dates_that_were_drawn():
+    case = negsim.load_scenario("beijing-1999")
+    likelihood = look(case, 5, "month", 0.1, ("tempo_talks", "alarm"))
+    prior = declare_prior(case, likelihood.names)
+    chain = ChainLikelihood(likelihood, prior, 1)
+    z = np.random.default_rng(1).standard_normal((16, 2))
+    found = chain.estimate(z, 16)
+    possible = np.isfinite(found.log_mean)
+    assert possible.sum() >= 8
+    replayed = chain.replay(z[possible], found.days[possible])
+    np.testing.assert_allclose(found.log_likelihood[possible], replayed, rtol=1e-9)
+    assert (np.diff(found.days[possible], axis=1) >= 0).all()
+    unit = chain.find_points(found.days[possible])
+    likelihoods = likelihood(prior.from_unconstrained(z[possible]), unit)
+    np.testing.assert_allclose(
+        likelihoods, replayed + likelihood.chronology.log_volume(unit), rtol=1e-9
+    )
+
+
+def test_threads_change_nothing_and_other_vectors_do_not_either():
+    likelihood = look(textbook(), 3, "month", 0.5)
+    prior = declare_prior(likelihood.compiled.scenario, NAMES)
+    z = np.random.default_rng(2).standard_normal((40, 2))
+    one = ChainLikelihood(likelihood, prior, 4).estimate(z, 16)
+    two = ChainLikelihood(replace(likelihood, workers=2), prior, 4).estimate(z, 16)
+    few = ChainLikelihood(likelihood, prior, 4).estimate(z[:20], 16)
+    np.testing.assert_array_equal(one.log_mean, two.log_mean)
+    np.testing.assert_array_equal(one.days[:20], few.days)
+
+
+def test_a_proposal_that_forgets_what_it_was_divided_by_is_found(tmp_path, monkeypatch):
+    source = Path(right.__file__).read_text(encoding="utf-8")
+    assert source.count("np.log(ready / (comes + stays))") == 1
+    file = tmp_path / "forgetful.py"
+    file.write_text(source.replace("np.log(ready / (comes + stays))", "np.log(ready)"), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("forgetful", file)
+    forgetful = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(forgetful)
+    monkeypatch.setattr(building, "MODULES", tuple(forgetful if m is right else m for m in building.MODULES))
+    monkeypatch.setattr(building, "ENTRIES", {**building.ENTRIES, "guide": forgetful.guide})
+    monkeypatch.setattr(building, "_BUILT", {})
+    filtered, plain, error = estimate_both(look(textbook(), 1, "month", 0.7), 1)
+    assert abs(filtered - plain) > 2 * SURE * error
+
+
+def test_the_posterior_agrees_with_temperings_and_with_the_likelihood_of_its_draws():
+    likelihood = look(textbook(), 11, "month", 0.6)
+    prior = declare_prior(likelihood.compiled.scenario, NAMES)
+    guided = sample_posterior(likelihood, prior, 1, "guided", likelihood.open_dates)
+    tempered = sample_posterior(likelihood, prior, 1, "tempering", likelihood.open_dates, particles=100, runs=4)
+    errors = np.sqrt(guided.sd() ** 2 / guided.ess + tempered.sd() ** 2 / tempered.ess)
+    assert (np.abs(guided.mean() - tempered.mean()) < 4 * errors).all()
+    spread = 4 * np.hypot(guided.log_evidence_se, tempered.log_evidence_se)
+    assert abs(guided.log_evidence - tempered.log_evidence) < spread + 0.05
+    np.testing.assert_allclose(likelihood(guided.draws, guided.latent), guided.log_likelihood, rtol=1e-9)
+    total = special.logsumexp(guided.log_weights)
+    assert abs(total) < 1e-9
+
+
+def test_what_is_no_chain_is_refused_with_the_reason():
+    likelihood = look(textbook(), 3, "month", 0.5)
+    prior = declare_prior(likelihood.compiled.scenario, NAMES)
+    assert explain_no_chain(likelihood) == ""
+    assert "compiled engine" in explain_no_chain(replace(likelihood, engine="numpy"))
+    article = bring_together("beijing-1999", "article", ("alarm",), engine="compiled")
+    assert explain_no_chain(article)
+    with pytest.raises(ValueError, match="cannot take this chronology: it needs the compiled engine"):
+        sample_posterior(replace(likelihood, engine="numpy"), prior, 1, "guided", likelihood.open_dates)
+    with pytest.raises(ValueError, match="the likelihood of a chronology"):
+        sample_posterior(lambda theta: np.zeros(len(theta)), prior, 1, "guided")
