@@ -14,9 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.priors import JointPrior
+from negsim.calibration.target import Estimated
+from negsim.chronology import Chronology
+from negsim.compiler import Compiled
 from negsim.history import Stacked
+from negsim.replays import replay
 from negsim.scalar.guiding import estimate_likelihoods, lay_chain
 from negsim.scalar.ways import Chain, Guide
 from negsim.state import Floats
@@ -40,43 +43,20 @@ Regression = tuple[Floats, tuple[Any, Any]]
 """Coefficients, shape (1 + P, moves + 1), of a log; and bounds of each."""
 
 
-def explain_no_chain(likelihood: ChronologyLikelihood) -> str:
+def explain_no_chain(compiled: Compiled, chronology: Chronology) -> str:
     """Say why a chronology is no chain that the filter can go along; nothing where it is one."""
-    chronology = likelihood.chronology
-    if likelihood.engine != "compiled":
-        return "it needs the compiled engine"
     if any(len(move.names) > 1 for move in chronology.moves):
         return "some rows may stand for one move or another"
-    if (likelihood.coverage.shares < 1).any():
+    if (chronology.coverage(compiled).shares < 1).any():
         return "some moves may have gone unreported"
     if not chronology.moves:
         return "no move is told"
-    placement, order = chronology.placement, chronology.placement.sequence
-    reach = placement.reach
-    if any(reach[later, earlier] > 0 for earlier, later in pairwise(order.tolist())):
+    reach, order = chronology.placement.reach, chronology.placement.sequence.tolist()
+    if any(reach[later, earlier] > 0 for earlier, later in pairwise(order)):
         return "the order of some moves is not known"
     if any(link.least > 0 or np.isfinite(link.most) for link in chronology.links):
         return "some moves must keep a distance"
     return ""
-
-
-@dataclass(frozen=True)
-class Estimated:
-    """What the filter says of some parameter vectors, a row for each.
-
-    Attributes
-    ----------
-    log_mean : array, shape (n,)
-        Log of the estimated likelihood, dates integrated out.
-    log_likelihood : array, shape (n,)
-        Of the trajectory that was drawn.
-    days : array, shape (n, moves)
-        Its dates, in the order of the chain.
-    """
-
-    log_mean: Floats
-    log_likelihood: Floats
-    days: Floats
 
 
 @dataclass
@@ -85,28 +65,34 @@ class ChainLikelihood:
 
     Attributes
     ----------
-    likelihood : ChronologyLikelihood
-        Of a chronology for which :func:`explain_no_chain` says nothing.
+    compiled : Compiled
+    chronology : Chronology
+        One for which :func:`explain_no_chain` says nothing.
     prior : JointPrior
+        Of parameters of the scenario.
     seed : int
+    workers : int
+        Threads.
     evaluations : int
-        Particles that have gone through the chain so far.
+        Particles that have gone through the chain so far, and replays.
     """
 
-    likelihood: ChronologyLikelihood
+    compiled: Compiled
+    chronology: Chronology
     prior: JointPrior
     seed: int
+    workers: int = 1
     evaluations: int = 0
     chain: Chain = field(init=False)
     _calls: int = field(default=0, init=False)
     _guide: tuple[Regression, Regression] = field(init=False)
 
     def __post_init__(self) -> None:
-        chronology, placement = self.likelihood.chronology, self.likelihood.chronology.placement
+        chronology, placement = self.chronology, self.chronology.placement
         order = placement.sequence
         low = np.where(placement.fixed, placement.moments, placement.low)[order]
         high = np.where(placement.fixed, placement.moments, placement.high)[order]
-        moves = chronology.number(self.likelihood.compiled)[order]
+        moves = chronology.number(self.compiled)[order]
         self.chain = lay_chain(moves, low, high, chronology.window[1], LONGEST_BLOCK)
         even = np.log(len(moves) / (chronology.window[1] - chronology.window[0]))
         flat = np.zeros((len(self.prior) + 1, len(moves) + 1))
@@ -115,20 +101,20 @@ class ChainLikelihood:
         self._guide = (even * flat, anything), (np.log(USUAL) * flat, anything)
 
     def estimate(self, z: Floats, particles: int) -> Estimated:
-        """Estimate the likelihood at standard coordinates, shape (n, P), by so many particles each."""
-        theta = self.prior.from_unconstrained(z)
-        params = {name: theta[:, column] for column, name in enumerate(self.likelihood.names)}
-        compiled = self.likelihood.compiled
+        """Estimate the likelihood at standard coordinates, shape (n, P), by so many particles each.
+
+        What is drawn are dates, in the order of the chain.
+        """
         features = np.column_stack([np.ones(len(z)), z])
         pace, share = (np.exp(np.clip(features @ table, *bounds)) for table, bounds in self._guide)
         self._calls += 1
         found = estimate_likelihoods(
-            compiled, self.chain, Guide(pace, np.minimum(share, 1.0)), compiled.resolve(params),
-            self.likelihood.chronology.window[1], particles, (self.seed, self._calls), self.likelihood.workers,
+            self.compiled, self.chain, Guide(pace, np.minimum(share, 1.0)), self.compiled.resolve(self._name(z)),
+            self.chronology.window[1], particles, (self.seed, self._calls), self.workers,
         )  # fmt: skip
         self.evaluations += len(z) * particles
         self._learn(z, found.pace, found.share, found.log_mean)
-        constant = self.likelihood.chronology.placement.log_constant
+        constant = self.chronology.placement.log_constant
         return Estimated(found.log_mean + constant, found.log_likelihood, found.days)
 
     def _learn(self, z: Floats, pace: Floats, share: Floats, log_mean: Floats) -> None:
@@ -144,20 +130,29 @@ class ChainLikelihood:
         pull = away.T @ away + SHRUNK * np.eye(z.shape[1])
         self._guide = _regress(pace[near], around, away, pull), _regress(share[near], around, away, pull)
 
-    def replay(self, z: Floats, days: Floats) -> Floats:
+    def replay(self, z: Floats, latent: Floats) -> Floats:
         """Log-likelihood of given dates, shapes (n, P) and (n, moves) to (n,), without the volume of fixed ones."""
-        moves = np.repeat(self.chain.moves[:, None], len(days), axis=1)
-        histories = Stacked(
-            np.vstack((days.T, np.full(len(days), np.inf))), np.vstack((moves, np.full(len(days), -1)))
-        )
-        return self.likelihood.score(self.prior.from_unconstrained(z), histories).total
+        self.evaluations += len(z)
+        moves = np.repeat(self.chain.moves[:, None], len(latent), axis=1)
+        beyond = np.full((1, len(latent)), np.inf)
+        histories = Stacked(np.vstack((latent.T, beyond)), np.vstack((moves, np.full(beyond.shape, -1))))
+        coverage, until = self.chronology.coverage(self.compiled), self.chronology.until
+        return replay(self.compiled, histories, self._name(z), until, coverage, "compiled", self.workers).total
 
-    def find_points(self, days: Floats) -> Floats:
+    def find_points(self, latent: Floats) -> Floats:
         """Find the unit-cube coordinates of dates in the order of the chain, shape (n, moves) to (n, open dates)."""
-        placement = self.likelihood.chronology.placement
-        ordered = np.empty_like(days)
-        ordered[:, placement.sequence] = days
+        placement = self.chronology.placement
+        ordered = np.empty_like(latent)
+        ordered[:, placement.sequence] = latent
         return placement.unplace(ordered)
+
+    def log_volume(self, unit: Floats) -> Floats:
+        """Log of the volume that a unit of volume of the cube stands for, at some points."""
+        return self.chronology.log_volume(unit)
+
+    def _name(self, z: Floats) -> dict[str, Floats]:
+        theta = self.prior.from_unconstrained(z)
+        return {name: theta[:, column] for column, name in enumerate(self.prior.names)}
 
 
 def _regress(values: Floats, around: Floats, away: Floats, pull: Floats) -> Regression:

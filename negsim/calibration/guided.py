@@ -1,7 +1,7 @@
 """How is a posterior sampled whose likelihood is only estimated? Climb, survey, weigh.
 
 Importance sampling squared (Tran, Scharth, Pitt and Kohn 2013): parameters are drawn from a bell, the likelihood of
-each, with the dates integrated out, is estimated without bias by a particle filter
+each, with all that is latent integrated out, is estimated without bias by a particle filter
 (:mod:`negsim.calibration.chains`), and the draw weighs prior times estimate over the bell's density. What the noise of
 the estimates costs is effective sample size, nothing else.
 
@@ -10,27 +10,25 @@ the estimates costs is effective sample size, nothing else.
   replays of these.
 - *Survey.* Estimates at draws from a wide bell there; a quadratic fitted to their logs (a regression: the noise
   averages out) gives the next bell. Twice.
-- *Weigh.* As many particles as make the noise of a log estimate about one; rounds of draws, each from a bell refitted to
-  the weighted draws so far, until enough are effective. All are weighted by the mixture of the bells.
+- *Weigh.* As many particles as make the noise of a log estimate about one; rounds of draws, each from a bell refitted
+  to the weighted draws so far, until enough are effective. All are weighted by the mixture of the bells.
 
 **The gate.** k-hat at most 0.7 and effective sample size at least 100; what fails is an error that carries the draws.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from scipy import special
 
-from negsim.calibration.chains import ChainLikelihood, Estimated, explain_no_chain
-from negsim.calibration.importance import STENCIL, Bell
-from negsim.calibration.likelihood import ChronologyLikelihood
+from negsim.calibration.hills import Hill, fit_hill
+from negsim.calibration.importance import STENCIL
 from negsim.calibration.posterior import MAKE_POSSIBLE, Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.psis import effective_sample_size, smooth_weights
-from negsim.calibration.target import Progress
+from negsim.calibration.target import Estimated, Integrable, Marginal, Progress
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -69,20 +67,8 @@ WANTED: Final = 150.0
 """Effective draws after which no further round is made."""
 
 
-@dataclass(frozen=True)
-class Hill:
-    """A quadratic log posterior density, in standard coordinates."""
-
-    place: Floats
-    precision: Floats
-
-    def bell(self, wide: float) -> Bell:
-        """Make a t around it."""
-        return Bell(self.place, wide**2 * np.linalg.inv(self.precision))
-
-
 def sample_by_guided(
-    likelihood: ChronologyLikelihood,
+    likelihood: Integrable,
     prior: JointPrior,
     seed: int,
     *,
@@ -93,13 +79,14 @@ def sample_by_guided(
 
     Parameters
     ----------
-    likelihood : ChronologyLikelihood
-        With the compiled engine, of a chain of moves (:func:`~negsim.calibration.chains.explain_no_chain`).
+    likelihood : Integrable
+        That of a chronology with the compiled engine, if its moves are a chain
+        (:func:`~negsim.calibration.chains.explain_no_chain`).
     prior : JointPrior
         Of at least one parameter.
     seed : int
     draws : int
-        Draws of each round; up to three rounds are made until enough are effective.
+        Draws of each round; up to eight rounds are made, until 150 draws are effective.
     progress : callable, optional
         See :data:`~negsim.calibration.target.Progress`.
 
@@ -114,11 +101,11 @@ def sample_by_guided(
     SamplingError
         When the gate refuses; its `posterior` holds the draws, where there are any.
     """
-    why = explain_no_chain(likelihood) or ("" if len(prior) else "there is no parameter")
+    why = likelihood.explain_no_marginal() or ("" if len(prior) else "there is no parameter")
     if why:
         raise ValueError(f"the guided sampler cannot take this chronology: {why}")
     tell = progress or (lambda share, what: None)
-    chain = ChainLikelihood(likelihood, prior, seed)
+    chain = likelihood.marginal(prior, seed)
     stream = open_stream(seed, PURPOSE_GUIDED, 0, ())
     hill = climb(chain, find_start(chain, stream), tell)
     hill, noise = survey(chain, hill, stream, tell)
@@ -128,7 +115,7 @@ def sample_by_guided(
 # -- climb -------------------------------------------------------------------------------------------------------------
 
 
-def find_start(chain: ChainLikelihood, stream: np.random.Generator) -> Floats:
+def find_start(chain: Marginal, stream: np.random.Generator) -> Floats:
     """Find the best of some draws from the prior."""
     z = stream.standard_normal((SCOUTS, len(chain.prior)))
     z[0] = 0.0
@@ -139,17 +126,17 @@ def find_start(chain: ChainLikelihood, stream: np.random.Generator) -> Floats:
     raise SamplingError(f"at none of {SCOUTS} points drawn from the prior is the chronology possible. {MAKE_POSSIBLE}")
 
 
-def draw_trajectories(chain: ChainLikelihood, place: Floats) -> Floats:
+def draw_trajectories(chain: Marginal, place: Floats) -> Floats:
     """Draw dates at a point, shape (trajectories, moves)."""
     for more in MORE:
         found = chain.estimate(np.repeat(place[None, :], TRAJECTORIES, axis=0), more * FEW)
         possible = np.isfinite(found.log_mean)
         if possible.sum() >= TRAJECTORIES // 2:
-            return found.days[possible]
+            return found.latent[possible]
     raise SamplingError(f"hardly any dates are found that make the chronology possible. {MAKE_POSSIBLE}")
 
 
-def climb(chain: ChainLikelihood, start: Floats, tell: Progress) -> Hill:
+def climb(chain: Marginal, start: Floats, tell: Progress) -> Hill:
     """Climb to where the posterior density is highest, by means over trajectories."""
     place, lost = start, []
     for number in range(CLIMBS):
@@ -168,7 +155,7 @@ def climb(chain: ChainLikelihood, start: Floats, tell: Progress) -> Hill:
     return Hill(place, precision)
 
 
-def measure_trajectories(chain: ChainLikelihood, place: Floats, days: Floats) -> tuple[Floats, Floats]:
+def measure_trajectories(chain: Marginal, place: Floats, days: Floats) -> tuple[Floats, Floats]:
     """Slope and curvature of each trajectory's log-likelihood at a point, by finite differences in one call.
 
     Returns
@@ -205,7 +192,7 @@ def _take_away(full: Floats, scatter: Floats) -> Floats:
 # -- survey ------------------------------------------------------------------------------------------------------------
 
 
-def survey(chain: ChainLikelihood, hill: Hill, stream: np.random.Generator, tell: Progress) -> tuple[Hill, float]:
+def survey(chain: Marginal, hill: Hill, stream: np.random.Generator, tell: Progress) -> tuple[Hill, float]:
     """Fit a quadratic to estimates around a hill; also the noise of an estimate by few particles."""
     points, heights = np.zeros((0, len(hill.place))), np.zeros(0)
     noise = 1.0
@@ -219,46 +206,11 @@ def survey(chain: ChainLikelihood, hill: Hill, stream: np.random.Generator, tell
     return hill, noise
 
 
-def fit_hill(z: Floats, heights: Floats, guess: Hill) -> tuple[Hill, float]:
-    """Fit a quadratic to noisy heights by a regression that leans towards a guess; and what it leaves.
-
-    In coordinates in which the guess is round, every coefficient is thought to be off by about :data:`OFF`.
-    """
-    values, vectors = np.linalg.eigh(guess.precision)
-    out = vectors / np.sqrt(values)
-    y = (z - guess.place) @ np.linalg.inv(out).T
-    size = y.shape[1]
-    left = heights + 0.5 * (y**2).sum(axis=1)
-    first, second = np.triu_indices(size)
-    x = np.column_stack([np.ones(len(y)), y, y[:, first] * y[:, second]])
-    far = (y**2).sum(axis=1)
-    weights = np.exp(-0.25 * np.maximum(far - size, 0.0))
-    spread = 1.0
-    for _ in range(5):
-        lean = np.concatenate([[0.0], np.full(size, 1.0), np.full(len(first), 1 / 0.15**2)])
-        coefficients = np.linalg.solve(
-            (x * weights[:, None]).T @ x / spread + np.diag(lean), (x * weights[:, None]).T @ left / spread
-        )
-        rest = left - x @ coefficients
-        spread = float(weights @ rest**2 / weights.sum())
-        weights = np.exp(-0.25 * np.maximum(far - size, 0.0)) / (1 + rest**2 / (9 * spread))
-    linear = coefficients[1 : size + 1]
-    bend = np.zeros((size, size))
-    bend[first, second] = coefficients[size + 1 :]
-    bend = np.eye(size) - (bend + bend.T)
-    curved, axes = np.linalg.eigh(bend)
-    curved = np.clip(curved, 0.2, 5.0)
-    bend = (axes * curved) @ axes.T
-    place = guess.place + out @ np.linalg.solve(bend, linear)
-    inverse = np.linalg.inv(out)
-    return Hill(place, inverse.T @ bend @ inverse), float(1.48 * np.median(np.abs(rest)))
-
-
 # -- weigh -------------------------------------------------------------------------------------------------------------
 
 
 def weigh(
-    chain: ChainLikelihood, hill: Hill, noise: float, seed: int, draws: int, stream: np.random.Generator,
+    chain: Marginal, hill: Hill, noise: float, seed: int, draws: int, stream: np.random.Generator,
     tell: Progress,
 ) -> Posterior:  # fmt: skip
     """Draw from the bell and weigh, until enough draws are effective."""
@@ -284,25 +236,25 @@ def weigh(
 
 
 def _put_together(
-    chain: ChainLikelihood, parts: list[tuple[Floats, Estimated]], log_weights: Floats, seed: int, notes: dict[str, Any]
+    chain: Marginal, parts: list[tuple[Floats, Estimated]], log_weights: Floats, seed: int, notes: dict[str, Any]
 ) -> Posterior:
     z = np.concatenate([z for z, _ in parts])
-    days = np.concatenate([found.days for _, found in parts])
+    latent = np.concatenate([found.latent for _, found in parts])
     told = np.concatenate([found.log_likelihood for _, found in parts])
     ess = effective_sample_size(log_weights)
     kept = log_weights > -np.inf
-    latent = chain.find_points(days[kept])
+    unit = chain.find_points(latent[kept])
     return Posterior(
         prior=chain.prior,
         draws=chain.prior.from_unconstrained(z[kept]),
         log_weights=log_weights[kept],
-        log_likelihood=told[kept] + chain.likelihood.chronology.log_volume(latent),
+        log_likelihood=told[kept] + chain.log_volume(unit),
         log_evidence=float(special.logsumexp(log_weights) - np.log(len(z))),
         log_evidence_se=float(np.sqrt(max(1 / ess - 1 / len(z), 0.0))) if ess else np.inf,
         method="guided",
         evaluations=chain.evaluations,
         seed=seed,
-        latent=latent,
+        latent=unit,
         diagnostics={"ess": ess, **notes},
     )
 

@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from negsim.calibration.chains import ChainLikelihood, explain_no_chain
+from negsim.calibration.priors import JointPrior
 from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.history import Coverage, Stacked, stack_moves
@@ -80,6 +82,16 @@ class ChronologyLikelihood:
     def histories(self, unit: Floats) -> Stacked:
         """Turn coordinates into histories, a column each."""
         return self.chronology.stack(self.compiled, unit)
+
+    def explain_no_marginal(self) -> str:
+        """Say why the dates cannot be integrated out by a particle filter; nothing where they can."""
+        if self.engine != "compiled":
+            return "it needs the compiled engine"
+        return explain_no_chain(self.compiled, self.chronology)
+
+    def marginal(self, prior: JointPrior, seed: int) -> ChainLikelihood:
+        """Make the likelihood of parameters alone, the dates integrated out; `prior` is that of :attr:`names`."""
+        return ChainLikelihood(self.compiled, self.chronology, prior, seed, self.workers)
 
 
 def find_free(compiled: Compiled, roles: Sequence[str] = ("free", "marginalised")) -> tuple[str, ...]:

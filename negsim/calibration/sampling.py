@@ -9,13 +9,11 @@ from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
 from negsim.calibration.adapters import sample_by_emcee, sample_by_nautilus
-from negsim.calibration.chains import explain_no_chain
 from negsim.calibration.guided import sample_by_guided
 from negsim.calibration.importance import sample_by_importance
-from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
-from negsim.calibration.target import LogLikelihood, Progress, Target
+from negsim.calibration.target import Integrable, LogLikelihood, Progress, Target
 from negsim.calibration.tempering import sample_by_tempering
 
 Method = Literal["auto", "importance", "guided", "tempering", "emcee", "nautilus"]
@@ -88,10 +86,11 @@ def sample_posterior(
     if method in ("emcee", "nautilus"):
         sample = sample_by_emcee if method == "emcee" else sample_by_nautilus
         return sample(target, seed, progress=progress, **_choose(settings, method))
-    if method == "guided" or (method == "auto" and latent > MANY_DATES and _is_chain(log_likelihood)):
-        if not isinstance(log_likelihood, ChronologyLikelihood):
-            raise ValueError("the guided sampler takes the likelihood of a chronology and no other")
-        return sample_by_guided(log_likelihood, prior, seed, progress=progress, **_choose(settings, "guided"))
+    marginal = _take_integrable(log_likelihood)
+    if method == "guided" and marginal is None:
+        raise ValueError("the guided sampler takes the likelihood of a chronology and no other")
+    if marginal is not None and (method == "guided" or (method == "auto" and _has_many_dates(marginal, latent))):
+        return sample_by_guided(marginal, prior, seed, progress=progress, **_choose(settings, "guided"))
     thorough, quick = _choose(settings, "tempering"), _choose(settings, "importance")
     if method == "tempering" or (method == "auto" and latent):
         return sample_by_tempering(target, seed, progress=progress, **thorough)
@@ -108,8 +107,12 @@ def sample_posterior(
         )
 
 
-def _is_chain(log_likelihood: LogLikelihood) -> bool:
-    return isinstance(log_likelihood, ChronologyLikelihood) and not explain_no_chain(log_likelihood)
+def _take_integrable(log_likelihood: object) -> Integrable | None:
+    return log_likelihood if isinstance(log_likelihood, Integrable) else None
+
+
+def _has_many_dates(likelihood: Integrable, latent: int) -> bool:
+    return latent > MANY_DATES and not likelihood.explain_no_marginal()
 
 
 def _choose(settings: dict[str, Any], method: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ A point is the parameters on their own scale and, if there are any, unit-cube co
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy import special
@@ -20,6 +22,57 @@ minus infinity where the data are impossible. A row's number must not depend on 
 
 Progress = Callable[[float, str], None]
 """Told the share of the work that is done, and what is being done."""
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """Likelihoods estimated with everything latent integrated out, and for each a way that it was found, drawn by its
+    weight.
+
+    Attributes
+    ----------
+    log_mean : array, shape (n,)
+        Log of each estimate; their exponentials have no bias.
+    log_likelihood : array, shape (n,)
+        Of the parameters with what was drawn.
+    latent : array, shape (n, L)
+        What was drawn, on its own scale.
+    """
+
+    log_mean: Floats
+    log_likelihood: Floats
+    latent: Floats
+
+
+class Marginal(Protocol):
+    """A likelihood of parameters alone that can be estimated."""
+
+    prior: JointPrior
+    evaluations: int
+    """Replays made so far."""
+
+    def estimate(self, z: Floats, particles: int) -> Estimated:
+        """Estimate it at standard coordinates, shape (n, P), by so many particles each."""
+
+    def replay(self, z: Floats, latent: Floats) -> Floats:
+        """Log-likelihood with what was drawn, shapes (n, P) and (n, L) to (n,), up to a constant."""
+
+    def find_points(self, latent: Floats) -> Floats:
+        """Find the unit-cube coordinates of what was drawn."""
+
+    def log_volume(self, unit: Floats) -> Floats:
+        """Log of the volume that a unit of volume of the cube stands for, at some points."""
+
+
+@runtime_checkable
+class Integrable(Protocol):
+    """A log-likelihood whose latent coordinates may be integrated out."""
+
+    def explain_no_marginal(self) -> str:
+        """Say why not; nothing where they can."""
+
+    def marginal(self, prior: JointPrior, seed: int) -> Marginal:
+        """Make the likelihood of parameters alone."""
 
 
 class Target:

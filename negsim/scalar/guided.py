@@ -1,9 +1,10 @@
 """How likely are moves of one known order whose dates are not known? A compiled particle filter, guided to the dates.
 
 Under one parameter vector at a time, particles go through the chain of moves together, some moves (a block) at a time.
-What lies ahead of a particle is judged by a simpler model, in which all waits are exponential (:mod:`negsim.scalar.ways`):
-there it is known how likely the moves to come are to keep their windows. Where a particle stands, it knows all hazards;
-the wait for the next move is proposed in proportion to both, and what that makes too probable or too rare is a weight.
+What lies ahead of a particle is judged by a simpler model, in which all waits are exponential
+(:mod:`negsim.scalar.ways`): there it is known how likely the moves to come are to keep their windows. Where a particle
+stands, it knows all hazards; the wait for the next move is proposed in proportion to both, and what that makes too
+probable or too rare is a weight.
 Between blocks particles are resampled by their weights and by what lies ahead. So the mean weight is the likelihood
 with the dates integrated out, without bias, whatever the guide says; a bad one costs precision.
 
@@ -64,7 +65,8 @@ class Luck(NamedTuple):
 
 class Estimates(NamedTuple):
     """What is found for each parameter vector: log of the estimated likelihood; and of one trajectory drawn by its
-    weight, the log-likelihood, the dates, the total hazard before each move and the move's share of it."""
+    weight, the log-likelihood, the dates, the total hazard before each move and the move's share of it.
+    """
 
     log_mean: Floats
     log_likelihood: Floats
@@ -264,7 +266,7 @@ def _propose(
             U[v.elapsed] = horizon
             _weigh(w, particle, -total * horizon, np.log(stays / (comes + stays)))
             return
-        wait = _find_wait(h, w, number + 1, first, time + floor, time + end, total, scale, luck / ready) - time
+        wait = _find_wait(h, w, number + 1, first, time + floor, time + end, total, luck / ready) - time
         ahead = look_ahead(h, w.ways, number + 1, time + wait) - scale
         density = np.log(ready / (comes + stays)) + ahead - total * (wait - floor)
     w.luck[particle] = -1.0
@@ -301,7 +303,7 @@ def _find_highest(h: Chain, w: Swarm, number: int, first: int, begin: float, end
 
 
 def _find_wait(
-    h: Chain, w: Swarm, number: int, first: int, begin: float, end: float, total: float, scale: float, luck: float
+    h: Chain, w: Swarm, number: int, first: int, begin: float, end: float, total: float, luck: float
 ) -> float:  # fmt: skip
     """Find the moment up to which the integral is so large."""
     run, node, left = h.run[number], first, begin
@@ -314,17 +316,18 @@ def _find_wait(
         node += 1
     right = end if last else h.grid[run, node + 1]
     slope = _rise(h, w, number, node)
-    value = w.ways[number, node] + slope * (left - h.grid[run, node]) - scale - total * (left - begin)
     loss, share = total - slope, min(luck / max(w.cells[node - first], 1e-300), 1.0)
     gone = share * shrunk(loss, right - left)
-    if abs(loss * gone) < 1e-9:
-        return min(left + gone, right)
-    return min(left - np.log1p(-min(loss * gone, 1.0 - 1e-15)) / loss, right)
+    moment: float = left + gone
+    if abs(loss * gone) >= 1e-9:
+        moment = left - np.log1p(-min(loss * gone, 1.0 - 1e-15)) / loss
+    return min(moment, right)
 
 
 def _rise(h: Chain, w: Swarm, number: int, node: int) -> float:
     run = h.run[number]
-    return (w.ways[number, node + 1] - w.ways[number, node]) / (h.grid[run, node + 1] - h.grid[run, node])
+    slope: float = (w.ways[number, node + 1] - w.ways[number, node]) / (h.grid[run, node + 1] - h.grid[run, node])
+    return slope
 
 
 def _weigh(w: Swarm, particle: int, gained: float, proposed: float) -> None:
@@ -355,8 +358,9 @@ def _resample(
         mean += share
         squares += share * share
     e.effective[vector, block] = mean * mean / squares / particles
+    gained: float = top + np.log(mean / particles)
     if last:
-        return top + np.log(mean / particles)
+        return gained
     if mean * mean > 0.5 * squares * particles:
         return 0.0
     for particle in range(particles):
@@ -371,7 +375,7 @@ def _resample(
     for particle in range(particles):
         w.likelihood[particle] = w.earlier[w.parents[block, particle]]
         w.weight[particle] = -w.ahead[w.parents[block, particle]]
-    return top + np.log(mean / particles)
+    return gained
 
 
 def _trace_back(h: Chain, w: Swarm, k: Luck, e: Estimates, vector: int, total: float) -> None:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from negsim.compiler import Compiled
-from negsim.numbers import select_values
 from negsim.scalar.drawing import lay_columns, make_rows, prepare
 from negsim.scalar.guided import Estimates, Luck, Swarm
 from negsim.scalar.layouts import Layout
@@ -67,9 +66,13 @@ def estimate_likelihoods(
     columns = lay_columns(compiled, layout, compiled.bind(values), until)
     wanted = layout.lay_wants()
     found = Estimates(
-        np.full(vectors, -np.inf), np.full(vectors, -np.inf), *(np.zeros((vectors, moves)) for _ in range(3)),
-        np.zeros((vectors, blocks)),
-    )  # fmt: skip
+        log_mean=np.full(vectors, -np.inf),
+        log_likelihood=np.full(vectors, -np.inf),
+        days=np.zeros((vectors, moves)),
+        pace=np.zeros((vectors, moves)),
+        share=np.zeros((vectors, moves)),
+        effective=np.zeros((vectors, blocks)),
+    )
 
     def run(block: int) -> None:
         here = slice(block * TOGETHER, min((block + 1) * TOGETHER, vectors))
@@ -97,14 +100,21 @@ def make_swarm(layout: Layout, chain: Chain, particles: int) -> Swarm:
     """Make room for the particles of one parameter vector."""
     moves, blocks = len(chain.moves), len(chain.ends)
     v, t = layout.values, layout.tables
+    each = moves, particles
     return Swarm(
-        np.zeros((2, particles, layout.stand.ready), dtype=np.int64),
-        np.zeros((2, particles, t.memories + v.remaining - v.time)),
-        *(np.zeros((moves, particles)) for _ in range(3)),
-        np.zeros((blocks, particles), dtype=np.int64),
-        *(np.zeros(particles) for _ in range(5)),
-        np.zeros(chain.grid.shape[1]),
-        np.zeros((moves + 1, chain.grid.shape[1])),
+        whole=np.zeros((2, particles, layout.stand.ready), dtype=np.int64),
+        numbers=np.zeros((2, particles, t.memories + v.remaining - v.time)),
+        days=np.zeros(each),
+        pace=np.zeros(each),
+        share=np.zeros(each),
+        parents=np.zeros((blocks, particles), dtype=np.int64),
+        weight=np.zeros(particles),
+        ahead=np.zeros(particles),
+        likelihood=np.zeros(particles),
+        earlier=np.zeros(particles),
+        luck=np.zeros(particles),
+        cells=np.zeros(chain.grid.shape[1]),
+        ways=np.zeros((moves + 1, chain.grid.shape[1])),
     )
 
 

@@ -41,7 +41,8 @@ class Chain(NamedTuple):
 
 class Guide(NamedTuple):
     """What is expected of each move, a row for each parameter vector: the total hazard while it is awaited, and its own
-    share of it (neither need be right)."""
+    share of it (neither need be right).
+    """
 
     pace: Floats
     share: Floats
@@ -80,14 +81,16 @@ def _table_way(h: Chain, ways: Floats, number: int, pace: float) -> None:
 
 def join(a: float, b: float) -> float:
     """Log of a sum, from logs."""
-    return max(a, b) + np.log1p(np.exp(-abs(a - b)))
+    total: float = max(a, b) + np.log1p(np.exp(-abs(a - b)))
+    return total
 
 
 def shrunk(loss: float, days: float) -> float:
     """Integral of exp(-loss * t) over so many days."""
     if abs(loss * days) < 1e-9:
         return days
-    return -np.expm1(max(-loss * days, -700.0) if loss > 0.0 else min(-loss * days, 700.0)) / loss
+    whole: float = -np.expm1(max(-loss * days, -700.0) if loss > 0.0 else min(-loss * days, 700.0)) / loss
+    return whole
 
 
 def find_node(h: Chain, number: int, time: float) -> int:
@@ -107,4 +110,5 @@ def look_ahead(h: Chain, ways: Floats, number: int, time: float) -> float:
     """Log of how likely the moves from one on are to keep their windows, at a moment."""
     run, node = h.run[number], find_node(h, number, time)
     slope = (ways[number, node + 1] - ways[number, node]) / (h.grid[run, node + 1] - h.grid[run, node])
-    return ways[number, node] + slope * (time - h.grid[run, node])
+    ahead: float = ways[number, node] + slope * (time - h.grid[run, node])
+    return ahead
