@@ -119,6 +119,8 @@ class Inquiry:
         Where these end, in days.
     independent : bool
         Whether the change is also run on clocks of its own, which only tells what the common clocks gain.
+    engine : str
+        Who draws: ``numpy`` or ``compiled``.
     """
 
     scenario: Scenario
@@ -152,11 +154,8 @@ def run_pair(
 
     Parameters
     ----------
-    scenario : Scenario
-    question : Intervention
-    params : mapping
-        Numbers at other values, each a scalar or of shape ``(runs,)``.
-    seed, runs : int
+    scenario, question, params, seed, runs
+        As :class:`Inquiry` has them.
     told : callable, optional
         Told which arm is running and how far it has come.
     engine : str

@@ -56,11 +56,8 @@ def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[st
 
     Parameters
     ----------
-    path : Path
-    file : str
-        What to call it in mistakes.
-    what : str
-        What it should be.
+    path, file, what
+        As :func:`negsim.toml_files.read_text` takes them.
 
     Raises
     ------
