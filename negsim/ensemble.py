@@ -30,7 +30,7 @@ from negsim.results import Ensemble, gather
 from negsim.scalar import tables
 from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_terms
+from negsim.scenario_files import load_terms, require_settings
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
 from negsim.streams import BLOCK_WIDTH, Clocks
 
@@ -275,13 +275,16 @@ def simulate(
     Explosive
         For an explosive run, if `strict`.
     ScenarioError
-        For a scenario that does not pass its checks.
+        For a scenario that does not pass its checks, or would not with the least or the largest of `params`.
     KeyError
         For an unknown name in `params`.
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
     _check_counts(runs, seed, workers, width, values)
+    if params:
+        for end in (np.min, np.max):
+            require_settings(compiled.scenario, {name: float(end(value)) for name, value in params.items()}, "params")
     wanted = tuple(dict.fromkeys(record))
     engine = choose_engine(engine, compiled)
     work = Work(compiled.scenario, seed, end_of(compiled, until), values, wanted, strict=strict, engine=engine)

@@ -74,11 +74,16 @@ def resolve_params(scenario: Scenario, numbers: Mapping[str, float], params: Map
     ------
     KeyError
         For a name that is neither; the message names the nearest.
+    ValueError
+        For what is no number.
     """
     named = {spec.name: spec for spec in scenario.parameter}
     values: dict[str, Floats] = {}
     for name, given in params.items():
-        value = np.atleast_1d(np.asarray(given, dtype=float))
+        try:
+            value = np.atleast_1d(np.asarray(given, dtype=float))
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}: {given!r} is no number") from None
         if name in named:
             spec = named[name]
             for path in match_numbers(numbers, spec.numbers):

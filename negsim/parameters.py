@@ -41,6 +41,8 @@ class Parameter:
         What is thought of it before any data.
     source : str
         Where the number comes from; ``judgement`` where nowhere else.
+    above_zero : bool
+        Whether an amount (of a lognormal or gamma belief) may not be 0 either: a stretch of time, what is divided by.
     """
 
     name: str
@@ -49,6 +51,17 @@ class Parameter:
     meaning: str
     belief: Belief
     source: str = "judgement"
+    above_zero: bool = False
+
+    def refuse(self, value: float) -> str | None:
+        """Say in words what may stand there if a value may not; what is believed of it tells which values there are."""
+        if self.belief.family == "beta":
+            return None if 0 <= value <= 1 else "a number from 0 to 1"
+        if self.belief.family not in ("lognormal", "gamma"):
+            return None
+        if self.above_zero:
+            return None if value > 0 else "a number above 0"
+        return None if value >= 0 else "a number of at least 0"
 
 
 def rate(name: str, default: float, meaning: str, sd: float = 0.7) -> Parameter:

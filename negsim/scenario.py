@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
@@ -27,6 +27,9 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AfterValidator(_plain_zero)]
 Basis = Annotated[dict[str, str], Field(description="For each number of this table: its source row, or `judgement`.")]
+
+FAR: Final = 4.75
+"""Standard deviations from its mean beyond which a normal number comes once in a million times on either side."""
 
 
 class Table(BaseModel):
@@ -300,6 +303,15 @@ class Prior(Table):
     high: Number | None = None
     a: Positive | None = None
     b: Positive | None = None
+
+    def ends(self) -> tuple[float, float] | None:
+        """How far it reaches down and up, but for one draw in a million; None where the family itself ends at 0."""
+        if self.family == "normal" and self.mean is not None and self.sd is not None:
+            return self.mean - FAR * self.sd, self.mean + FAR * self.sd
+        if self.family == "uniform" and self.low is not None and self.high is not None:
+            edge = (self.high - self.low) / 1e6
+            return self.low + edge, self.high - edge
+        return None
 
 
 class ParameterSpec(Table):

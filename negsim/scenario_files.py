@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -146,7 +146,7 @@ def require_settings(scenario: Scenario, settings: Mapping[str, float], file: st
             unknown.append(Problem(file, key, f"a key that is not known (with the value {value:g})", allowed, nearest))
         for path in _paths_moved(named[key], paths) if key in named else {key} & set(paths):
             _put(data, path, _changed(named.get(key), value, written.get(path)))
-    problems = (*unknown, *_examine(data, file, scenario._folder, run_files=True)[1])
+    problems = (*unknown, *_examine(data, file, scenario._folder, run_files=True, priors=False)[1])
     if problems:
         raise ScenarioError(problems)
 
@@ -334,15 +334,38 @@ _A_SCENARIO: Final = "a scenario: name, start, end and two actors or more (`negs
 
 
 def _examine(
-    data: Mapping[str, Any], file: str, folder: Path | None, *, run_files: bool
+    data: Mapping[str, Any], file: str, folder: Path | None, *, run_files: bool, priors: bool = True
 ) -> tuple[Scenario | None, tuple[Problem, ...]]:
-    """Read plain data as a scenario and find all that is wrong with it."""
+    """Read plain data as a scenario and find all that is wrong with it, and with what its priors can make of it."""
     scenario, misshapen, problems = find_misshapen(data, file)
     readable = salvage(data) if scenario is None else scenario
     readable._folder = folder
     terms, faults = _run_term_files(readable, file) if run_files else (dict(SHELF), ())
     draft = Draft(readable, file, _names(data), frozenset(misshapen), terms)
-    return scenario, _first(itertools.chain(problems, find_misfits(draft), faults), file)
+    found = _first(itertools.chain(problems, find_misfits(draft), faults), file)
+    if scenario is None or found or not priors:
+        return scenario, found
+    return scenario, _first(_find_wild_priors(scenario, file, terms), file)
+
+
+def _find_wild_priors(scenario: Scenario, file: str, terms: Mapping[str, Term]) -> Iterator[Problem]:
+    """Priors under which a number is now and then what it cannot be, such as a normal one of a rate."""
+    wide = [(n, spec, ends) for n, spec in enumerate(scenario.parameter) if spec.prior and (ends := spec.prior.ends())]
+    paths, written = number_paths(scenario, terms) if wide else (), scenario.numbers()
+    for end in (0, 1) if wide else ():
+        data, moved = _plain(scenario), {}
+        for number, spec, ends in wide:
+            for path in _paths_moved(spec, paths):
+                _put(data, path, _changed(spec, ends[end], written.get(path)))
+                moved[path] = number
+        told = set()
+        for problem in _examine(data, file, scenario._folder, run_files=False, priors=False)[1]:
+            number = moved.get(problem.key, -1)
+            if number >= 0 and number not in told:
+                told.add(number)
+                given = f"a prior of {scenario.parameter[number].name} that reaches {problem.key} = {problem.given}"
+                allowed = f"a prior under which it stays {problem.allowed}, such as a lognormal one"
+                yield Problem(file, f"parameter.{number}.prior", given, allowed)
 
 
 def _first(problems: Iterable[Problem], file: str) -> tuple[Problem, ...]:

@@ -14,6 +14,7 @@ import negsim
 from negsim.cli.words import write_plainly
 from negsim.csv_files import read_numbers
 from negsim.problems import ScenarioError, require_whole
+from negsim.scenario_files import check_scenario
 
 TUTORIAL = Path(__file__).parents[1] / "examples" / "tutorial"
 HARBOUR = TUTORIAL / "harbour.toml"
@@ -122,6 +123,16 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no parameter of a path": (lambda: negsim.fit(HARBOUR, EVENTS, free=["x"]), ValueError, "no prior is declared for"),
     "none to study": (lambda: negsim.sbc(HARBOUR, 1, free=["x"]), ValueError, "no prior is declared for"),
     "no number": (lambda: negsim.simulate(HARBOUR, runs=2, params={"cool": float("nan")}), ValueError, "finite"),
+    "no possible rate": (
+        lambda: negsim.simulate(HARBOUR, runs=2, params={"tempo": [1, -1]}),
+        ScenarioError,
+        "at least 0",
+    ),
+    "words as a number": (
+        lambda: negsim.simulate(HARBOUR, runs=2, params={"tempo": "high"}),
+        ValueError,
+        "is no number",
+    ),
     "no question": (lambda: negsim.counterfactual(HARBOUR, None, None), TypeError, "a question is a name"),
     "seed of a sweep": (lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, seed=-1), ValueError, "seed must"),
     "range of one end": (lambda: negsim.Design.sobol({"tempo": (1.0,)}, 4), ValueError, "a range is"),
@@ -140,6 +151,39 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 def test_odd_arguments_are_refused_in_words(call, kind, said):
     with pytest.raises(kind, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "allowed"),
+    [
+        ("resentment.half_life_years", -4.0, "above 0"),
+        ("resentment.harm_act", -1.0, "of at least 0"),
+        ("resentment.harm_act", 0.0, None),
+        ("resentment.cool", -1.0, None),
+        ("credibility.prior_mean", 1.5, "from 0 to 1"),
+        ("credibility.prior_weight", 0.0, "above 0"),
+        ("ripeness.patience_years", 0.0, "above 0"),
+    ],
+)
+def test_numbers_of_theories_keep_to_what_they_can_be(tmp_path: Path, number: str, value: float, allowed: str | None):
+    term, name = number.split(".")
+    file = tmp_path / "wild.toml"
+    file.write_text(f"{HARBOUR.read_text('utf-8')}\n[term.{term}]\n{name} = {value}\n", encoding="utf-8")
+    found = [(problem.key, problem.allowed) for problem in check_scenario(file)]
+    assert found == ([(f"term.{number}", f"a number {allowed}")] if allowed else [])
+
+
+def test_a_prior_under_which_a_rate_would_be_negative_is_refused(said, tmp_path: Path):
+    text, declared = HARBOUR.read_text("utf-8"), '{ family = "lognormal", median = 1.0, sd = 0.6 }'
+    file = tmp_path / "wild.toml"
+    file.write_text(text.replace(declared, '{ family = "normal", mean = 1.0, sd = 0.6 }', 1), encoding="utf-8")
+    code, _, err = said("check", file)
+    assert code == 2
+    assert err.count("parameter.") == 1
+    assert "given a prior of tempo that reaches channel.talks.rates." in err
+    for prior in ('{ family = "normal", mean = 1.0, sd = 0.2 }', '{ family = "uniform", low = 0.0, high = 2.0 }'):
+        file.write_text(text.replace(declared, prior), encoding="utf-8")
+        assert check_scenario(file) == ()
 
 
 def test_a_day_may_be_written_wherever_a_date_is_asked_for():

@@ -58,11 +58,13 @@ def _check_term_file(draft: Draft, name: str) -> Iterator[Problem]:
 
 
 def _check_settings(draft: Draft, key: str, term: Term, settings: Mapping[str, Any]) -> Iterator[Problem]:
-    numbers = [declared.name for declared in term.parameters]
-    for name in settings:
+    numbers = {declared.name: declared for declared in term.parameters}
+    for name, value in settings.items():
         if name not in numbers:
             allowed = f"a parameter of the term {term.name} ({', '.join(numbers)})"
             yield draft.problem(f"{key}.{name}", name, allowed, numbers)
+        elif draft.whole(f"{key}.{name}") and (allowed := numbers[name].refuse(value) or ""):
+            yield draft.problem(f"{key}.{name}", value, allowed)
 
 
 def check_parameters(draft: Draft) -> Iterator[Problem]:

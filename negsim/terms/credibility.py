@@ -46,7 +46,7 @@ TERM = Term(
     source="Kydd 2000, Trust, Reassurance, and Cooperation, IO 54 (Beta version with forgetting)",
     parameters=(
         Parameter("prior_mean", 0.5, "", "trust before any evidence", Belief("beta", 4.0, 4.0)),
-        amount("prior_weight", 4.0, "promises that the prior is worth"),
+        amount("prior_weight", 4.0, "promises that the prior is worth", above_zero=True),
         amount("half_life_years", 6.0, "half-life of what is remembered", "years"),
         amount("kept_weight", 1.0, "weight of a promise kept"),
         amount("broken_weight", 1.0, "weight of a promise broken"),

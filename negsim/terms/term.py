@@ -138,6 +138,9 @@ def strength(name: str, default: float, meaning: str, sd: float = 0.5, source: s
     return Parameter(name, default, "", meaning, Belief("normal", default, sd), source)
 
 
-def amount(name: str, default: float, meaning: str, unit: str = "", sd: float = 0.5) -> Parameter:
-    """Declare a positive amount with a lognormal prior around its default."""
-    return Parameter(name, default, unit, meaning, Belief("lognormal", default, sd))
+def amount(
+    name: str, default: float, meaning: str, unit: str = "", sd: float = 0.5, above_zero: bool = False
+) -> Parameter:
+    """Declare an amount with a lognormal prior around its default; a stretch of time cannot be 0."""
+    belief, lasts = Belief("lognormal", default, sd), unit in ("years", "days")
+    return Parameter(name, default, unit, meaning, belief, above_zero=above_zero or lasts)
