@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.chronology import Chronology, DatedMove, Row
 from negsim.compiler import Compiled
 from negsim.edtf import PRECISIONS, coarsen, format_interval
 from negsim.history import History
 from negsim.placement import Link
-from negsim.problems import find_nearest
+from negsim.problems import find_nearest, require_whole
 from negsim.replays import split_runs
 from negsim.reporting import EVERYTHING, Reporting
 from negsim.results import Ensemble
@@ -74,15 +74,33 @@ class Observer:
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check what was asked for, once."""
+        """Check what was asked for, once.
+
+        Raises
+        ------
+        TypeError
+            For a reporting that is none.
+        ValueError
+            For a word that is not known, a pattern that fits no move, a first day after the last.
+        """
         events = self.compiled.labels.events[: self.compiled.world.moves]
         object.__setattr__(self, "names", tuple(event.name for event in events))
-        given = [self.precision] if isinstance(self.precision, str) else list(self.precision.values())
-        for word in given:
+        object.__setattr__(self, "first", read_day("first", self.first))
+        object.__setattr__(self, "last", read_day("last", self.last))
+        if not isinstance(self.reporting, Reporting):
+            raise TypeError(f"coverage must be a Reporting (negsim.reporting), not {self.reporting!r}")
+        by_move = self.precision if isinstance(self.precision, Mapping) else {"*": self.precision}
+        for word in by_move.values():
             if word not in PRECISIONS:
-                nearest = find_nearest(word, PRECISIONS)
+                nearest = find_nearest(str(word), PRECISIONS)
                 hint = f"; did you mean {nearest}?" if nearest else ""
                 raise ValueError(f"precision {word!r} is none of {', '.join(PRECISIONS)}{hint}")
+        for pattern in {*by_move, self.ending or "*"} - {"*"}:
+            if not any(fnmatchcase(name, pattern) for name in self.names):
+                nearest = find_nearest(pattern, self.names)
+                raise ValueError(f"{pattern!r} fits no move{f'; did you mean {nearest}?' if nearest else ''}")
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"first ({self.first}) must not come after last ({self.last})")
         if self.unreported not in ("dropped", "implied"):
             raise ValueError(f"unreported must be 'dropped' or 'implied', not {self.unreported!r}")
         if self.unreported == "implied" and not self.keep_order:
@@ -203,9 +221,19 @@ def observe(
     ------
     NothingObserved
         When the history has no move that fits `ending`.
+    TypeError, ValueError
+        For what is no history, a run that the ensemble does not have, and as :class:`Observer`.
     """
+    require_whole("run", run, 0)
+    require_whole("seed", seed, 0)
     if isinstance(history, Ensemble):
+        if run >= history.runs:
+            raise ValueError(f"run must be one of the ensemble's {history.runs}, which count from 0, not {run}")
+        if run in history.stopped[0]:
+            raise ValueError(f"run {run} exploded and was stopped: nobody could have observed all of it")
         compiled, history = history.compiled, split_runs(history)[run]
+    if not isinstance(history, History):
+        raise TypeError(f"what is observed is a History or an Ensemble, not {type(history).__name__}")
     if compiled is None:
         raise ValueError("a History does not know its scenario: give compiled=")
     observer = Observer(compiled, coverage, precision, first, last, ending, unreported, keep_order)
@@ -213,7 +241,7 @@ def observe(
 
 
 def observe_runs(ensemble: Ensemble, seed: int = 0, **options: object) -> dict[int, Chronology]:
-    """Observe every run of an ensemble: chronologies by run number, without the runs in which nothing made the news.
+    """Observe every run of an ensemble: chronologies by run number, without runs that exploded or made no news.
 
     Parameters
     ----------
@@ -225,6 +253,8 @@ def observe_runs(ensemble: Ensemble, seed: int = 0, **options: object) -> dict[i
     observer = Observer(ensemble.compiled, **options)  # type: ignore[arg-type]
     found = {}
     for run, history in enumerate(split_runs(ensemble)):
+        if run in ensemble.stopped[0]:
+            continue
         try:
             found[run] = observer.observe(history, seed, run)
         except NothingObserved:

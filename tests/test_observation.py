@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -219,12 +221,34 @@ def test_a_later_first_day_leaves_out_what_came_before(ensemble):
 # -- what is refused -------------------------------------------------------------------------------------------------
 
 
-def test_what_makes_no_sense_is_refused(ensemble, histories):
-    with pytest.raises(ValueError, match="month"):
-        Observer(ensemble.compiled, precision="mnth")
-    with pytest.raises(ValueError, match="unreported"):
-        Observer(ensemble.compiled, unreported="lost")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="keep_order"):
-        Observer(ensemble.compiled, unreported="implied", keep_order=False)
+ODD = {
+    "precision": ({"precision": "mnth"}, ValueError, "did you mean month"),
+    "no precision": ({"precision": None}, ValueError, "precision None is none of"),
+    "precision of nothing": ({"precision": {"act:PRK::misile_test": "day"}}, ValueError, "act:PRK::missile_test"),
+    "news": ({"ending": "aprove:*"}, ValueError, "'aprove:*' fits no move"),
+    "coverage": ({"coverage": 0.5}, TypeError, "coverage must be a Reporting"),
+    "unreported": ({"unreported": "lost"}, ValueError, "unreported must be"),
+    "order": ({"unreported": "implied", "keep_order": False}, ValueError, "keep_order"),
+    "days": ({"first": "1996-01-01", "last": dt.date(1995, 1, 1)}, ValueError, "must not come after last"),
+    "words for a day": ({"first": "soon"}, ValueError, "first must be a date"),
+    "run beyond": ({"run": 10_000}, ValueError, "run must be one of the ensemble's"),
+    "run before": ({"run": -1}, ValueError, "run must be a whole number of at least 0"),
+    "seed": ({"seed": -1}, ValueError, "seed must be a whole number of at least 0"),
+}
+
+
+@pytest.mark.parametrize(("options", "kind", "said"), ODD.values(), ids=ODD)
+def test_what_makes_no_sense_is_refused(ensemble, options, kind, said):
+    with pytest.raises(kind, match=re.escape(said)):
+        observe(ensemble, **options)
+
+
+def test_only_whole_histories_are_observed(ensemble, histories):
     with pytest.raises(ValueError, match="compiled="):
         observe(histories[0])
+    with pytest.raises(TypeError, match="not NoneType"):
+        observe(None)
+    cut = replace(ensemble, stopped=(np.array([2]), np.array([100.0])))
+    with pytest.raises(ValueError, match="run 2 exploded"):
+        observe(cut, run=2)
+    assert set(observe_runs(ensemble)) - set(observe_runs(cut)) == {2}
