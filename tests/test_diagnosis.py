@@ -10,7 +10,7 @@ from scipy import stats
 import negsim
 from negsim.calibration import identifiability
 from negsim.calibration.diagnosis import diagnose
-from negsim.calibration.fitting import bring_together, declare_prior, fit
+from negsim.calibration.fitting import bring_fit, bring_together, chronology_digest, declare_prior, fit
 from negsim.calibration.identifiability import find_bounds, find_directions, identify, measure_distance, scale_power
 from negsim.calibration.influence import _compare, leave_events_out, widen_date
 from negsim.calibration.likelihood import ChronologyLikelihood
@@ -174,6 +174,30 @@ def test_a_posterior_of_something_else_is_refused(case, told):
     )  # fmt: skip
     with pytest.raises(ValueError, match="open dates"):
         diagnose(case, other, told)
+    for ask in (diagnose, negsim.forecast, negsim.explain_events):
+        with pytest.raises(TypeError, match=r"what negsim\.fit gives, not NoneType"):
+            ask(case, None, told)
+        with pytest.raises(ValueError, match="beijing-1999 has no meeting, ending, which the posterior is of"):
+            ask("beijing-1999", other_names(told), None)
+
+
+def other_names(told):
+    prior = JointPrior(["meeting", "ending"], [Prior1D("normal", 0.0, 1.0)] * 2)
+    return Posterior(prior, np.zeros((3, 2)), np.zeros(3), np.zeros(3), 0.0, 0.0, "importance", 3, 1)
+
+
+def test_a_posterior_of_another_chronology_of_as_many_dates_is_refused(case, told, posterior):
+    mine = replace(posterior, provenance={"chronology": "mine", "chronology_digest": chronology_digest(told)})
+    assert bring_fit(case, mine, told).chronology is told
+    moved = replace(told, window=(told.window[0], told.window[1] + 1))
+    with pytest.raises(ValueError, match="was fitted to mine, which told something else than run 0 does now"):
+        bring_fit(case, mine, moved)
+
+
+@pytest.mark.parametrize(("name", "value"), [("draws", 0), ("runs", 1), ("seed", -1), ("runs", 20.0)])
+def test_what_is_no_number_of_draws_is_refused_by_name(case, told, posterior, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+        diagnose(case, posterior, told, **{name: value})
 
 
 # -- identifiability --------------------------------------------------------------------------------------------------

@@ -203,6 +203,24 @@ def test_a_scenario_that_is_extended_keeps_its_past(channel):
     assert extend(case, dt.date(2005, 6, 1)) is case
 
 
+@pytest.mark.parametrize(
+    ("ask", "options", "said"),
+    [
+        (forecast, {"runs": 0}, "runs must be a whole number of at least 1"),
+        (forecast, {"seed": -1}, "seed must be a whole number of at least 0"),
+        (forecast, {"parameters": "posteriour"}, "parameters must be one of posterior, prior"),
+        (explain_events, {"runs": 2.5}, "runs must be a whole number"),
+        (explain_events, {"omit": "dates"}, "omit must be one of density, date"),
+        (explain_events, {"events": []}, "events: there are none"),
+        (explain_events, {"events": [{"kind": "meet"}]}, "events: row 1: date_start must be a date"),
+    ],
+)
+def test_what_cannot_be_asked_of_a_fit_is_refused_before_anything_is_drawn(channel, ask, options, said):
+    case, told, posterior = channel
+    with pytest.raises(ValueError, match=said):
+        ask(case, posterior, told.cut(dt.date(2003, 12, 31)), **options)
+
+
 def test_an_event_left_out_of_a_flat_fit_changes_nothing(channel):
     case, told, posterior = channel
     flat = replace(posterior, draws=np.full_like(posterior.draws, 6.0), log_weights=np.zeros(300))

@@ -15,7 +15,7 @@ import negsim
 from negsim.chronology import Chronology
 from negsim.chronology_checks import draw_points, walk
 from negsim.history import History
-from negsim.observation import NothingObserved, Observer, observe, observe_runs
+from negsim.observation import NothingObserved, observe, observe_runs
 from negsim.replays import split_runs
 from negsim.reporting import Reporting, Rule
 from negsim.results import Ensemble

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from negsim.calibration.dates import DateSensitivity, measure_date_sensitivity
-from negsim.calibration.fitting import bring_together
+from negsim.calibration.fitting import bring_fit
 from negsim.calibration.identifiability import Identifiability, identify
 from negsim.calibration.influence import Influence, leave_events_out
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.predictive import RUNS, PredictiveCheck, check_predictions
 from negsim.calibration.surprises import Surprises, measure_surprises
 from negsim.chronology import Chronology
+from negsim.problems import require_whole
 from negsim.scenario import Scenario
 from negsim.streams import open_stream
 
@@ -120,14 +121,12 @@ def diagnose(
     Raises
     ------
     ValueError
-        When the posterior has other open dates than the chronology: it was fitted to something else.
+        When the posterior was fitted to something else (:func:`negsim.calibration.fitting.bring_fit`), or a number of
+        draws or runs is too small.
     """
-    likelihood = bring_together(case, chronology, posterior.names, engine)
-    if posterior.latent.shape[1] != likelihood.open_dates:
-        raise ValueError(
-            f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
-            f"it was fitted to {posterior.provenance.get('chronology', 'something else')}"
-        )
+    for name, number, least in (("draws", draws, 2), ("runs", runs, 2), ("seed", seed, 0)):
+        require_whole(name, number, least)
+    likelihood = bring_fit(case, posterior, chronology, engine)
     tell = progress or (lambda share, what: None)
     drawn = posterior.resample(draws, open_stream(seed, PURPOSE_DIAGNOSIS, 0, ()))
     tell(0.0, "surprises")

@@ -126,6 +126,41 @@ def bring_together(
     return ChronologyLikelihood(compiled, told, tuple(names), choose_engine(engine, compiled), workers)
 
 
+def bring_fit(
+    case: Scenario | str | Path | Compiled,
+    posterior: Posterior,
+    chronology: Chronology | str | Path | None = None,
+    engine: str = "numpy",
+) -> ChronologyLikelihood:
+    """Bring a posterior together with the case and the chronology that it was fitted to.
+
+    Raises
+    ------
+    TypeError
+        For what is no posterior.
+    ValueError
+        For a posterior of something else: of parameters that the case does not have, of other open dates, of another
+        chronology.
+    """
+    if not isinstance(posterior, Posterior):
+        raise TypeError(f"a posterior is what negsim.fit gives, not {type(posterior).__name__}")
+    likelihood = bring_together(case, chronology, posterior.names, engine)
+    compiled, told = likelihood.compiled, likelihood.chronology
+    fitted = posterior.provenance.get("chronology", "something else")
+    known = {*compiled.numbers, *(spec.name for spec in compiled.scenario.parameter)}
+    if lacking := [name for name in posterior.names if name not in known]:
+        raise ValueError(f"{compiled.scenario.name} has no {', '.join(lacking)}, which the posterior is of")
+    if posterior.latent.shape[1] != likelihood.open_dates:
+        raise ValueError(
+            f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
+            f"it was fitted to {fitted}"
+        )
+    digest = chronology_digest(told)
+    if posterior.provenance.get("chronology_digest", digest) != digest:
+        raise ValueError(f"the posterior was fitted to {fitted}, which told something else than {told.name} does now")
+    return likelihood
+
+
 def declare_prior(scenario: Scenario, names: Sequence[str]) -> JointPrior:
     """Put together the priors of some of a scenario's parameters.
 

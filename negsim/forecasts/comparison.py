@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.special import logsumexp
 
-from negsim.calibration.fitting import bring_together
+from negsim.calibration.fitting import bring_fit, bring_together
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, smooth_weights
@@ -265,11 +265,15 @@ def compare_theories(
     ------
     Conditioned
         For a posterior whose likelihood is conditioned on the news: what it says of other variants is not known.
+    ValueError
+        For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`).
     """
     if posterior is not None and (news := posterior.provenance.get("conditioned_on")):
         raise Conditioned(f"the fit is conditioned on {news}: variants are compared by fits without that condition")
     scenario = take_scenario(case)
     likelihood = bring_together(scenario, chronology, engine=engine)
+    if posterior is not None:
+        bring_fit(likelihood.compiled, posterior, likelihood.chronology)
     told = likelihood.chronology
     singles = [(name,) for name in (theories if theories is not None else list_theories(scenario))]
     sets: list[tuple[str, ...]] = [*singles, *(combinations([name for (name,) in singles], 2) if pairs else ())]

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from negsim.calendar import day_number, read_day
-from negsim.calibration.fitting import bring_together
+from negsim.calibration.fitting import bring_fit
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
 from negsim.continuation import continue_histories
+from negsim.problems import require_whole
 from negsim.questions import Answers, Question, answer, ask_about
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -176,16 +177,16 @@ def forecast(
     Raises
     ------
     ValueError
-        When the posterior has other open dates than the chronology: it was fitted to something else.
+        When the posterior was fitted to something else (:func:`negsim.calibration.fitting.bring_fit`), or `parameters`
+        is another word.
     """
     scenario = take_scenario(case)
     last = read_day("until", until) or scenario.end
-    likelihood = bring_together(extend(scenario, last), chronology, posterior.names, engine)
-    if posterior.latent.shape[1] != likelihood.open_dates:
-        raise ValueError(
-            f"the posterior has {posterior.latent.shape[1]} open dates and the chronology {likelihood.open_dates}: "
-            f"it was fitted to {posterior.provenance.get('chronology', 'something else')}"
-        )
+    require_whole("runs", runs)
+    require_whole("seed", seed, 0)
+    if parameters not in get_args(Source):
+        raise ValueError(f"parameters must be one of {', '.join(get_args(Source))}, not {parameters!r}")
+    likelihood = bring_fit(extend(scenario, last), posterior, chronology, engine)
     first = read_day("origin", origin) or likelihood.chronology.until + dt.timedelta(days=1)
     drawn = _draw_equally(posterior, runs, seed)
     values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))

@@ -10,12 +10,12 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
-from negsim.calendar import day_number
-from negsim.calibration.fitting import bring_together
+from negsim.calendar import day_number, read_day
+from negsim.calibration.fitting import bring_fit
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, weighted_quantiles
 from negsim.calibration.psis import effective_sample_size, smooth_weights
@@ -24,6 +24,7 @@ from negsim.ensemble import Progress, simulate
 from negsim.forecasts.drawing import PURPOSE, PURPOSE_PRIOR, SHARES, open_purpose, standard_error
 from negsim.forecasts.fits import Fits
 from negsim.forecasts.omissions import leave_out
+from negsim.problems import require_whole
 from negsim.questions import Question, require_known
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -131,8 +132,20 @@ def explain_events(
     Returns
     -------
     Explanation
+
+    Raises
+    ------
+    ScenarioError
+        For events that the scenario does not have.
+    ValueError
+        For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`), events without dates, and
+        another word for `omit`.
     """
-    likelihood = bring_together(case, chronology, posterior.names, engine)
+    require_whole("runs", runs)
+    require_whole("seed", seed, 0)
+    if omit not in get_args(Omit):
+        raise ValueError(f"omit must be one of {', '.join(get_args(Omit))}, not {omit!r}")
+    likelihood = bring_fit(case, posterior, chronology, engine)
     told = _read_told(events, likelihood) if events is not None else _told_by(likelihood.chronology)
     require_known(likelihood.compiled, [one.question for one in told], "<events>")
     drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
@@ -203,13 +216,22 @@ def _told_by(chronology: Chronology) -> tuple[Told, ...]:
 def _read_told(events: Any, likelihood: ChronologyLikelihood) -> tuple[Told, ...]:
     rows = events.to_dict("records") if hasattr(events, "to_dict") else events
     found = []
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
         parts = [_text(row, part) for part in ("kind", "actor", "channel", "subject")]
         label = _text(row, "label") or ":".join(parts)
-        start, end = (dt.date.fromisoformat(str(row[key])[:10]) for key in ("date_start", "date_end"))
+        start, end = (_read_date(f"events: row {number}: {key}", row.get(key)) for key in ("date_start", "date_end"))
         question, cited = Question(label, (":".join(parts),)), tuple(_text(row, "row").split(";"))
         found.append(Told(label, question, start, end, cited, _find_places(likelihood, question, cited)))
+    if not found:
+        raise ValueError("events: there are none; leave them out to ask about all told moves of the chronology")
     return tuple(found)
+
+
+def _read_date(name: str, given: Any) -> dt.date:
+    """A day, of whatever a table holds: text, a date, a moment."""
+    day = read_day(name, str(given)[:10])
+    assert day is not None, "text is a day or refused"
+    return day
 
 
 def _find_places(likelihood: ChronologyLikelihood, question: Question, rows: Sequence[str]) -> tuple[int, ...]:
