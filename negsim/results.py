@@ -12,7 +12,7 @@ import platform
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -77,6 +77,20 @@ class Ensemble:
     def scenario(self) -> Scenario:
         """The scenario that was simulated."""
         return self.compiled.scenario
+
+    @cached_property
+    def whole(self) -> Ensemble:
+        """The runs that came to the end, numbered from 0 (the ensemble itself where none exploded)."""
+        if not len(self.stopped[0]):
+            return self
+        kept, columns = np.setdiff1d(np.arange(self.runs), self.stopped[0]), None
+        if self.columns is not None:
+            run, event, day = self.columns
+            here = np.isin(run, kept)
+            columns = (np.searchsorted(kept, run[here]).astype(run.dtype), event[here], day[here])
+        paths = {name: path[..., kept] for name, path in self.paths.items()}
+        none = (np.zeros(0, np.int64), np.zeros(0))
+        return replace(self, runs=len(kept), columns=columns, paths=paths, stopped=none)
 
     @cached_property
     def events(self) -> pandas.DataFrame:

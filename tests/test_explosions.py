@@ -14,6 +14,7 @@ from negsim.compiler import compile_scenario
 from negsim.continuation import continue_histories
 from negsim.ensemble import Explosive, ExplosiveWarning
 from negsim.history import History
+from negsim.plots import draw_ledger, draw_timeline
 
 MOST = 200
 MAD = (1, 4)
@@ -92,6 +93,41 @@ def test_paths_end_where_a_run_is_stopped(exploded: negsim.Ensemble):
     for number, day in zip(*exploded.stopped, strict=True):
         np.testing.assert_array_equal(np.isnan(path[:, number]), ticks > day)
     assert not np.isnan(path[:, [0, 2, 3]]).any()
+
+
+def test_what_is_whole_is_as_if_the_others_had_not_been_drawn(exploded: negsim.Ensemble, run: Simulate):
+    whole, calm = exploded.whole, run(mad=(), record=EVERYTHING)
+    kept = [0, 2, 3]
+    assert whole.runs == 3
+    assert not len(whole.stopped[0])
+    assert calm.whole is calm
+    for number, before in enumerate(kept):
+        mine = whole.events[whole.events["run"] == number].drop(columns="run").reset_index(drop=True)
+        theirs = calm.events[calm.events["run"] == before].drop(columns="run").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, theirs)
+    np.testing.assert_array_equal(whole.paths["channel"], calm.paths["channel"][..., kept])
+    shares = ["probability", "count", "runs"]
+    pd.testing.assert_frame_equal(whole.summary()[shares], exploded.summary()[shares])
+
+
+def test_pictures_of_shares_leave_out_what_the_summary_leaves_out(exploded: negsim.Ensemble, run: Simulate):
+    with pytest.warns(ExplosiveWarning):
+        unrecorded = run(record=())
+    for ensemble in (exploded, unrecorded):
+        words = [text.get_text() for text in write_on(draw_timeline(ensemble))]
+        shares = {word.partition("%")[0] for word in words if "% ±" in word}
+        assert shares
+        assert shares <= {f"{100 * share:.0f}" for share in ensemble.summary()["probability"]}
+        assert any("5 runs (2 exploded, left out)" in word for word in words)
+    assert any("2 exploded, left out" in text.get_text() for text in write_on(draw_ledger(exploded)))
+    with pytest.warns(ExplosiveWarning):
+        nothing = run(mad=(0, 1, 2, 3, 4))
+    assert any("Every run exploded" in text.get_text() for text in write_on(draw_timeline(nothing)))
+
+
+def write_on(figure: Any) -> list[Any]:
+    """Every piece of text in a figure."""
+    return list(figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
 def test_a_saved_result_still_knows_what_was_stopped(exploded: negsim.Ensemble, tmp_path):

@@ -23,7 +23,7 @@ from negsim.chronology import Chronology
 from negsim.continuation import continue_histories
 from negsim.problems import require_whole
 from negsim.questions import Answers, Question, answer, ask_about
-from negsim.results import Ensemble
+from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.scenario_files import take_scenario
 from negsim.state import Floats
@@ -69,7 +69,7 @@ class Forecast:
     @cached_property
     def effective_runs(self) -> float:
         """Number of independent runs that the forecast is worth: no more than the posterior has independent draws."""
-        return min(self.posterior.ess, float(self.ensemble.runs))
+        return min(self.posterior.ess, float(self.ensemble.whole.runs))
 
     def summary(self) -> pandas.DataFrame:
         """Probability and dates of the next event of each kind (see :meth:`Ensemble.summary`).
@@ -83,8 +83,16 @@ class Forecast:
         return table
 
     def ask(self, questions: Sequence[Question] | Iterable[str] = ()) -> Answers:
-        """Ask the futures (default: what the case ships, else about every kind of event)."""
-        return answer(self.ensemble, self._questions(questions))
+        """Ask the futures that did not explode (default: what the case ships, else about every kind of event).
+
+        Raises
+        ------
+        negsim.results.ResultError
+            When all did, or events were not recorded.
+        """
+        if not self.ensemble.whole.runs:
+            raise ResultError("every future exploded: the parameters are explosive")
+        return answer(self.ensemble.whole, self._questions(questions))
 
     def answers(self, questions: Sequence[Question] | Iterable[str] = ()) -> pandas.DataFrame:
         """Say for each question how probable it is by the last day, and when it happens if it does.

@@ -130,7 +130,7 @@ def place_told(compiled: Compiled, chronology: Chronology, draws: int, seed: int
 
 def see(name: str, ahead: Forecast, chronology: Chronology, period: Period, seed: int = 0) -> Outlook:
     """A model's futures as the source of a chronology would tell them: events are reported as its coverage says."""
-    ensemble = ahead.ensemble
+    ensemble = ahead.ensemble.whole
     assert ensemble.columns is not None, "a forecast records its events"
     run, event, day = ensemble.columns
     known = ensemble.compiled.labels.events

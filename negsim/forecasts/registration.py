@@ -300,7 +300,7 @@ def _month_ends(origin: dt.date, until: dt.date) -> list[dt.date]:
 def _freeze(one: Forecast, questions: Sequence[Question], ends: Sequence[dt.date]) -> dict[str, Any]:
     """Probabilities by the end of each month and of each count; never quite 0 or 1."""
     found = one.ask(questions)
-    start, runs = one.ensemble.scenario.start, one.ensemble.runs
+    start, runs = one.ensemble.scenario.start, len(found.first)
     days = np.array([day_number(start, end) + 1.0 for end in ends])
     reached = ((found.first[:, :, None] < days).sum(axis=0) + 0.5) / (runs + 1)
     counts = np.minimum(found.count, MOST_COUNTED)

@@ -21,6 +21,7 @@ from negsim.plots.page import (
     Page,
     fit_line,
     name_of,
+    origin_of,
     recorded_events,
     say_nothing,
     wrap_text,
@@ -83,15 +84,16 @@ def draw_ledger(ensemble: Ensemble, figure: Figure | None = None) -> Figure:
         "Mean number of times in a run, with its Monte-Carlo error; a dot: cannot happen. "
         "Fulfilled: delivered, completed, or (an act) done."
     )
-    page = Page("Who gave what for what?", ensemble, caption, LINE * (lines + 1.7) + 0.1, figure)
+    origin = origin_of(ensemble, exploded="left out")
+    page = Page("Who gave what for what?", origin, caption, LINE * (lines + 1.7) + 0.1, figure)
     axes = page.add_panel(MARGIN, 0.0, FULL, LINE * (lines + 1.7))
     axes.set_axis_off()
     axes.set_xlim(0, FULL)
     axes.set_ylim(lines + 0.1, -1.6)
-    if blocks:
-        _draw_books(axes, ensemble, blocks)
+    if blocks and ensemble.whole.runs:
+        _draw_books(axes, ensemble.whole, blocks)
     else:
-        say_nothing(axes, "Nothing can be given in this scenario")
+        say_nothing(axes, "Every run exploded" if blocks else "Nothing can be given in this scenario")
     return page.figure
 
 

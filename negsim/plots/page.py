@@ -75,7 +75,7 @@ class Page:
     ) -> None:
         from matplotlib.figure import Figure as NewFigure
 
-        origin = ensemble if isinstance(ensemble, Origin) else _origin_of(ensemble, note)
+        origin = ensemble if isinstance(ensemble, Origin) else origin_of(ensemble, note)
         lines = [*wrap_text(caption, 7.5, WIDTH - 2 * MARGIN), origin.line]
         self._height = HEAD + inches + 0.15 * len(lines) + 0.14
         self.figure = NewFigure() if figure is None else figure
@@ -106,16 +106,17 @@ class Page:
         return axes
 
 
-def _origin_of(ensemble: Ensemble, note: str) -> Origin:
-    return Origin(ensemble.scenario.title or ensemble.scenario.name, describe_origin(ensemble, note))
+def origin_of(ensemble: Ensemble, note: str = "", exploded: str = "drawn up to there") -> Origin:
+    """Where a picture of an ensemble comes from; `exploded` says what became of runs that did."""
+    return Origin(ensemble.scenario.title or ensemble.scenario.name, describe_origin(ensemble, note, exploded))
 
 
-def describe_origin(ensemble: Ensemble, note: str = "") -> str:
+def describe_origin(ensemble: Ensemble, note: str = "", exploded: str = "drawn up to there") -> str:
     """Say in a line where a picture comes from: runs, seed, tick, digest."""
     told = ensemble.provenance
     runs = f"{ensemble.runs:,} run{'' if ensemble.runs == 1 else 's'}"
     if stopped := len(ensemble.stopped[0]):
-        runs += f" ({stopped:,} exploded, drawn up to there)"
+        runs += f" ({stopped:,} exploded, {exploded})"
     changed = f", {len(told['params'])} numbers changed" if told.get("params") else ""
     scenario = f"scenario {told['scenario']} ({str(told['scenario_digest'])[:10]}{changed})"
     return ", ".join(filter(None, [runs, f"seed {ensemble.seed}", f"tick {told['tick']}", scenario, note]))

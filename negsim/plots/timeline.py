@@ -23,6 +23,7 @@ from negsim.plots.page import (
     days_until,
     describe_events,
     lay_rows,
+    origin_of,
     say_nothing,
     set_dates,
     to_axis,
@@ -76,19 +77,20 @@ def draw_timeline(
     ResultError
         For marks or addresses that name no event of the scenario (all at once), or that need events not recorded.
     """
-    reported = read_marks(marks)
-    rows, note = _make_rows(ensemble, reported, events)
+    reported, whole = read_marks(marks), ensemble.whole
+    rows, note = _make_rows(whole, reported, events) if whole.runs else ([], "")
     height = ROW_HEIGHT * max(len(rows), 1)
-    page = Page("When do things happen?", ensemble, _caption(ensemble, reported), height + 0.42, figure, note)
+    origin = origin_of(ensemble, note, "left out")
+    page = Page("When do things happen?", origin, _caption(ensemble, reported), height + 0.42, figure)
     labels = [row.what for row in rows], [row.who for row in rows]
     left, right = measure_labels(*labels), 0.95
     axes = page.add_panel(left, 0.12, WIDTH - left - right, height)
     _dress(axes, ensemble, reported, len(rows))
     write_labels(axes, *labels)
     for place, row in enumerate(rows):
-        _draw_row(axes, ensemble, row, place)
+        _draw_row(axes, whole, row, place)
     if not rows:
-        say_nothing(axes)
+        say_nothing(axes, "Nothing happened" if whole.runs else "Every run exploded")
     return page.figure
 
 
