@@ -331,9 +331,16 @@ class Chronology:
         Told moves that may have happened later are left out; and implied ones, unless something told until then comes
         after them, or their own row is told and their window is over. (The windows themselves may owe something to
         later rows: a codebook is written with hindsight.)
+
+        Raises
+        ------
+        ValueError
+            For what is no day, or one before the window.
         """
         day = read_day("last", last) or self.until
         end = day_number(self.start, day) + 1.0
+        if end <= self.window[0]:
+            raise ValueError(f"last must be a day from {self.date(self.window[0])} on, not {day}")
         kept = self._known(end)
         number = {place: position for position, place in enumerate(kept)}
         moves = tuple(dataclasses.replace(self.moves[k], high=min(self.moves[k].high, end)) for k in kept)

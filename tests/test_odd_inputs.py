@@ -143,6 +143,11 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "without a time zone",
     ),
     "no pair": (lambda: negsim.replay(HARBOUR, [3]), ScenarioError, "a pair"),
+    "cut before the window": (
+        lambda: negsim.load_chronology(HARBOUR, EVENTS).cut("2009-12-31"),
+        ValueError,
+        "last must be a day from 2010-01-01",
+    ),
     "window in words": (lambda: negsim.load_chronology(HARBOUR, EVENTS, window=("May", None)), ValueError, "a date"),
 }
 

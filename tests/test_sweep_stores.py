@@ -327,6 +327,17 @@ def edit(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
+@pytest.mark.parametrize("runs", [float("nan"), 600.5, "many", True])
+def test_an_expansion_to_no_number_of_runs_leaves_the_store_as_it_was(small, tmp_path, runs):
+    folder = tmp_path / "store"
+    sweep(small, {PLAN: [0.5]}, runs=4, store=folder)
+    before = (folder / "sweep.json").read_bytes()
+    with pytest.raises(ValueError, match="runs must be a whole number of at least 1"):
+        expand_sweep(folder, runs=runs)
+    assert (folder / "sweep.json").read_bytes() == before
+    assert open_sweep(folder).runs == 4
+
+
 def test_other_versions_are_refused_by_name_unless_any_will_do(small, whole, tmp_path):
     folder = tmp_path / "store"
     sweep(small, PLANS, store=folder, **ASKED)

@@ -23,7 +23,7 @@ from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
 from negsim.forecasts.drawing import Forecast
 from negsim.forecasts.outlooks import Outlook, Period, told_between
-from negsim.problems import Problem, ScenarioError
+from negsim.problems import Problem, ScenarioError, require_whole
 from negsim.questions import Question
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms, scenario_digest
@@ -213,6 +213,7 @@ def score_registered(
         For rows that cannot be read, each named; for an `observed_until` before the first end of a month; for a file
         whose events all come before the origin.
     """
+    require_whole("seed", seed, 0)
     compiled = _compile(registered)
     ends = [dt.date.fromisoformat(day) for day in registered.content["month_ends"]]
     last = read_day("observed_until", observed_until) or registered.until

@@ -214,8 +214,10 @@ def expand_sweep(
     SweepError
         As in :func:`resume_sweep`.
     ValueError
-        When nothing would be added, or the points have other names.
+        When nothing would be added, `runs` is no whole number, or the points have other names.
     """
+    if runs is not None:
+        require_whole("runs", runs)
     place = _find(store)
     with place.lock():
         manifest = place.read_manifest()
