@@ -22,7 +22,17 @@ import numpy as np
 from negsim.calendar import day_number, read_day
 from negsim.compiler import Compiled, compile_case, compile_scenario
 from negsim.engines import choose_engine
-from negsim.kernel import Happened, Outlook, advance, apply, choose, evaluate, pass_tick, run_clocks
+from negsim.kernel import (
+    Happened,
+    Outlook,
+    advance,
+    apply,
+    choose,
+    evaluate,
+    pass_tick,
+    run_clocks,
+    short_buffers,
+)
 from negsim.numbers import select_values
 from negsim.problems import require_whole
 from negsim.recording import Block, Recorder
@@ -136,22 +146,11 @@ def moments(
     runs = np.arange(state.width) if runs is None else runs
     made = np.zeros(len(runs), dtype=np.int64)
     while len(runs):
-        outlook = evaluate(world, parameters, state)
-        horizon = world.tick_times[state.tick + 1] - state.time
-        events, elapsed = chooser.choose(outlook, state, horizon, until)
-        going = state.time + elapsed < until
-        if not going.all():
-            events = np.where(going, events, -1)
-            elapsed = np.where(going, elapsed, 0.0)
-        fired = np.flatnonzero(events >= 0)
-        chooser.settle(outlook, elapsed, events, fired)
-        if going.any():
-            advance(world, parameters, state, outlook.overdue, elapsed)
-            happened = apply(world, parameters, state, events[fired], fired)
-            ticked = np.flatnonzero(going & (events == TICK))
-            happened += pass_tick(world, parameters, state, ticked)
-            made[fired] += 1
-            yield Moment(runs, state, events, fired, ticked, happened)
+        with short_buffers():
+            going, moment = _go_on(world, parameters, state, chooser, until, runs)
+        if moment is not None:
+            made[moment.fired] += 1
+            yield moment
         exploded = made.max(initial=0) > MOST_EVENTS
         if exploded:
             going &= ~_stop_explosion(made, runs, state, stop)
@@ -161,6 +160,28 @@ def moments(
             kept = np.flatnonzero(going)
             runs, made, state, parameters = runs[kept], made[kept], state.select(kept), parameters.select(kept)
             chooser.select(kept)
+
+
+def _go_on(
+    world: World, parameters: Parameters, state: State, chooser: Chooser, until: float, runs: Ints
+) -> tuple[Flags, Moment | None]:
+    """Go to the next event or tick of every column; which columns still go on, and the moment if any does."""
+    outlook = evaluate(world, parameters, state)
+    horizon = world.tick_times[state.tick + 1] - state.time
+    events, elapsed = chooser.choose(outlook, state, horizon, until)
+    going = state.time + elapsed < until
+    if not going.all():
+        events = np.where(going, events, -1)
+        elapsed = np.where(going, elapsed, 0.0)
+    fired = np.flatnonzero(events >= 0)
+    chooser.settle(outlook, elapsed, events, fired)
+    if not going.any():
+        return going, None
+    advance(world, parameters, state, outlook.overdue, elapsed)
+    happened = apply(world, parameters, state, events[fired], fired)
+    ticked = np.flatnonzero(going & (events == TICK))
+    happened += pass_tick(world, parameters, state, ticked)
+    return going, Moment(runs, state, events, fired, ticked, happened)
 
 
 def _stop_explosion(made: Ints, runs: Ints, state: State, stop: Callable[[Ints, Floats], None] | None) -> Flags:

@@ -185,8 +185,6 @@ class World:
     # -- channels
     agenda: Ints
     """Shape (channels, longest agenda): concessions; -1 beyond the agenda."""
-    agenda_bits: Ints
-    """Shape (channels, longest agenda, 1): the bit of each position, 0 beyond the agenda."""
     agenda_side: Ints
     consent_rule: Ints
     """Shape (2 channels,): 0 before signature, 1 after, 2 none."""
@@ -207,6 +205,8 @@ class World:
     approve_factors: slice
     package_channel: Ints
     package_members: Ints
+    package_items: Ints
+    """Shape (longest package, packages): concessions; beyond the package one that is always available."""
     channel_packages: tuple[slice, ...]
     channel_sums: Sums
     surplus_stages: Array
@@ -240,10 +240,10 @@ class World:
     means: Sums
     mean_sizes: Floats
     utility_rows: int
-    levels: tuple[tuple[slice, Ints, Ints], ...]
-    nodes: int
-    seats: tuple[Ints, Ints]
-    """Rows of nodes and of reservations, shape (voters, 2 packages): side 1 over every package, then side 2."""
+    bundles: Sums
+    """Sums of what the items of a package are worth to one who decides on it."""
+    voters: tuple[Ints, Ints]
+    """Rows of bundles and of reservations, shape (voters, 2 packages): side 1 over every package, then side 2."""
     reservation_means: Sums
     reservation_sizes: Floats
     alone: Ints

@@ -10,7 +10,7 @@ import pytest
 import reference
 from negsim import load_scenario, replay, simulate
 from negsim.history import Coverage
-from negsim.kernel import Outlook, Packages, add_halves, add_up, choose, narrow
+from negsim.kernel import Outlook, Packages, add_halves, add_up, arithmetic, choose, narrow, run_clocks, short_buffers
 from negsim.kernel.stages import AVAILABLE_BITS, PROMISED_BITS, STANDING_BITS
 from negsim.layout.rows import make_sums
 from negsim.replays import split_runs
@@ -38,6 +38,37 @@ def test_of_two_clocks_that_ring_together_the_first_is_heard():
     assert choose(look_out(0.5, 1.0), remaining, ONE_DAY)[0].tolist() == [1]
     both = Outlook(np.ones((2, 1)), None, [], np.zeros((0, 1), dtype=bool), {})
     assert choose(both, remaining, ONE_DAY)[0].tolist() == [0]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 3, 255])
+def test_cutting_the_moves_into_blocks_changes_neither_choice_nor_clocks(monkeypatch, rows_at_once):
+    generator = np.random.default_rng(5)
+    remaining = generator.integers(1, 4, (300, 7)).astype(float)  # few values, so that many clocks ring together
+    hazards = generator.integers(0, 3, (300, 7)).astype(float)
+    hazards[:, 0] = 0.0
+    monkeypatch.setattr(arithmetic, "CACHED", 7 * rows_at_once)
+    outlook = Outlook(hazards.copy(), None, [], np.zeros((0, 7), dtype=bool), {})
+    events, elapsed = choose(outlook, remaining, np.full(7, 10.0))
+    with np.errstate(divide="ignore"):
+        waits = remaining / hazards
+    assert events.tolist() == [-1, *waits[:, 1:].argmin(axis=0)]
+    assert elapsed.tolist() == np.minimum(waits.min(axis=0), 10.0).tolist()
+    left = remaining.copy()
+    run_clocks(outlook, left, elapsed)
+    assert np.array_equal(left, np.maximum(remaining - hazards * elapsed, arithmetic.SMALLEST))
+
+
+def test_buffers_are_short_only_while_the_kernel_works():
+    before, inside = np.getbufsize(), []
+
+    def fail() -> None:
+        inside.append(np.getbufsize())
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), short_buffers():
+        fail()
+    assert (inside, np.getbufsize()) == ([arithmetic.BUFFER], before)
+    assert before > arithmetic.BUFFER
 
 
 def test_columns_are_taken_unless_all_share_one():

@@ -4,7 +4,7 @@ Everything here works on whole batches, elementwise along the last axis, so that
 whatever stands beside it. Names, files and seeds are unknown here. The equations are in docs/model.md, sections 4 to 7.
 """
 
-from negsim.kernel.arithmetic import add_halves, add_up, evaluate_formula, narrow
+from negsim.kernel.arithmetic import add_halves, add_up, evaluate_formula, narrow, short_buffers
 from negsim.kernel.choice import choose, run_clocks
 from negsim.kernel.effects import Happened, advance, apply, pass_tick
 from negsim.kernel.hazards import Outlook, Packages, evaluate, hazards_of, total_hazard
@@ -27,5 +27,6 @@ __all__ = [
     "needs",
     "pass_tick",
     "run_clocks",
+    "short_buffers",
     "total_hazard",
 ]

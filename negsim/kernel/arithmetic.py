@@ -6,6 +6,8 @@ beside it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,19 +17,39 @@ from negsim.vocabulary import EXPONENT_LIMIT
 
 SMALLEST = 1e-300
 """What a clock keeps at least, and the shortest time there is: a wait of nothing, whatever the hazard."""
+BUFFER = 512
+"""Elements of numpy's buffers while the kernel works; results do not depend on it."""
+CACHED = 1 << 16
+"""Numbers of an array that are worked on together, so that they stay in a core's cache from one pass to the next."""
+
+
+@contextmanager
+def short_buffers() -> Iterator[None]:
+    """Have numpy read a broadcast column or row where it lies: into a buffer wider than a row it would copy it."""
+    before = np.setbufsize(BUFFER)
+    try:
+        yield
+    finally:
+        np.setbufsize(before)
+
+
+def row_blocks(rows: int, width: int) -> Iterator[slice]:
+    """Cut rows into blocks that fit into a core's cache, none of more than 255 rows."""
+    size = min(max(CACHED // max(width, 1), 1), 255)
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
 
 
 def add_up(rows: Array, sums: Sums) -> Array:
     """Add rows in the order of the table, never along the batch; 0 where a group is empty."""
     (places, members), *layers = sums.layers
-    first = np.take(rows, members, axis=0)
     if len(members) == sums.members.shape[1]:
-        total = first
+        total = rows.take(members, axis=0)
     else:
         total = np.zeros((sums.members.shape[1], rows.shape[-1]), dtype=rows.dtype)
-        total[places] = first
+        total[places] = rows.take(members, axis=0)
     for places, members in layers:
-        total[places] += np.take(rows, members, axis=0)
+        total[places] += rows.take(members, axis=0)
     return total
 
 
@@ -67,9 +89,15 @@ def logistic(x: Array) -> Array:
 
 
 def add_halves(rows: Floats) -> Floats:
-    """Add rows by halving the table until one is left."""
-    while rows.shape[0] > 1:
-        half = rows.shape[0] // 2
-        folded = rows[:half] + rows[half : 2 * half]
-        rows = np.concatenate((folded, rows[2 * half :])) if rows.shape[0] % 2 else folded
-    return rows[0].copy() if rows.shape[0] else np.zeros(rows.shape[-1])
+    """Add rows by halving the table until one is left; of an odd number the last waits for the next round."""
+    count = rows.shape[0]
+    if count < 2:
+        return rows[0].copy() if count else np.zeros(rows.shape[-1])
+    folded: Floats = np.empty((count - count // 2, rows.shape[-1]))
+    while count > 1:
+        half = count // 2
+        np.add(rows[:half], rows[half : 2 * half], out=folded[:half])
+        if count % 2:
+            folded[half] = rows[count - 1]
+        rows, count = folded, count - half
+    return np.asarray(folded[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from negsim.kernel.arithmetic import SMALLEST
+from negsim.kernel.arithmetic import SMALLEST, row_blocks
 from negsim.kernel.hazards import Outlook
 from negsim.state import Floats, Ints
 
@@ -28,22 +28,16 @@ def choose(outlook: Outlook, remaining: Floats, horizon: Floats) -> tuple[Ints, 
     elapsed : array, shape (width,)
         Days until then, or until the horizon.
     """
-    dense = outlook.hazards.shape[0]
     with np.errstate(divide="ignore", over="ignore"):
-        waits = remaining[:dense] / outlook.hazards
-        nearest = waits.min(axis=0, initial=np.inf)
+        which, nearest = _find_nearest(remaining, outlook.hazards)
         elapsed = np.minimum(nearest, horizon)
         sparse = []
         for packages in outlook.packages:
             wait = remaining[packages.rows][:, packages.columns] / packages.hazards
             sparse.append((packages, wait, wait.min(axis=0)))
             elapsed[packages.columns] = np.minimum(elapsed[packages.columns], sparse[-1][2])
-    events = np.full(len(horizon), -1)
     fires = elapsed < horizon
-    # No wait is negative, so nothing equals -1; written backwards, the first of equal waits wins, as with packages.
-    cells = np.flatnonzero(waits == np.where(fires & (nearest <= elapsed), nearest, -1.0))[::-1]
-    rows, columns = np.divmod(cells, len(horizon))
-    events[columns] = rows
+    events = np.where(fires & (nearest <= elapsed), which, -1)
     for packages, wait, soonest in sparse:
         places = np.arange(len(horizon))[packages.columns]
         won = (events[places] < 0) & fires[places] & (soonest <= elapsed[places])
@@ -51,13 +45,28 @@ def choose(outlook: Outlook, remaining: Floats, horizon: Floats) -> tuple[Ints, 
     return events, elapsed
 
 
+def _find_nearest(remaining: Floats, hazards: Floats) -> tuple[Ints, Floats]:
+    """Find the dense move whose clock rings first in each column, the first of equals, and the wait until then."""
+    width = hazards.shape[1]
+    which, nearest = np.full(width, -1), np.full(width, np.inf)
+    for rows in row_blocks(len(hazards), width):
+        waits = remaining[rows] / hazards[rows]
+        soonest = waits.min(axis=0)
+        # The first row that has it: of the places counted from the end, which fit into a byte, the highest.
+        places = np.arange(len(waits), 0, -1, dtype=np.uint8)[:, None]
+        place = ((waits == soonest).view(np.uint8) * places).max(axis=0)
+        np.copyto(which, rows.stop - place.astype(np.int64), where=soonest < nearest)
+        np.minimum(nearest, soonest, out=nearest)
+    return which, nearest
+
+
 def run_clocks(outlook: Outlook, remaining: Floats, elapsed: Floats) -> None:
     """Let the clocks gather their hazards for some days. Changes `remaining`, and uses up the hazards."""
-    dense = outlook.hazards.shape[0]
-    left = remaining[:dense]
-    outlook.hazards *= elapsed
-    left -= outlook.hazards
-    np.maximum(left, SMALLEST, out=left)
+    for rows in row_blocks(*outlook.hazards.shape):
+        left, gathered = remaining[rows], outlook.hazards[rows]
+        gathered *= elapsed
+        left -= gathered
+        np.maximum(left, SMALLEST, out=left)
     for packages in outlook.packages:
         here = elapsed[packages.columns]
         rest = remaining[packages.rows][:, packages.columns] - packages.hazards * here

@@ -97,9 +97,11 @@ def pass_tick(world: World, parameters: Parameters, state: State, columns: Ints)
     happened = []
     flowing = state.stage[world.flow_concession] == IN_FORCE
     done = flowing[:, columns] & (state.shipped[:, columns] >= WHOLE)
-    for flow in np.flatnonzero(done.any(axis=1)):
-        where = columns[done[flow]]
-        events = np.full(len(where), world.moves + world.flow_concession[flow])
+    # The first flow that ends in each column, then the second: no column twice at a time.
+    turn = np.cumsum(done, axis=0)
+    for number in range(1, int(turn.max(initial=0)) + 1):
+        flow, place = np.nonzero(done & (turn == number))
+        where, events = columns[place], world.moves + world.flow_concession[flow]
         _move_stages(world, state, events, where)
         _remember(world, parameters, state, events, where)
         happened.append((events, where))

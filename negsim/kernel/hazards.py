@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from negsim.kernel.arithmetic import add_halves, add_up, clip, evaluate_formula, logistic, narrow, pick
+from negsim.kernel.arithmetic import add_halves, add_up, clip, evaluate_formula, logistic, narrow, pick, row_blocks
 from negsim.kernel.quantities import add_channel_quantities, add_relations, driven, needs
-from negsim.kernel.stages import BEFORE_SIGNATURE, check_gates, find_possible, read_flags
+from negsim.kernel.stages import BEFORE_SIGNATURE, check_gates, find_possible, read_flags, read_switches
 from negsim.kernel.utilities import find_utilities, log_products, weigh_packages
 from negsim.state import Array, Columns, Flags, Floats, Ints, Parameters, Program, State, World
 from negsim.vocabulary import IN_SESSION, SIGNED
@@ -69,7 +69,7 @@ def evaluate(world: World, parameters: Parameters, state: State) -> Outlook:
     width = state.memory.shape[-1]
     flags = read_flags(world, parameters, state)
     blocked, gate_met = check_gates(world, state, flags)
-    possible = find_possible(world, state, flags, blocked)
+    switches = read_switches(world, state, flags, blocked)
     q: dict[str, Any] = {"gate_met": gate_met, "memory": state.memory, "need": needs(world, parameters, state)}
     q["credibility"] = evaluate_formula(world.trust, parameters, q)
     add_relations(world, parameters, flags, q)
@@ -79,14 +79,17 @@ def evaluate(world: World, parameters: Parameters, state: State) -> Outlook:
     q["utilities"] = find_utilities(world, parameters, flags, q, width)
     weigh_packages(world, parameters, state, flags, q)
     factors = _factors(world, parameters, state, q, reservation)
-    rows = np.flatnonzero(possible[:, 0]) if state.width < width else None
-    if rows is None:
-        hazards = np.take(factors, world.base, axis=0)
-        hazards *= parameters["rate"]
-        hazards *= possible.view(np.uint8)
+    rows, rate = None, parameters["rate"]
+    if state.width < width:
+        rows = np.flatnonzero(find_possible(world, switches, slice(None))[:, 0])
+        hazards = factors.take(world.base[rows], axis=0)
+        hazards *= rate[rows]
     else:
-        rate = parameters["rate"]
-        hazards = factors[world.base[rows]] * rate[rows]
+        hazards = np.empty((world.dense, width))
+        for block in row_blocks(world.dense, width):
+            part = factors.take(world.base[block], axis=0, out=hazards[block], mode="clip")
+            part *= rate[block]
+            part *= find_possible(world, switches, block)
     if world.second is not None:
         _apply_second(world.second, rows, hazards, factors)
     q["flags"] = flags
@@ -182,8 +185,8 @@ def _agreements(
 def _weigh(margins: Array, nash_weight: Array) -> tuple[Floats, Floats, Floats]:
     """Turn margins, side 1 then 2, into the probabilities that they accept and the log of the Nash product."""
     odds = np.exp(clip(margins), out=margins)
-    first, second = np.split(odds / (1.0 + odds), 2)
-    return first, second, log_products(odds, nash_weight)
+    half, willing = len(odds) // 2, odds / (1.0 + odds)
+    return willing[:half], willing[half:], log_products(odds, nash_weight)
 
 
 def _agree_by_row(

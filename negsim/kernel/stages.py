@@ -55,15 +55,19 @@ def check_gates(world: World, state: State, flags: dict[str, Any]) -> tuple[Arra
     return blocked, (gated & ~unmet).astype(float)
 
 
-def find_possible(world: World, state: State, flags: dict[str, Any], blocked: Array) -> Array:
-    """Which dense moves are possible (approvals and rejections are settled later)."""
+def read_switches(world: World, state: State, flags: dict[str, Any], blocked: Array) -> Array:
+    """Read what each thing that decides on moves is like: its code, as a bit."""
     live = flags["open"][world.demand_channel]
     demand = state.demand + 2 * live.astype(np.int8)
     concession = state.stage + 8 * state.frozen.astype(np.int8) + 16 * flags["ready"].astype(np.int8)
     channel = state.channel + 4 * blocked.astype(np.int8)
     certain = np.zeros((1, state.channel.shape[-1]), dtype=np.int8)
     codes = np.concatenate((channel, concession, demand, certain)).astype(np.uint32)
-    bits = np.left_shift(np.uint32(1), codes)
-    possible = np.take(bits, world.entity, axis=0)
-    possible &= world.allowed
-    return possible.astype(bool)
+    return np.asarray(np.left_shift(np.uint32(1), codes))
+
+
+def find_possible(world: World, switches: Array, rows: slice) -> Array:
+    """Which of some dense moves are possible (approvals and rejections are settled later)."""
+    bits = switches.take(world.entity[rows], axis=0)
+    bits &= world.allowed[rows]
+    return np.asarray(bits != 0)

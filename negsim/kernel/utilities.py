@@ -54,16 +54,12 @@ def _find_own_worths(
 
 def _margins(world: World, parameters: Parameters, rows: Array, q: dict[str, Any]) -> Array:
     """Margins of side 1 over every package, then those of side 2."""
-    worth = np.empty((world.nodes, rows.shape[-1]))
-    worth[0] = 0.0
-    for level, parents, items in world.levels:
-        np.add(worth[parents], rows[items], out=worth[level])
-    reservation = q["seat_reservation"]
-    nodes, seats = world.seats
-    margin: Array = worth[nodes[0]]
+    worth, reservation = add_up(rows, world.bundles), q["seat_reservation"]
+    bundles, seats = world.voters
+    margin: Array = worth.take(bundles[0], axis=0)
     margin -= reservation[seats[0]]
-    for more_nodes, more_seats in zip(nodes[1:], seats[1:], strict=True):
-        np.minimum(margin, worth[more_nodes] - reservation[more_seats], out=margin)
+    for more_bundles, more_seats in zip(bundles[1:], seats[1:], strict=True):
+        np.minimum(margin, worth[more_bundles] - reservation[more_seats], out=margin)
     return margin
 
 
@@ -71,8 +67,10 @@ def weigh_packages(
     world: World, parameters: Parameters, state: State, flags: dict[str, Any], q: dict[str, Any]
 ) -> None:
     """Which packages are enabled, the margins over each, and the surplus of channels where a move asks for it."""
-    bits = (flags["available"][world.agenda] * world.agenda_bits).sum(axis=1, dtype=np.int32)
-    enabled = (bits[world.package_channel] & world.package_members) == world.package_members
+    available = np.concatenate((flags["available"], np.ones((1, state.width), dtype=bool)))
+    enabled = available.take(world.package_items[0], axis=0)
+    for items in world.package_items[1:]:
+        enabled &= available.take(items, axis=0)
     q.update(package_enabled=enabled, margins=_margins(world, parameters, q["utilities"], q))
     if "surplus" in world.wants:
         asked = ((world.surplus_stages >> state.channel) & 1) != 0
@@ -82,9 +80,9 @@ def weigh_packages(
 def log_products(odds: Array, weight: Array) -> Array:
     """Logarithms of Nash products from the odds that side 1, then side 2, accepts. Overwrites the odds."""
     gains = np.log(np.log1p(odds, out=odds), out=odds)
-    first, second = np.split(gains, 2)
-    product: Array = weight * first
-    product += (1.0 - weight) * second
+    half = len(gains) // 2
+    product: Array = weight * gains[:half]
+    product += (1.0 - weight) * gains[half:]
     return product
 
 

@@ -26,7 +26,6 @@ def lay_channels(rows: Rows, ticks: Floats) -> Fields:
             side[channel, position] = 0 if rows.giver(item) in first else 1
     return {
         "agenda": agenda,
-        "agenda_bits": np.where(agenda >= 0, 1 << np.arange(rows.longest_agenda), 0)[:, :, None].astype(np.int32),
         "agenda_side": side,
         "consent_rule": integers(
             CONSENT_RULES.index(rule) for channel in case.channel.values() for rule in channel.consent

@@ -1,7 +1,4 @@
-"""What would each side gain from a package? Packages as nodes that share their beginnings, so that sums are made once.
-
-A node is a beginning of a package seen by a voter; its worth is that of its parent plus that of the last item.
-"""
+"""What would each side gain from a package? What its items are worth to those who decide, and whose margin counts."""
 
 from __future__ import annotations
 
@@ -17,33 +14,40 @@ from negsim.layout.rows import Fields, Rows, integers, make_sums
 from negsim.layout.sheet import Sheet
 from negsim.layout.utilities import Worths
 from negsim.moves import Event
-from negsim.state import Array, Ints
+from negsim.state import Array, Ints, Sums
 from negsim.vocabulary import CHANNEL_MOVE_STAGES, CHANNEL_STAGES
 
 Voter = tuple[int, int]
-"""Node and seat."""
-Level = tuple[slice, Ints, Ints]
-"""Nodes, their parents, the utility rows of their last items."""
+"""Bundle and seat."""
 
 
 def lay_packages(sheet: Sheet, worths: Worths) -> Fields:
     """Lay out the packages of every channel."""
     rows, packages = sheet.rows, sheet.rows.packages
-    nodes, seats = _Nodes(worths), _Seats(rows)
-    voters = [_voters(rows, nodes, seats, move, side) for side in (0, 1) for move in packages]
-    renumbered, levels = nodes.by_level()
+    bundles, seats = _Bundles(worths), _Seats(rows)
+    voters = [_voters(rows, bundles, seats, move, side) for side in (0, 1) for move in packages]
+    renumbered, sums = bundles.by_length()
     _add_slots(sheet)
     return {
         "package_channel": integers(rows.channel[move.channel] for move in packages),
         "package_members": integers(package_bits(rows, move) for move in packages)[:, None],
+        "package_items": _list_items(rows),
         **_slices(rows),
         "surplus_stages": _surplus_stages(sheet),
-        "levels": levels,
-        "nodes": len(renumbered),
-        "seats": _seat_rows(voters, renumbered),
+        "bundles": sums,
+        "voters": _voter_rows(voters, renumbered),
         "reservation_means": make_sums(seats.groups, len(rows.state)),
         "reservation_sizes": np.array([float(len(members)) for members in seats.groups])[:, None],
     }
+
+
+def _list_items(rows: Rows) -> Ints:
+    """List the concessions of each package, shape (longest, packages); beyond the package the row after the last."""
+    longest = max((len(move.items) for move in rows.packages), default=1)
+    items = np.full((longest, len(rows.packages)), len(rows.concession), dtype=np.int64)
+    for package, move in enumerate(rows.packages):
+        items[: len(move.items), package] = [rows.concession[item] for item in move.items]
+    return items
 
 
 def _slices(rows: Rows) -> Fields:
@@ -97,69 +101,47 @@ class _Seats:
         return [[self._rows.state[member] for member in members] for members in self._seat]
 
 
-def _voters(rows: Rows, nodes: _Nodes, seats: _Seats, move: Event, side: int) -> list[Voter]:
+def _voters(rows: Rows, bundles: _Bundles, seats: _Seats, move: Event, side: int) -> list[Voter]:
     """List who decides on a package for a side; the least willing voter's margin is the side's."""
     members = rows.members(move.channel, side)
     how = rows.scenario.channel[move.channel].aggregation[side]
     if how == "mean":
-        return [(nodes.find(move, side, None), seats.find(members))]
+        return [(bundles.find(move, side, None), seats.find(members))]
     deciding = members[:1] if how == "lead" else members
-    return [(nodes.find(move, side, member), seats.find([member])) for member in deciding]
+    return [(bundles.find(move, side, member), seats.find([member])) for member in deciding]
 
 
-def _seat_rows(voters: Sequence[Sequence[Voter]], renumbered: Mapping[int, int]) -> tuple[Ints, Ints]:
-    """Rows (voters, packages) of nodes and seats; short lists repeat a voter, which changes no minimum."""
+def _voter_rows(voters: Sequence[Sequence[Voter]], renumbered: Mapping[int, int]) -> tuple[Ints, Ints]:
+    """Rows (voters, packages) of bundles and seats; short lists repeat a voter, which changes no minimum."""
     most = max((len(entries) for entries in voters), default=1)
     filled = [[*entries, *[entries[-1]] * (most - len(entries))] for entries in voters]
-    nodes = [[renumbered[entries[voter][0]] for entries in filled] for voter in range(most)]
+    bundles = [[renumbered[entries[voter][0]] for entries in filled] for voter in range(most)]
     seats = [[entries[voter][1] for entries in filled] for voter in range(most)]
-    return np.array(nodes, dtype=np.int64).reshape(most, -1), np.array(seats, dtype=np.int64).reshape(most, -1)
+    return np.array(bundles, dtype=np.int64).reshape(most, -1), np.array(seats, dtype=np.int64).reshape(most, -1)
 
 
-# -- nodes ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Node:
-    parent: int
-    item: int
-    """Utility row of the last item."""
-    level: int
+# -- bundles ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class _Nodes:
-    """Beginnings of packages, each made once for each voter; node 0 is the empty package."""
+class _Bundles:
+    """What the items of a package are worth to a voter, as rows of utilities; each distinct list is summed once."""
 
     worths: Worths
-    made: list[_Node] = field(default_factory=list)
-    number: dict[tuple[str, str | int, tuple[str, ...]], int] = field(default_factory=dict)
+    number: dict[tuple[int, ...], int] = field(default_factory=dict)
 
     def find(self, move: Event, side: int, voter: str | None) -> int:
-        """Find or make the node of a package for a voter (None: the mean of the side)."""
-        node = 0
-        for level, item in enumerate(move.items):
-            key = (move.channel, side if voter is None else voter, move.items[: level + 1])
-            if key not in self.number:
-                self.made.append(_Node(node, self._worth(move.channel, side, voter, item), level))
-                self.number[key] = len(self.made)
-            node = self.number[key]
-        return node
+        """Find or make the bundle of a package for a voter (None: the mean of the side)."""
+        items = tuple(self._worth(move.channel, side, voter, item) for item in move.items)
+        return self.number.setdefault(items, len(self.number))
 
     def _worth(self, channel: str, side: int, voter: str | None, item: str) -> int:
         if voter is None:
             return self.worths.of_mean[channel, side, item]
         return self.worths.of_item.get((channel, item, voter), self.worths.zero)
 
-    def by_level(self) -> tuple[dict[int, int], tuple[Level, ...]]:
-        """Renumber the nodes by level, so that each level is one slice computed from the one before."""
-        renumbered = {0: 0}
-        levels = []
-        for level in range(max((node.level for node in self.made), default=-1) + 1):
-            numbers = [number for number, node in enumerate(self.made, start=1) if node.level == level]
-            first = len(renumbered)
-            renumbered |= {number: first + place for place, number in enumerate(numbers)}
-            entries = [self.made[number - 1] for number in numbers]
-            parents = integers(renumbered[entry.parent] for entry in entries)
-            levels.append((slice(first, len(renumbered)), parents, integers(entry.item for entry in entries)))
-        return renumbered, tuple(levels)
+    def by_length(self) -> tuple[dict[int, int], Sums]:
+        """Renumber the bundles, the longest first: those with one more item are then the first few, a slice."""
+        ordered = sorted(self.number, key=len, reverse=True)
+        renumbered = {self.number[items]: place for place, items in enumerate(ordered)}
+        return renumbered, make_sums(ordered, self.worths.zero + 1)

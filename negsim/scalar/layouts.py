@@ -142,7 +142,7 @@ def _sizes(world: World, parameters: Parameters, groups: Ints) -> dict[str, int]
         "drivers": len(world.drivers),
         "overdues": len(world.overdue_memory),
         "seats": world.reservation_means.members.shape[1],
-        "voters": len(world.seats[0]),
+        "voters": len(world.voters[0]),
         "packages": len(world.package_channel),
         "benefits": len(world.benefit_chi),
         "givers": len(world.giver_exponent),
@@ -258,7 +258,7 @@ def _lay_packages(world: World, sizes: Mapping[str, int], numbering: Numbering) 
         "channel_first": [0, *(part.stop for part in world.channel_packages)],
         "agree_signature": world.agree_signature,
         **_list("seat", "state", _seat_states(world)),
-        "voter": np.column_stack((values.seat + world.seats[1].ravel(), voters)),
+        "voter": np.column_stack((values.seat + world.voters[1].ravel(), voters)),
     }
 
 

@@ -33,11 +33,8 @@ def list_mean_rows(world: World) -> list[list[int]]:
 
 def list_voter_items(world: World) -> list[list[int]]:
     """List the utility rows of the items of a package, by voter, side and package."""
-    items: list[list[int]] = [[] for _ in range(world.nodes)]
-    for level, parents, last in world.levels:
-        for node, parent, item in zip(range(level.start, level.stop), parents, last, strict=True):
-            items[node] = [*items[parent], int(item)]
-    return [items[node] for node in world.seats[0].ravel()]
+    items = list_members(world.bundles, world.utility_rows)
+    return [items[bundle] for bundle in world.voters[0].ravel()]
 
 
 def count_codes(world: World) -> list[int]:
