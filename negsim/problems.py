@@ -83,6 +83,15 @@ def require_whole(name: str, given: object, least: int = 1) -> None:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {given!r}")
 
 
+def find_odd_field(found: Mapping[str, Any], kinds: Mapping[str, Any]) -> str | None:
+    """Say which field of a file that negsim wrote is missing or of another kind than it was; None if none is."""
+    for name, kind in kinds.items():
+        value = found.get(name)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return f"{name} is {describe_value(value)}"
+    return None
+
+
 def find_nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name that looks most like ``name``, or the only one that contains it, whatever their capitals.
 

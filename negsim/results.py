@@ -22,7 +22,7 @@ import numpy as np
 
 from negsim.calendar import moments as dates_of
 from negsim.compiler import Compiled
-from negsim.problems import describe_value
+from negsim.problems import describe_value, find_odd_field
 from negsim.recording import GROUP_COLUMNS, Block, Stopped, Tally, group_events
 from negsim.scenario import Scenario
 from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
@@ -365,9 +365,8 @@ def _require_provenance(found: Any, file: Path) -> dict[str, Any]:
         raise ResultError(f"{file} is damaged: it holds {describe_value(found)}, not what a result says of itself")
     if found.get("format") != FORMAT:
         raise ResultError(f"{file}: format {found.get('format')!r}, expected {FORMAT}")
-    for name, kind in WRITTEN.items():
-        if not isinstance(found[name], kind) or isinstance(found[name], bool):
-            raise ResultError(f"{file} is damaged: {name} is {describe_value(found[name])}")
+    if odd := find_odd_field(found, WRITTEN):
+        raise ResultError(f"{file} is damaged: {odd}")
     return found
 
 

@@ -151,7 +151,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty": ("provenance.json", lambda file: file.write_bytes(b""), "is damaged: Expecting value"),
     "no text": ("scenario.toml", lambda file: file.write_bytes(b"\xff"), "is damaged: 'utf-8'"),
     "a list": ("provenance.json", lambda file: file.write_text("[]"), "it holds an empty list"),
-    "a key less": ("provenance.json", lambda file: rewrite(file, seed=None), "it lacks seed"),
+    "a key less": ("provenance.json", lambda file: rewrite(file, seed=None), "seed is nothing"),
     "runs in words": ("provenance.json", lambda file: rewrite(file, runs="five"), 'runs is "five"'),
     "other runs": ("provenance.json", lambda file: rewrite(file, runs=4), "counts 5 runs, provenance.json says 4"),
     "counts cut off": ("tally.npz", lambda file: file.write_bytes(file.read_bytes()[:300]), "is damaged"),

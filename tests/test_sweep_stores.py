@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -336,6 +337,28 @@ def test_an_expansion_to_no_number_of_runs_leaves_the_store_as_it_was(small, tmp
         expand_sweep(folder, runs=runs)
     assert (folder / "sweep.json").read_bytes() == before
     assert open_sweep(folder).runs == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("runs", None, "is damaged: runs is nothing"),
+        ("runs", float("nan"), "is damaged: runs is nan"),
+        ("outcomes", [], "is damaged: outcomes is an empty list"),
+        ("extents", [{"first": 0}], "is damaged: extents are a list"),
+        ("names", ["nobody"], "cannot be read"),
+        ("format", 7, "7 is stored, 1 is what this version reads"),
+    ],
+)
+def test_a_manifest_edited_by_hand_is_refused_in_words(small, tmp_path, field, value, said):
+    folder = tmp_path / "store"
+    sweep(small, {PLAN: [0.5]}, runs=4, store=folder)
+    edit(folder / "sweep.json", **{field: value})
+    with pytest.raises(SweepError, match=re.escape(said)):
+        resume_sweep(folder)
+    if field != "extents":
+        with pytest.raises(SweepError, match=re.escape(said)):
+            open_sweep(folder)
 
 
 def test_other_versions_are_refused_by_name_unless_any_will_do(small, whole, tmp_path):

@@ -19,7 +19,7 @@ import numpy as np
 
 from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
-from negsim.problems import describe_value
+from negsim.problems import find_odd_field
 from negsim.state import Floats, Ints
 
 if TYPE_CHECKING:
@@ -452,9 +452,8 @@ def _load(folder: Path) -> Posterior:
 def _assemble(head: dict[str, Any], folder: Path) -> Posterior:
     import pyarrow.parquet as pq
 
-    for name, kind in _PLAIN.items():
-        if not isinstance(head.get(name), kind):
-            raise ValueError(f"{name} is {describe_value(head.get(name))}")
+    if odd := find_odd_field(head, _PLAIN):
+        raise ValueError(odd)
     path = folder / head["draws"]["file"]
     if not path.exists():
         raise SamplingError(f"{path} is missing")

@@ -22,10 +22,9 @@ from negsim.state import Floats
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design
 from negsim.sweeps.plans import Extent
-from negsim.sweeps.stores import DESIGN, SCENARIO, TERMS, RefusedSweep, Store, SweepError
+from negsim.sweeps.stores import DESIGN, FORMAT, MANIFEST, SCENARIO, TERMS, RefusedSweep, Store, SweepError
 from negsim.sweeps.work import Job, built_with
 
-FORMAT: Final = 1
 ASKED: Final = (
     "format", "scenario", "scenario_digest", "terms_digest", "tick", "until_days", "engine", "seed", "common_noise",
     "params", "names", "events", "precision", "random_block", "points_per_block", "points", "design_digest", "runs",
@@ -109,8 +108,6 @@ def require_versions(stored: Mapping[str, Any], folder: Path, any_version: bool)
     SweepError
         Naming the versions that differ.
     """
-    if stored.get("format") != FORMAT:
-        raise RefusedSweep(f"{folder}: format: {stored.get('format')!r} is stored, {FORMAT} is what this version reads")
     here, then = built_with(), stored.get("versions", {})
     differ = [
         f"{name}: {then.get(name)} made it, {here[name]} is here" for name in here if then.get(name) != here[name]
@@ -168,10 +165,10 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
     try:
         scenario = load_scenario(store.folder / SCENARIO)
         table = pq.read_table(path)
-    except (OSError, ValueError) as error:
+        names = tuple(manifest["names"])
+        values: Floats = np.stack([table[name].to_numpy() for name in names], axis=1)
+    except (KeyError, OSError, ValueError) as error:
         raise SweepError(f"{path} cannot be read, or {SCENARIO} beside it: {error}") from error
-    names = tuple(manifest["names"])
-    values: Floats = np.stack([table[name].to_numpy() for name in names], axis=1)
     # After an expansion that was interrupted the table may hold points that the manifest does not know yet.
     kind = manifest["design"]
     design = Design(names, values[: manifest["points"]], kind["kind"], kind["details"])
@@ -228,8 +225,17 @@ def make_job(scenario: Scenario, manifest: Mapping[str, Any]) -> Job:
 
 
 def read_extents(manifest: Mapping[str, Any]) -> list[Extent]:
-    """The extents of a sweep."""
-    return [Extent(entry["first"], entry["last"], tuple(entry["runs"])) for entry in manifest["extents"]]
+    """The extents of a sweep.
+
+    Raises
+    ------
+    SweepError
+        When the manifest holds none that can be read.
+    """
+    try:
+        return [Extent(entry["first"], entry["last"], tuple(entry["runs"])) for entry in manifest["extents"]]
+    except (KeyError, TypeError) as error:
+        raise SweepError(f"{MANIFEST} is damaged: extents are {describe_value(manifest['extents'])}") from error
 
 
 def expand_manifest(manifest: Mapping[str, Any], extents: Sequence[Extent], design: Design) -> dict[str, Any]:

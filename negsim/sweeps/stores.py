@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from negsim.problems import find_odd_field
+
+FORMAT: Final = 1
 MANIFEST: Final = "sweep.json"
 SCENARIO: Final = "scenario.toml"
 DESIGN: Final = "design.parquet"
@@ -25,6 +28,12 @@ BLOCKS: Final = "blocks"
 LOCK: Final = ".lock"
 TEMPORARY: Final = ".part"
 DIGITS: Final = 16
+WRITTEN: Final = {
+    "scenario": str, "scenario_digest": str, "terms_digest": str, "tick": str, "until_days": int | float, "engine": str,
+    "seed": int, "params": dict, "names": list, "precision": dict, "points_per_block": int, "points": int,
+    "design_digest": str, "runs": int, "extents": list, "design": dict, "outcomes": dict,
+}  # fmt: skip
+"""What a sweep is read by, in its manifest, and its kind."""
 
 
 class SweepError(Exception):
@@ -74,7 +83,7 @@ class Store:
         Raises
         ------
         SweepError
-            When there is no sweep, or its manifest is damaged.
+            When there is no sweep, or its manifest is damaged or of another format.
         """
         path = self.folder / MANIFEST
         try:
@@ -85,6 +94,11 @@ class Store:
             raise SweepError(f"{path} cannot be read: {error}") from error
         if not isinstance(manifest, dict):
             raise SweepError(f"{path} is damaged: it holds no table")
+        if manifest.get("format") != FORMAT:
+            given = manifest.get("format")
+            raise RefusedSweep(f"{self.folder}: format: {given!r} is stored, {FORMAT} is what this version reads")
+        if odd := find_odd_field(manifest, WRITTEN):
+            raise SweepError(f"{path} is damaged: {odd}")
         return manifest
 
     def list_blocks(self) -> dict[str, Block]:
