@@ -25,7 +25,7 @@ from scipy import special
 
 from negsim.calibration.hills import Hill, fit_hill
 from negsim.calibration.importance import STENCIL
-from negsim.calibration.posterior import MAKE_POSSIBLE, Posterior, SamplingError
+from negsim.calibration.posterior import MAKE_POSSIBLE, TEMPER, Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.calibration.target import Estimated, Integrable, Marginal, Progress
@@ -96,14 +96,13 @@ def sample_by_guided(
 
     Raises
     ------
-    ValueError
-        When the chronology is no such chain; the message says why.
     SamplingError
-        When the gate refuses; its `posterior` holds the draws, where there are any.
+        When the chronology is no such chain (the message says why), or the gate refuses: then its `posterior` holds the
+        draws, where there are any.
     """
     why = likelihood.explain_no_marginal() or ("" if len(prior) else "there is no parameter")
     if why:
-        raise ValueError(f"the guided sampler cannot take this chronology: {why}")
+        raise SamplingError(f"the guided sampler cannot take this chronology ({why}): {TEMPER}")
     tell = progress or (lambda share, what: None)
     chain = likelihood.marginal(prior, seed)
     stream = open_stream(seed, PURPOSE_GUIDED, 0, ())

@@ -86,7 +86,7 @@ class ChronologyLikelihood:
     def explain_no_marginal(self) -> str:
         """Say why the dates cannot be integrated out by a particle filter; nothing where they can."""
         if self.engine != "compiled":
-            return "it needs the compiled engine"
+            return 'it needs the compiled engine: --engine auto, in Python engine="auto"'
         return explain_no_chain(self.compiled, self.chronology)
 
     def marginal(self, prior: JointPrior, seed: int) -> ChainLikelihood:
