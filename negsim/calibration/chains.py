@@ -22,7 +22,7 @@ from negsim.history import Stacked
 from negsim.replays import replay
 from negsim.scalar.guiding import estimate_likelihoods, lay_chain
 from negsim.scalar.ways import Chain, Guide
-from negsim.state import Floats
+from negsim.state import Floats, Ints
 
 LONGEST_BLOCK: Final = 8
 """Moves after which particles are resampled at the latest."""
@@ -38,6 +38,9 @@ FEWEST: Final = 16
 """So many of the likeliest teach it all the same."""
 ROOM: Final = 0.5
 """What the guide expects goes beyond what was seen by so much at most, in logs."""
+
+SLACK: Final = 0.01
+"""Days by which a lead time is taken to be shorter, for rounding."""
 
 Regression = tuple[Floats, tuple[Any, Any]]
 """Coefficients, shape (1 + P, moves + 1), of a log; and bounds of each."""
@@ -73,6 +76,9 @@ class ChainLikelihood:
     seed : int
     workers : int
         Threads.
+    narrow : bool
+        Whether moves keep within what lead times leave: what is pledged too late for its begin is never tried. It costs
+        nothing but the grids, and changes no likelihood.
     evaluations : int
         Particles that have gone through the chain so far, and replays.
     """
@@ -82,6 +88,7 @@ class ChainLikelihood:
     prior: JointPrior
     seed: int
     workers: int = 1
+    narrow: bool = False
     evaluations: int = 0
     chain: Chain = field(init=False)
     _calls: int = field(default=0, init=False)
@@ -93,12 +100,29 @@ class ChainLikelihood:
         low = np.where(placement.fixed, placement.moments, placement.low)[order]
         high = np.where(placement.fixed, placement.moments, placement.high)[order]
         moves = chronology.number(self.compiled)[order]
+        if self.narrow:
+            low, high = self._leave_lead_times(moves, low, high)
         self.chain = lay_chain(moves, low, high, chronology.window[1], LONGEST_BLOCK)
         even = np.log(len(moves) / (chronology.window[1] - chronology.window[0]))
         flat = np.zeros((len(self.prior) + 1, len(moves) + 1))
         flat[0] = 1.0
         anything = (-np.inf, np.inf)
         self._guide = (even * flat, anything), (np.log(USUAL) * flat, anything)
+
+    def _leave_lead_times(self, moves: Ints, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Narrow windows: nothing begins before its lead time is over, counted from the last pledge of it."""
+        low, high, pledged = low.copy(), high.copy(), dict[str, int]()
+        varied = self.compiled.resolve(self._name(np.zeros((1, len(self.prior)))))
+        for place, move in enumerate(moves.tolist()):
+            event = self.compiled.labels.events[move]
+            path = f"concession.{event.subject}.lead_time_days"
+            if event.kind == "pledge":
+                pledged[event.subject] = place
+            elif event.kind == "begin" and event.subject in pledged and path not in varied:
+                before, days = pledged[event.subject], self.compiled.numbers[path] - SLACK
+                high[before] = min(high[before], high[place] - days)
+                low[place] = max(low[place], low[before] + days)
+        return low, high
 
     def estimate(self, z: Floats, particles: int) -> Estimated:
         """Estimate the likelihood at standard coordinates, shape (n, P), by so many particles each.

@@ -104,9 +104,13 @@ def sample_by_guided(
     if why:
         raise SamplingError(f"the guided sampler cannot take this chronology ({why}): {TEMPER}")
     tell = progress or (lambda share, what: None)
-    chain = likelihood.marginal(prior, seed)
     stream = open_stream(seed, PURPOSE_GUIDED, 0, ())
-    hill = climb(chain, find_start(chain, stream), tell)
+    chain = likelihood.marginal(prior, seed)
+    try:
+        hill = climb(chain, find_start(chain, stream), tell)
+    except SamplingError:  # particles that know too little of what lies ahead find no way
+        chain = likelihood.marginal(prior, seed, narrow=True)
+        hill = climb(chain, find_start(chain, stream), tell)
     hill, noise = survey(chain, hill, stream, tell)
     return weigh(chain, hill, noise, seed, draws, stream, tell)
 

@@ -89,9 +89,9 @@ class ChronologyLikelihood:
             return 'it needs the compiled engine: --engine auto, in Python engine="auto"'
         return explain_no_chain(self.compiled, self.chronology)
 
-    def marginal(self, prior: JointPrior, seed: int) -> ChainLikelihood:
+    def marginal(self, prior: JointPrior, seed: int, narrow: bool = False) -> ChainLikelihood:
         """Make the likelihood of parameters alone, the dates integrated out; `prior` is that of :attr:`names`."""
-        return ChainLikelihood(self.compiled, self.chronology, prior, seed, self.workers)
+        return ChainLikelihood(self.compiled, self.chronology, prior, seed, self.workers, narrow)
 
 
 def find_free(compiled: Compiled, roles: Sequence[str] = ("free", "marginalised")) -> tuple[str, ...]:

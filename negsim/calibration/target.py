@@ -71,8 +71,8 @@ class Integrable(Protocol):
     def explain_no_marginal(self) -> str:
         """Say why not; nothing where they can."""
 
-    def marginal(self, prior: JointPrior, seed: int) -> Marginal:
-        """Make the likelihood of parameters alone."""
+    def marginal(self, prior: JointPrior, seed: int, narrow: bool = False) -> Marginal:
+        """Make the likelihood of parameters alone; `narrow`: look only where what is latent is possible, with pains."""
 
 
 class Target:
