@@ -37,14 +37,6 @@ def run_clocks(L: Ints, V: Floats, s: Stand, v: Values) -> None:
         V[v.remaining + move] = max(V[v.remaining + move] - V[v.hazard + move] * elapsed, SMALLEST)
 
 
-def wait_for(L: Ints, V: Floats, s: Stand, v: Values, moment: float) -> None:
-    """Make up for what clocks will lose to the days before they start."""
-    days = moment - V[v.time]
-    for place in range(L[s.lengths + ACTIVE]):
-        move = L[s.moves + place]
-        V[v.remaining + move] += V[v.hazard + move] * days
-
-
 # -- given ------------------------------------------------------------------------------------------------------------
 
 

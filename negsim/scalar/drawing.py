@@ -14,7 +14,6 @@ from negsim.scalar.building import CannotCompile, Machine, build_machine
 from negsim.scalar.interfering import Orders
 from negsim.scalar.layouts import LONGEST_AGENDA, Layout, lay_out, start_stand
 from negsim.scalar.loops import (
-    COLUMN,
     ENDED,
     EXPLODES,
     KEPT,
@@ -22,7 +21,6 @@ from negsim.scalar.loops import (
     LACKS_ROOM,
     LANE,
     NOTES,
-    SORTED,
     Columns,
     Draws,
     Record,
@@ -164,7 +162,7 @@ def draw_columns(
     """Draw runs whose clocks stand in the same rows, going on whenever the loop has what it lacked."""
     layout = engine.layout
     whole, numbers = make_rows(layout)
-    noted = np.zeros(NOTES + LANES, dtype=np.int64)
+    noted = np.zeros(NOTES, dtype=np.int64)
     wanted = layout.lay_wants()
     status = LACKS_ROOM
     while status != ENDED:
@@ -180,7 +178,7 @@ def draw_columns(
         elif status == EXPLODES:
             going = whole[:LANES, layout.stand.going]
             for lane in np.flatnonzero(going == EXPLODED).tolist():
-                keeper.stop(int(noted[COLUMN]) + lane, float(numbers[layout.values.time * LANES + lane]))
+                keeper.stop(int(whole[lane, layout.stand.column]), float(numbers[layout.values.time * LANES + lane]))
             going[going == EXPLODED] = OVER
     keeper.clear(noted)
     keeper.file(orders)
@@ -224,8 +222,8 @@ class Keeper:
         room = ROOM * len(here) + 1000 if self._keep else 0
         paths = np.zeros((len(self._paths), len(self._path_of), len(here)), dtype=np.float32)
         self.record = Record(
-            np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), np.zeros(room, np.int16),
-            np.zeros(room), self._keep, self._tally.first, self._tally.total, self._tally.squares, self._path_of, paths,
+            np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), self._keep, self._tally.first,
+            self._tally.total, self._tally.squares, self._path_of, paths,
         )  # fmt: skip
 
     def clear(self, noted: Ints) -> None:
@@ -234,7 +232,7 @@ class Keeper:
         if kept:
             runs = self._runs[self._here[self.record.column[:kept]]].astype(np.int32)
             self._parts.append((runs, self.record.event[:kept].copy(), self.record.day[:kept].copy()))
-            noted[[KEPT, SORTED]] = 0
+            noted[KEPT] = 0
         self._paths[:, :, self._here] = self.record.paths
 
     def file(self, orders: Orders) -> None:
@@ -279,10 +277,10 @@ class Keeper:
         """All events in the order of runs and time."""
         empty: tuple[Array, Array, Floats] = (np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0))
         run, event, day = (np.concatenate(column) for column in zip(*(self._parts or [empty]), strict=True))
-        if (np.diff(run) < 0).any():
-            order = np.argsort(run, kind="stable")
-            run, event, day = run[order], event[order], day[order]
-        return run, event, day
+        near: Ints = run - self._runs[0]
+        few = self._runs[-1] - self._runs[0] < 2**16  # which are sorted in two passes
+        order = np.argsort(near.astype(np.uint16) if few else near, kind="stable")
+        return run[order], event[order], day[order]
 
 
 def _find_places(compiled: Compiled, layout: Layout, name: str) -> Ints:

@@ -10,10 +10,10 @@ import numpy as np
 from negsim.scalar.clocks import add_exposed, add_hazards, approach, expose
 from negsim.scalar.effects import change_channels, change_stages, find_broken, find_delivered, name_consequence
 from negsim.scalar.hazards import read_calendar
-from negsim.scalar.loops import Account, Columns, find_hazards, keep_rest, pass_tick, start_group
+from negsim.scalar.loops import Account, Columns, find_hazards, keep_rest, pass_tick, start_lanes, take_column
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.tables import LANES, OVER, Stand, Tables
+from negsim.scalar.tables import BEGINS, GOING, LANES, OVER, Stand, Tables
 from negsim.state import Floats, Ints
 
 
@@ -31,22 +31,9 @@ def score(
     last: int,
 ) -> None:
     """Score the given histories of some columns (see :class:`negsim.replays.Given`)."""
-    for column in range(first, last, LANES):
-        start_group(T, A, V, t, s, v, c, column, last)
-        for lane in range(LANES):
-            U = V[lane::LANES]
-            U[v.next_move] = a.days[min(column + lane, last - 1), 0]
-            if a.covered:
-                _enter_period(U, v, a, 0)
-                for profile in range(a.sums.shape[0]):
-                    U[v.exposure + profile] = a.sums[profile, 0]
-        _score_group(T, W, A, V, t, s, v, c, a, column)
-
-
-def _score_group(
-    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
-) -> None:
-    L = A[LANES]
+    L, following = A[LANES], start_lanes(T, A, V, t, s, v, c, first, last)
+    for lane in range(LANES):
+        _open_history(A[lane], V[lane::LANES], s, v, a)
     going = True
     while going:
         find_hazards(T, W, A, V, t, s, v, False)
@@ -57,12 +44,26 @@ def _score_group(
             add_exposed(T, L, V, t, s, v, a.profile)
         else:
             add_hazards(L, V, s, v)
-        going = _account(A, V, s, v, a, column)
+        going = _account(A, V, s, v, a)
+        for lane in range(LANES):
+            if A[lane, s.going] == OVER and following < last:
+                take_column(A, V, t, s, v, c, lane, following)
+                _open_history(A[lane], V[lane::LANES], s, v, a)
+                following, going = following + 1, True
         advance(T, L, V, t, s, v)
-        _stop_given(T, A, V, t, s, v, c, a, column)
+        _stop_given(T, A, V, t, s, v, c, a)
 
 
-def _account(A: Ints, V: Floats, s: Stand, v: Values, a: Account, column: int) -> bool:
+def _open_history(S: Ints, U: Floats, s: Stand, v: Values, a: Account) -> None:
+    """Look up the first given move of a column."""
+    U[v.next_move] = a.days[S[s.column], 0]
+    if a.covered:
+        _enter_period(U, v, a, 0)
+        for profile in range(a.sums.shape[0]):
+            U[v.exposure + profile] = a.sums[profile, 0]
+
+
+def _account(A: Ints, V: Floats, s: Stand, v: Values, a: Account) -> bool:
     """Enter what the way to the next stop adds, and the hazard of a move that comes; whether any column goes on."""
     going = False
     for lane in range(LANES):
@@ -70,36 +71,37 @@ def _account(A: Ints, V: Floats, s: Stand, v: Values, a: Account, column: int) -
         if S[s.going] == OVER:
             U[v.elapsed] = 0.0
             continue
-        number = S[s.given]
-        a.integrals[column + lane, number] += U[v.integral]
+        number, column = S[s.given], S[s.column]
+        a.integrals[column, number] += U[v.integral]
         if U[v.ended] > 0.0:
             if len(a.rests.whole):
-                keep_rest(S, U, a.rests, column + lane)
+                keep_rest(S, U, a.rests, column)
             S[s.going] = OVER
             U[v.elapsed] = 0.0
             continue
         going = True
         if U[v.chosen] > 0.0:
-            hazard = U[v.hazard + a.moves[column + lane, number]]
-            a.logs[column + lane, number] = np.log(hazard) if hazard > 0.0 else -np.inf
+            hazard = U[v.hazard + a.moves[column, number]]
+            a.logs[column, number] = np.log(hazard) if hazard > 0.0 else -np.inf
     return going
 
 
-def _stop_given(
-    T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account, column: int
-) -> None:
+def _stop_given(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, a: Account) -> None:
     """Make the given moves that come, pass the ticks."""
     turned = False
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
+        if S[s.going] == BEGINS:
+            S[s.going], turned = GOING, True
+            continue
         if S[s.going] == OVER:
             continue
         if U[v.chosen] > 0.0:
-            number = S[s.given]
-            if a.logs[column + lane, number] > -np.inf:
-                _make_given(T, S, U, t, s, v, a.moves[column + lane, number])
+            number, column = S[s.given], S[s.column]
+            if a.logs[column, number] > -np.inf:
+                _make_given(T, S, U, t, s, v, a.moves[column, number])
             S[s.given], S[s.moved] = number + 1, 1
-            U[v.next_move] = a.days[column + lane, number + 1]
+            U[v.next_move] = a.days[column, number + 1]
             continue
         turned = True
         pass_tick(T, S, U, t, s, v, c.ticks)

@@ -54,18 +54,18 @@ class Orders(NamedTuple):
     """How many entries there are."""
 
 
-def stand_still(A: Ints, V: Floats, s: Stand, v: Values, o: Orders, first: int) -> None:
+def stand_still(A: Ints, V: Floats, s: Stand, v: Values, o: Orders) -> None:
     """Look whether the next forced move of each run is possible; then take the hazards of banned moves away."""
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
         if S[s.going] != GOING:
             continue
-        row = _find_next(o.due, first + lane)
+        row = _find_next(o.due, S[s.column])
         S[s.pushed] = row
         S[s.allowed] = 1 if row >= 0 and U[v.hazard + o.push_move[row]] > 0.0 else 0
         for still in range(len(o.still_low)):
             if o.still_low[still] <= U[v.time] < o.still_high[still]:
-                _ban(U, v, o, still, first + lane)
+                _ban(U, v, o, still, S[s.column])
 
 
 def _find_next(due: Floats, column: int) -> int:
@@ -88,13 +88,13 @@ def _ban(U: Floats, v: Values, o: Orders, still: int, column: int) -> None:
         _enter(o, HELD, column, still, o.still_move[o.still_first[still]], U[v.time])
 
 
-def interfere(A: Ints, V: Floats, s: Stand, v: Values, o: Orders, first: int) -> None:
+def interfere(A: Ints, V: Floats, s: Stand, v: Values, o: Orders) -> None:
     """Let forced moves come before what the clocks say, and rings that are to be removed pass without effect."""
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
         if S[s.going] != GOING:
             continue
-        column, row = first + lane, S[s.pushed]
+        column, row = S[s.column], S[s.pushed]
         S[s.ring] = int(U[v.chosen])
         if row >= 0:
             wait = _reach(U[v.time], o.due[column, row])
@@ -121,9 +121,9 @@ def _counts(o: Orders, removal: int, ring: int, day: float) -> bool:
     return ring >= 0 and o.removes[removal, ring] != 0 and o.low[removal] <= day < o.high[removal]
 
 
-def note_done(S: Ints, U: Floats, s: Stand, v: Values, o: Orders, column: int) -> None:
+def note_done(S: Ints, U: Floats, s: Stand, v: Values, o: Orders) -> None:
     """Note what has been done to a run at this moment: a forced move, a ring that was removed."""
-    ring, row, day = S[s.ring], S[s.pushed], U[v.time]
+    column, ring, row, day = S[s.column], S[s.ring], S[s.pushed], U[v.time]
     happens = U[v.chosen] >= 0.0
     if row >= 0:
         o.due[column, row] = np.inf

@@ -360,8 +360,8 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
         "sharing": sizes["packages"], "shipping": sizes["flows"], "dirty": sizes["dirty_words"],
         **{kind: size_of(kind, sizes) for kind in KINDS}, "moves": moves, "rate_first": sizes["log_rates"] + 1,
         "packages": sizes["packages"], "package_first": channels + 1, "counting": max(sizes["pairs"], 1),
-        "lengths": LENGTHS, **dict.fromkeys(("going", "moved", "ticked", "pending", "ring", "pushed", "allowed"), 1),
-        **dict.fromkeys(("given", "period"), 1),
+        "lengths": LENGTHS, **dict.fromkeys(("column", "fresh", "going", "moved", "ticked", "pending"), 1),
+        **dict.fromkeys(("ring", "pushed", "allowed", "given", "period"), 1),
         "rings": moves, "counts": sizes["groups"], "first_days": sizes["groups"], "made": 1,
     }  # fmt: skip
     first, end = {}, 0

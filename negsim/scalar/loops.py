@@ -1,10 +1,11 @@
 """How do runs go through time? The compiled loop that draws histories by clocks, and what it shares with that which
 scores given ones (:mod:`negsim.scalar.given`).
 
-Both do what :func:`negsim.ensemble.moments` does for a batch. They take LANES columns at a time. Each goes at its own
-pace, from one stop to the next (a move or a tick); the hazards of all are computed abreast, what a move changes is done
-in each for itself. A loop may be called from several threads, each with arrays of its own. One that lacks something
-(rows of a clock, room for events) says so and returns; called again, it goes on where it stopped.
+Both do what :func:`negsim.ensemble.moments` does for a batch. They take LANES columns at a time, and another wherever
+one ends. Each goes at its own pace, from one stop to the next (a move or a tick); the hazards of all are computed
+abreast, what a move changes is done in each for itself. A loop may be called from several threads, each with arrays of
+its own. One that lacks something (rows of a clock, room for events) says so and returns; called again, it goes on where
+it stopped.
 
 In every function A holds whole numbers, a row for each lane and last that of the lists, V the numbers of all lanes; S
 and U are those of one lane.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from negsim.scalar.clocks import choose, run_clocks, wait_for
+from negsim.scalar.clocks import choose, run_clocks
 from negsim.scalar.effects import (
     change_channels,
     change_stages,
@@ -27,20 +28,18 @@ from negsim.scalar.interfering import Orders, interfere, note_done, stand_still
 from negsim.scalar.listing import list_wanted
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget
+from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget, release
 from negsim.scalar.relations import relate
-from negsim.scalar.tables import EXPLODED, GOING, LANES, NOTHING, OVER, TICK, Stand, Tables
+from negsim.scalar.tables import ACTIVE, BEGINS, EXPLODED, GOING, LANES, NOTHING, OVER, TICK, Stand, Tables
 from negsim.state import Array, Floats, Ints
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
-BEGUN, UNDER_WAY = 1, 2
-"""How far the columns of a group have come: before their first re-evaluation, after it."""
-COLUMN, KEPT, STARTED, LANE, SORTED = range(5)
-NOTES = 5
-"""How many numbers these are; behind them stand, lane by lane, where its events end."""
-"""What is noted of how far a loop has come: the group's first column, events kept, how far the group has come, the lane
-that lacks a clock, events kept before the group's first."""
+NEXT, KEPT, STARTED, LANE = range(4)
+NOTES = 4
+"""How many numbers these are."""
+"""What is noted of how far a loop has come: the next column, events kept, whether it has started, the lane that lacks a
+clock."""
 
 
 class Rests(NamedTuple):
@@ -88,9 +87,6 @@ class Record(NamedTuple):
     column: Array
     event: Array
     day: Floats
-    spare_event: Array
-    spare_day: Floats
-    """Room to sort in."""
     keep: bool
     first: Ints
     total: Floats
@@ -119,26 +115,49 @@ class Account(NamedTuple):
 # -- what both do -----------------------------------------------------------------------------------------------------
 
 
-def start_group(
+def start_lanes(
     T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, first: int, last: int
-) -> None:  # fmt: skip
-    """Put the next columns at their start, or where they rested; lanes without a column do as the last one does."""
+) -> int:  # fmt: skip
+    """Put the first columns at their start, or where they rested; the next column that no lane has yet.
+
+    Lanes without a column stand where the last one does.
+    """
     for place in range(A.shape[1]):
         A[LANES, place] = 0
     for pair in range(t.pairs):
         A[LANES, s.counting + pair] = pair
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
-        column = min(first + lane, last - 1)
-        if len(c.rests.whole):
-            _resume(S, U, c.rests, column)
-        else:
-            _begin(S, U, t, v, c, column)
-        forget(S, U, t, s, v)
-        U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
+        _put_column(S, U, t, s, v, c, min(first + lane, last - 1))
         S[s.going] = GOING if first + lane < last else OVER
-        S[s.moved], S[s.ticked], S[s.pending], S[s.given], S[s.period], S[s.made] = 1, 1, -1, 0, 0, 0
     read_calendar(T, V, t, v)
+    return min(first + LANES, last)
+
+
+def take_column(
+    A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, lane: int, column: int
+) -> None:  # fmt: skip
+    """Put another column into a lane: it begins at the next re-evaluation."""
+    S, U = A[lane], V[lane::LANES]
+    release(A[LANES], U, t, s, v)
+    _put_column(S, U, t, s, v, c, column)
+    S[s.going] = BEGINS
+
+
+def _put_column(
+    S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, column: int
+) -> None:  # fmt: skip
+    if len(c.rests.whole):
+        _resume(S, U, c.rests, column)
+    else:
+        _begin(S, U, t, v, c, column)
+    forget(S, U, t, s, v)
+    for move in range(t.moves):
+        U[v.hazard + move] = 0.0
+    U[v.elapsed] = 0.0
+    U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
+    S[s.column], S[s.fresh] = column, 1
+    S[s.moved], S[s.ticked], S[s.pending], S[s.given], S[s.period], S[s.made] = 1, 1, -1, 0, 0, 0
 
 
 def _begin(S: Ints, U: Floats, t: Tables, v: Values, c: Columns, column: int) -> None:
@@ -199,53 +218,29 @@ def draw(
     r: Record, noted: Ints, most_events: int,
 ) -> int:  # fmt: skip
     """Draw the histories of all columns, from the first not yet done; says why it returns."""
-    while noted[COLUMN] < len(d.places):
-        if not noted[STARTED]:
-            start_group(T, A, V, t, s, v, c, noted[COLUMN], len(d.places))
-            if not c.wound:
-                _wind_clocks(A, V, t, s, v, d, noted[COLUMN])
-            noted[STARTED], noted[SORTED] = BEGUN, noted[KEPT]
-        status = _draw_group(T, W, A, V, t, s, v, c, d, o, r, noted, most_events)
-        if status != ENDED:
-            return status
-        _sort_events(r, noted)
-        noted[STARTED] = 0
-        noted[COLUMN] += LANES
-    return ENDED
-
-
-def _wind_clocks(A: Ints, V: Floats, t: Tables, s: Stand, v: Values, d: Draws, first: int) -> None:
-    """Give every clock its first wait."""
-    for lane in range(LANES):
-        place = d.places[min(first + lane, len(d.places) - 1)]
-        for move in range(t.moves):
-            V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, 0], 0, place]
-
-
-def _draw_group(
-    T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, o: Orders,
-    r: Record, noted: Ints, most_events: int,
-) -> int:  # fmt: skip
-    room = LANES * (t.concessions + t.whiles + t.flows + 1)
-    L, told, most = A[LANES], len(r.path_of) > 0, 1 + len(o.still_low)
+    room, most = LANES * (t.concessions + t.whiles + t.flows + 1), LANES * (1 + len(o.still_low))
+    L, told = A[LANES], len(r.path_of) > 0
+    if not noted[STARTED]:
+        noted[NEXT] = start_lanes(T, A, V, t, s, v, c, 0, len(d.places))
+        for lane in range(LANES):
+            _wind_clocks(A[lane], V, t, s, v, c, d, lane)
+        noted[STARTED] = 1
     while True:
         if not _renew_clocks(A, V, s, v, d, noted):
             return LACKS_CLOCK
-        if (r.keep and noted[KEPT] + room > len(r.day)) or (o.given and o.entered[0] + LANES * most > len(o.day)):
+        if (r.keep and noted[KEPT] + room > len(r.day)) or (o.given and o.entered[0] + most > len(o.day)):
             return LACKS_ROOM
         find_hazards(T, W, A, V, t, s, v, told)
-        if noted[STARTED] == BEGUN:
-            if len(c.rests.whole) and not c.wound:
-                wait_for(L, V, s, v, c.origin)
-            noted[STARTED] = UNDER_WAY
+        if len(c.rests.whole) and not c.wound:
+            _wait_for_clocks(A, V, s, v, c.origin)
         if told:
-            _keep_states(A, V, s, r, noted)
+            _keep_states(A, V, s, r)
         if o.given:
-            stand_still(A, V, s, v, o, noted[COLUMN])
+            stand_still(A, V, s, v, o)
         choose(L, V, s, v)
         if o.given:
-            interfere(A, V, s, v, o, noted[COLUMN])
-        if not _end_columns(A, V, t, s, v, c, r, noted[COLUMN]):
+            interfere(A, V, s, v, o)
+        if not _end_columns(A, V, t, s, v, c, d, r, noted):
             return ENDED
         run_clocks(L, V, s, v)
         advance(T, L, V, t, s, v)
@@ -253,10 +248,35 @@ def _draw_group(
             return EXPLODES
 
 
+def _wind_clocks(
+    S: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, lane: int
+) -> None:  # fmt: skip
+    """Give every clock of a lane its first wait, if it is not resumed where it stood."""
+    if c.wound:
+        return
+    place = d.places[S[s.column]]
+    for move in range(t.moves):
+        V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, 0], 0, place]
+
+
+def _wait_for_clocks(A: Ints, V: Floats, s: Stand, v: Values, moment: float) -> None:
+    """Make up for what the clocks of columns that have just been resumed will lose to the days before they start."""
+    L = A[LANES]
+    for lane in range(LANES):
+        S, U = A[lane], V[lane::LANES]
+        if S[s.fresh]:
+            S[s.fresh] = 0
+            for place in range(L[s.lengths + ACTIVE]):
+                move = L[s.moves + place]
+                U[v.remaining + move] += U[v.hazard + move] * (moment - U[v.time])
+
+
 def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bool:
     """Start afresh the clocks that have rung, if their rows have been drawn."""
     for lane in range(LANES):
         S = A[lane]
+        if S[s.going] == BEGINS:
+            S[s.going] = GOING
         move = S[s.pending]
         if move < 0:
             continue
@@ -266,14 +286,16 @@ def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints
             noted[LANE] = lane
             return False
         S[s.rings + move] = ring
-        place = d.places[noted[COLUMN] + lane]
+        place = d.places[S[s.column]]
         V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, chunk], row, place]
         S[s.pending] = -1
     return True
 
 
-def _end_columns(A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, first: int) -> bool:
-    """End the columns whose next stop lies beyond the last day; whether any goes on."""
+def _end_columns(
+    A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, d: Draws, r: Record, noted: Ints
+) -> bool:  # fmt: skip
+    """End the columns whose next stop lies beyond the last day, and take others; whether any goes on."""
     going = False
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
@@ -283,9 +305,14 @@ def _end_columns(A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns,
                 continue
             S[s.going] = OVER
             if len(c.leaves.whole):
-                keep_rest(S, U, c.leaves, first + lane)
+                keep_rest(S, U, c.leaves, S[s.column])
             else:
                 _close_counts(S, t, s, r)
+        if noted[NEXT] < len(d.places):
+            take_column(A, V, t, s, v, c, lane, noted[NEXT])
+            _wind_clocks(S, V, t, s, v, c, d, lane)
+            noted[NEXT] += 1
+            going = True
         U[v.elapsed] = 0.0
     return going
 
@@ -298,21 +325,22 @@ def _stop_columns(
     explodes, turned = False, False
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
+        turned = turned or S[s.going] == BEGINS
         if S[s.going] != GOING:
             continue
         move = int(U[v.chosen])
         if move == TICK:
-            _tick(T, S, U, t, s, v, c, r, noted, lane)
+            _tick(T, S, U, t, s, v, c, r, noted)
             turned = True
             continue
         S[s.ticked], S[s.moved], S[s.pending] = 0, 1, move
         if o.given:
-            note_done(S, U, s, v, o, noted[COLUMN] + lane)
+            note_done(S, U, s, v, o)
             S[s.pending] = S[s.ring]
         if move == NOTHING:
             continue
         S[s.made] += 1
-        _make(T, S, U, t, s, v, r, noted, lane, move)
+        _make(T, S, U, t, s, v, r, noted, move)
         if S[s.made] > most_events:
             S[s.going], S[s.pending] = EXPLODED, -1
             explodes = True
@@ -321,40 +349,34 @@ def _stop_columns(
     return explodes
 
 
-def _make(
-    T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, lane: int, move: int
-) -> None:
+def _make(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, move: int) -> None:
     """Make a move, with its consequences."""
     change_stages(T, S, U, t, s, v, move)
     change_channels(T, S, U, t, s, v, move)
-    _note(T, S, U, t, s, v, r, noted, lane, move)
+    _note(T, S, U, t, s, v, r, noted, move)
     number = find_broken(T, S, t, s, move, -1)
     while number >= 0:
         event = name_consequence(T, t, number)
         change_stages(T, S, U, t, s, v, event)
-        _note(T, S, U, t, s, v, r, noted, lane, event)
+        _note(T, S, U, t, s, v, r, noted, event)
         number = find_broken(T, S, t, s, move, number)
 
 
-def _tick(
-    T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints, lane: int
-) -> None:
+def _tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints) -> None:
     """Pass a tick; what is shipped whole is delivered."""
     pass_tick(T, S, U, t, s, v, c.ticks)
     for flow in range(t.flows):
         event = find_delivered(T, S, U, t, s, v, flow)
         if event >= 0:
             change_stages(T, S, U, t, s, v, event)
-            _note(T, S, U, t, s, v, r, noted, lane, event)
+            _note(T, S, U, t, s, v, r, noted, event)
             S[s.moved] = 1
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
 
 
-def _note(
-    T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, lane: int, event: int
-) -> None:
+def _note(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record, noted: Ints, event: int) -> None:
     """Count an event, and keep it if events are kept."""
     group = T[t.group + event]
     if S[s.counts + group] == 0:
@@ -362,28 +384,10 @@ def _note(
     S[s.counts + group] += 1
     if r.keep:
         place = noted[KEPT]
-        r.column[place] = noted[COLUMN] + lane
+        r.column[place] = S[s.column]
         r.event[place] = event
         r.day[place] = U[v.time]
         noted[KEPT] = place + 1
-
-
-def _sort_events(r: Record, noted: Ints) -> None:
-    """Put the events that a group has kept in the order of its columns."""
-    first, last = noted[SORTED], noted[KEPT]
-    target = first
-    for lane in range(LANES):
-        for place in range(first, last):
-            if r.column[place] == noted[COLUMN] + lane:
-                r.spare_event[target], r.spare_day[target] = r.event[place], r.day[place]
-                target += 1
-        noted[NOTES + lane] = target
-    lane = 0
-    for place in range(first, last):
-        while place >= noted[NOTES + lane]:
-            lane += 1
-        r.column[place] = noted[COLUMN] + lane
-        r.event[place], r.day[place] = r.spare_event[place], r.spare_day[place]
 
 
 def _close_counts(S: Ints, t: Tables, s: Stand, r: Record) -> None:
@@ -396,7 +400,7 @@ def _close_counts(S: Ints, t: Tables, s: Stand, r: Record) -> None:
             r.squares[group] += float(count) * float(count)
 
 
-def _keep_states(A: Ints, V: Floats, s: Stand, r: Record, noted: Ints) -> None:
+def _keep_states(A: Ints, V: Floats, s: Stand, r: Record) -> None:
     """Keep the states of columns that stand at a tick."""
     for lane in range(LANES):
         S = A[lane]
@@ -405,4 +409,4 @@ def _keep_states(A: Ints, V: Floats, s: Stand, r: Record, noted: Ints) -> None:
         for place in range(len(r.path_of)):
             index = r.path_of[place]
             number = V[index * LANES + lane] if index >= 0 else float(S[-1 - index])
-            r.paths[S[s.tick], place, noted[COLUMN] + lane] = number
+            r.paths[S[s.tick], place, S[s.column]] = number

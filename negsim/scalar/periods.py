@@ -98,6 +98,8 @@ def _draw_block(
     """Draw runs whose clocks stand in the same rows; those that explode go no further."""
     rests = make_rests(engine.layout, 0)
     for columns in periods:
+        if not len(here):
+            return
         chosen = select_columns(columns, here)
         if columns is not periods[0]:
             _change_numbers(chosen, rests, engine.layout.values.now_shortfall)

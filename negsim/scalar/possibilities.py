@@ -63,6 +63,14 @@ def find_possible(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: S
     return found | (WANTS if S[s.lengths + OVERDUE_ONES] != late else 0)
 
 
+def release(L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Count a run no longer among those that share packages and flows, before its lane takes another."""
+    for package in range(t.packages):
+        L[s.sharing + package] -= V[v.enabled + package] > 0.0
+    for flow in range(t.flows):
+        L[s.shipping + flow] -= V[v.flowing + flow] > 0.0
+
+
 def forget(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     """Forget what was possible, so that all is read anew."""
     for switch in range(t.switches):

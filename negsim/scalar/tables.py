@@ -254,6 +254,10 @@ class Stand(NamedTuple):
     """0, 1, 2, ...: the list of all rows."""
     lengths: int
     # -- how far it has come
+    column: int
+    """Which column it is."""
+    fresh: int
+    """Whether it has just been taken."""
     going: int
     moved: int
     """Whether something discrete has happened since the last re-evaluation."""
@@ -298,8 +302,8 @@ PROMISED_ONES, OVERDUE_ONES, ACTIVE = range(len(KINDS), len(KINDS) + 3)
 """Lengths besides those of the lists of each kind; the active moves are the dense ones and the packages after them."""
 LANES = 8
 """Runs that are computed abreast."""
-OVER, GOING, EXPLODED = range(3)
-"""Whether a lane's column goes on."""
+OVER, GOING, EXPLODED, BEGINS = range(4)
+"""Whether a lane's column goes on, or begins at the next re-evaluation."""
 TICK, NOTHING = -1, -2
 """What may come instead of a move: the tick; time passes and nothing happens."""
 KIND_COUNT = len(KINDS)
