@@ -40,6 +40,28 @@ def put_words(row: Ints, first: int, words: Any) -> None:
     row[first : first + LANES] = words
 
 
+def pack(V: Floats, row: int, place: int, truth: bool, number: float) -> None:
+    """Where it is true, write a number at a place after the first of a row; in lanes one after the other."""
+    if truth:
+        V[row + place] = number
+
+
+def unpack(V: Floats, row: int, place: int, truth: bool) -> float:
+    """Where it is true, the number at a place after the first of a row, else 0; in lanes one after the other."""
+    number: float = V[row + place] if truth else 0.0
+    return number
+
+
+def count_true(truth: bool) -> int:
+    """In how many lanes it is true."""
+    return int(truth)
+
+
+def count_rows(places: int) -> int:
+    """How many rows so many places take."""
+    return places
+
+
 def bits_of(number: float) -> Any:
     """Bits of a number, as a whole one."""
     return np.float64(number).view(np.uint64)

@@ -324,14 +324,14 @@ def write_source(formulas: Sequence[Formula], wide: Sequence[bool]) -> str:
         ]
         if whole:
             values = ", ".join(f"V[T[at + {place}]]" for place in places)
-            lines += [f"            V[out + place] = formula_{number}({values})"]
+            lines += [f"            V[out + L[rows + place]] = formula_{number}({values})"]
             continue
         lines += [f"            a{place} = V[T[at + {place}]]" for place in places]
         each = [
             f"formula_{number}({', '.join(f'pick_lane(a{place}, {lane})' for place in places)}) * 1.0"
             for lane in range(LANES)
         ]
-        lines += [f"            V[out + place] = join_lanes(({', '.join(each)}))"]
+        lines += [f"            V[out + L[rows + place]] = join_lanes(({', '.join(each)}))"]
     for name in ENTRIES:
         given = ", ".join(signature(ENTRIES[name]).parameters)
         lines += ["", "", f"def {name}_columns({given}):", f"    return {name}({given})"]

@@ -31,6 +31,8 @@ def score(
     last: int,
 ) -> None:
     """Score the given histories of some columns (see :class:`negsim.replays.Given`)."""
+    if first == last:
+        return
     L, following = A[LANES], start_lanes(T, A, V, t, s, v, c, first, last)
     for lane in range(LANES):
         _open_history(A[lane], V[lane::LANES], s, v, a)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from negsim.scalar.abreast import look_up, select, take_at
+from negsim.scalar.abreast import count_rows, count_true, look_up, pack, select, take_at, unpack
 from negsim.scalar.exponentials import exponential, log1p_of, logarithm
 from negsim.scalar.numbers import Values
 from negsim.scalar.tables import (
@@ -51,7 +51,7 @@ def evaluate_rows(
     count : int
         How many rows.
     out : int
-        Where in V the results go, one after the other.
+        Where in V the result of row 0 would go; each goes so many further as its row says.
     """
     raise NotImplementedError
 
@@ -160,7 +160,7 @@ def _add_exponents(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, 
     for number in range(t.exponent_count):
         _evaluate_program(T, L, V, t, t.exponent + number * PROGRAM_COLUMNS, 0, s.exponents, count, v.first)
         for place in range(count):
-            V[prices + place] += V[v.first + place]
+            V[prices + place] += V[v.first + L[s.exponents + place]]
     for place in range(count):
         V[prices + place] = _clip(V[prices + place])
 
@@ -195,7 +195,7 @@ def _find_benefits(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
     for number in range(t.benefit_count):
         _evaluate_program(T, L, V, t, t.benefit + number * PROGRAM_COLUMNS, 0, s.benefits, count, v.first)
         for place in range(count):
-            V[v.utility + L[s.benefits + place]] *= V[v.first + place]
+            V[v.utility + L[s.benefits + place]] *= V[v.first + L[s.benefits + place]]
 
 
 def _find_own_worths(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
@@ -213,7 +213,7 @@ def _find_own_worths(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values
     for number in range(t.giver_count):
         _evaluate_program(T, L, V, t, t.giver + number * PROGRAM_COLUMNS, 0, s.concessions, count, v.first)
         for place in range(count):
-            V[v.own + L[s.concessions + place]] += V[v.first + place]
+            V[v.own + L[s.concessions + place]] += V[v.first + L[s.concessions + place]]
 
 
 # -- packages ---------------------------------------------------------------------------------------------------------
@@ -221,30 +221,59 @@ def _find_own_worths(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values
 
 def _find_packages(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     """Margins of both sides by package, logs of the Nash products, and the surplus of channels: the mean product."""
-    count = L[s.package_first + t.channels]
+    count, packed = L[s.package_first + t.channels], 0
     for place in range(count):
         package = L[s.packages + place]
         one, two = _find_margin(T, V, t, v, 0, package), _find_margin(T, V, t, v, 1, package)
         V[v.margin + place] = one
         V[v.margin + count + place] = two
-        V[v.tail + place] = exponential(-abs(one))
-        V[v.tail + count + place] = exponential(-abs(two))
-        # Gains are softplus of margins.
-        gain = max(one, 0.0) + log1p_of(V[v.tail + place])
-        other = max(two, 0.0) + log1p_of(V[v.tail + count + place])
-        # The product is first ** weight * second ** (1 - weight).
-        V[v.product + place] = V[v.nash_weight + package] * logarithm(gain / other) + logarithm(other)
-    for number in range(L[s.lengths + SURPLUS]):
+        enabled = V[v.enabled + package] > 0.0
+        pack(V, v.packed, packed, enabled, one)
+        pack(V, v.packed_second, packed, enabled, two)
+        pack(V, v.packed_weight, packed, enabled, V[v.nash_weight + package])
+        packed += count_true(enabled)
+    asked = L[s.lengths + SURPLUS]
+    for place in range(count_rows(packed)):
+        _find_product(V, v, place, asked > 0)
+    packed = 0
+    for place in range(count):
+        enabled = V[v.enabled + L[s.packages + place]] > 0.0
+        V[v.tail + place] = unpack(V, v.packed, packed, enabled)
+        V[v.tail + count + place] = unpack(V, v.packed_second, packed, enabled)
+        V[v.product + place] = unpack(V, v.packed_weight, packed, enabled)
+        if asked:
+            V[v.nash + place] = unpack(V, v.packed_nash, packed, enabled)
+        packed += count_true(enabled)
+    for number in range(asked):
         _find_surplus(L, V, s, v, L[s.surplus + number])
+
+
+def _find_product(V: Floats, v: Values, place: int, asked: bool) -> None:
+    """Exponentials of minus the sizes of packed margins and logs of Nash products, each in the place of what it needs.
+
+    Packages are enabled in few runs at a time, so the others are left out and the rest stands closely packed.
+    """
+    one, two = V[v.packed + place], V[v.packed_second + place]
+    tail, other_tail = exponential(-abs(one)), exponential(-abs(two))
+    # Gains are softplus of margins; the product is first ** weight * second ** (1 - weight).
+    first, second = (
+        logarithm(max(one, 0.0) + log1p_of(tail)),
+        logarithm(max(two, 0.0) + log1p_of(other_tail)),
+    )
+    product = V[v.packed_weight + place] * (first - second) + second
+    V[v.packed + place] = tail
+    V[v.packed_second + place] = other_tail
+    V[v.packed_weight + place] = product
+    if asked:
+        V[v.packed_nash + place] = exponential(product)
 
 
 def _find_surplus(L: Ints, V: Floats, s: Stand, v: Values, channel: int) -> None:
     """Mean Nash product over the packages that a run may agree on."""
     total, count = V[v.zero], V[v.zero]
     for place in range(L[s.package_first + channel], L[s.package_first + channel + 1]):
-        enabled = V[v.enabled + L[s.packages + place]]
-        total += enabled * exponential(V[v.product + place])
-        count += enabled
+        total += V[v.nash + place]
+        count += V[v.enabled + L[s.packages + place]]
     V[v.surplus + channel] = total / max(count, 1.0)
 
 
@@ -269,10 +298,7 @@ def _find_factors(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
         program = t.log_rate + number * PROGRAM_COLUMNS
         first, last = L[s.rate_first + number], L[s.rate_first + number + 1]
         if last > first:
-            rows = s.log_rates + first
-            _evaluate_program(T, L, V, t, program, T[program + 2], rows, last - first, v.second)
-            for place in range(last - first):
-                V[v.first + L[rows + place]] = V[v.second + place]
+            _evaluate_program(T, L, V, t, program, T[program + 2], s.log_rates + first, last - first, v.first)
     V[v.factor] = 1.0
     for place in range(L[s.lengths + SIGNATURES]):
         signature = L[s.signatures + place]

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin, models, overload, register_model
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 
@@ -272,6 +272,61 @@ def put_words(typing: Any, array: Any, first: Any, words: Any) -> Any:
     return signature(types.none, array, first, words), generate
 
 
+def _find_place(context: Any, builder: Any, kind: types.Type, array: Any, row: Any, place: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    first = builder.shl(row, ir.Constant(row.type, SHIFT))
+    return builder.gep(data, [builder.add(first, place)], inbounds=True)
+
+
+@intrinsic
+def pack(typing: Any, array: Any, row: Any, place: Any, truths: Any, numbers: Any) -> Any:
+    """Write the numbers of the runs for which it is true side by side, from a place after the first of a row on."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        where = _find_place(context, builder, typed.args[0], *given[:3])
+        kind = ir.FunctionType(ir.VoidType(), [NUMBERS_IR, where.type, TRUTHS_IR])
+        name = f"llvm.masked.compressstore.v{LANES}f64"
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [given[4], where, given[3]])
+        return context.get_dummy_value()
+
+    return signature(types.none, array, row, place, truths, numbers), generate
+
+
+@intrinsic
+def unpack(typing: Any, array: Any, row: Any, place: Any, truths: Any) -> Any:
+    """Numbers that stand side by side from a place on, for the runs for which it is true; 0 for the others."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        where = _find_place(context, builder, typed.args[0], *given[:3])
+        kind = ir.FunctionType(NUMBERS_IR, [where.type, TRUTHS_IR, NUMBERS_IR])
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.expandload.v{LANES}f64")
+        return builder.call(function, [where, given[3], ir.Constant(NUMBERS_IR, [0.0] * LANES)])
+
+    return signature(NUMBERS, array, row, place, truths), generate
+
+
+@intrinsic
+def count_true(typing: Any, truths: Any) -> Any:
+    """In how many runs it is true."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        bits = builder.bitcast(given[0], ir.IntType(LANES))
+        return builder.zext(builder.ctpop(bits), ir.IntType(64))
+
+    return signature(types.int64, truths), generate
+
+
+@intrinsic
+def count_rows(typing: Any, places: Any) -> Any:
+    """How many rows so many numbers take."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        more = builder.add(given[0], ir.Constant(given[0].type, LANES - 1))
+        return builder.lshr(more, ir.Constant(given[0].type, SHIFT))
+
+    return signature(places, places), generate
+
+
 # -- what scalar code and formulas may call ---------------------------------------------------------------------------
 
 
@@ -341,7 +396,7 @@ def _make_overload(ours: Any) -> Callable[[Any], Any]:
 
 
 FUNCTIONS: Final = (
-    "take", "put", "take_at", "look_up", "take_words", "put_words", "select", "bits_of", "number_of", "pick_lane",
+    "take", "put", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true", "count_rows", "select", "bits_of", "number_of", "pick_lane",
     "join_lanes",
 )  # fmt: skip
 """What compiled code calls by name."""

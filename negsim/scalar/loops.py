@@ -32,6 +32,7 @@ from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget, r
 from negsim.scalar.relations import relate
 from negsim.scalar.tables import ACTIVE, BEGINS, EXPLODED, GOING, LANES, NOTHING, OVER, TICK, Stand, Tables
 from negsim.state import Array, Floats, Ints
+from negsim.streams import ROWS_AT_ONCE
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
@@ -281,7 +282,7 @@ def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints
         if move < 0:
             continue
         ring = S[s.rings + move] + 1
-        chunk, row = ring // d.pool.shape[1], ring % d.pool.shape[1]
+        chunk, row = ring // ROWS_AT_ONCE, ring % ROWS_AT_ONCE
         if chunk >= d.chunk_of.shape[1] or d.chunk_of[move, chunk] < 0:
             noted[LANE] = lane
             return False

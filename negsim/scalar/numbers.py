@@ -111,6 +111,15 @@ class Values(NamedTuple):
     """Exponentials of minus the sizes of the margins, laid out alike."""
     product: int
     """Logs of the Nash products of the packages listed; then weights of the choice among them."""
+    nash: int
+    """These products, where a surplus is asked for."""
+    packed: int
+    """Margins of side 1 where packages are enabled, run after run, without gaps; then their exponentials (tails)."""
+    packed_second: int
+    """Those of side 2."""
+    packed_weight: int
+    """Weights of side 1; then logs of Nash products."""
+    packed_nash: int
     factor: int
     hazard: int
     # -- the next stop
@@ -232,7 +241,7 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "utility": world.utility_rows,
         "margin": 2 * packages,
         "tail": 2 * packages,
-        "product": packages,
+        **dict.fromkeys(("product", "nash", "packed", "packed_second", "packed_weight", "packed_nash"), packages),
         "factor": world.factor_rows,
         "hazard": world.moves,
         **dict.fromkeys(("chosen", "elapsed", "next_move", "spent", "ended", "integral"), 1),

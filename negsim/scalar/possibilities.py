@@ -285,12 +285,15 @@ def _find_offers(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: St
         if offered != S[s.offered + channel]:
             S[s.offered + channel] = offered
             _flag_packages(T, L, S, V, t, s, v, channel)
-        for position in range(t.agenda_length if offered else 0):
-            if (S[s.included + channel] >> position) & 1:
-                row = (channel * t.agenda_length + position) * t.words
-                for first in range(0, t.words, LANES):
-                    bits = take_words(S, s.new_words + first) | take_words(W, row + first)
-                    put_words(S, s.new_words + first, bits)
+    for first in range(0, t.words, LANES):
+        bits = take_words(S, s.new_words + first)
+        for channel in range(t.channels):
+            included = S[s.included + channel]
+            while included != 0:
+                row = (channel * t.agenda_length + trailing_zeros(included)) * t.words
+                bits |= take_words(W, row + first)
+                included &= included - 1
+        put_words(S, s.new_words + first, bits)
 
 
 def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
