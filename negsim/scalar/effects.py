@@ -36,11 +36,13 @@ def change_stages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, e
             V[v.shipped + T[t.flow_of + concession]] = 0.0
         if T[row + COMPLETES]:
             S[s.completions + concession] += 1
+            S[s.touched] = 1
             for demand in range(t.demands):
                 if T[t.answers + demand * t.concessions + concession]:
                     S[s.demand + demand] = DORMANT
     if T[row + DEMAND] >= 0:
         S[s.demand + T[row + DEMAND]] = RAISED
+        S[s.touched] = 1
     for entry in range(T[t.effect_first + event], T[t.effect_first + event + 1]):
         place = T[t.effect_row + entry]
         V[place] = V[place] * V[T[t.effect_scale + entry]] + V[T[t.effect_add + entry]]
@@ -52,6 +54,7 @@ def change_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values,
     channel = T[row + CHANNEL]
     if channel < 0:
         return
+    S[s.touched] = 1
     if T[row + NEW_CHANNEL] >= 0:
         S[s.channel + channel] = T[row + NEW_CHANNEL]
     if T[row + DROPS]:

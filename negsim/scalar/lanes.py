@@ -396,7 +396,7 @@ def _make_overload(ours: Any) -> Callable[[Any], Any]:
 
 
 FUNCTIONS: Final = (
-    "take", "put", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true", "count_rows", "select", "bits_of", "number_of", "pick_lane",
-    "join_lanes",
+    "take", "put", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true", "count_rows",
+    "select", "bits_of", "number_of", "pick_lane", "join_lanes",
 )  # fmt: skip
 """What compiled code calls by name."""

@@ -358,6 +358,7 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
         "row": sizes["switches"], "promised": concessions,
         **dict.fromkeys(("available", "offered", "included"), channels),
         "sharing": sizes["packages"], "shipping": sizes["flows"], "dirty": sizes["dirty_words"],
+        **dict.fromkeys(("touched", "gate_tick"), 1),
         **{kind: size_of(kind, sizes) for kind in KINDS}, "moves": moves, "rate_first": sizes["log_rates"] + 1,
         "packages": sizes["packages"], "package_first": channels + 1, "counting": max(sizes["pairs"], 1),
         "lengths": LENGTHS, **dict.fromkeys(("column", "fresh", "going", "moved", "ticked", "pending"), 1),

@@ -81,6 +81,7 @@ def forget(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
         S[s.offered + channel] = 0
     for concession in range(t.concessions):
         mark(S, s, concession)
+    S[s.touched], S[s.gate_tick] = 1, NEVER
     for move in range(t.dense):
         V[v.possible + move] = 0.0
     for package in range(t.packages):
@@ -104,27 +105,43 @@ def flag(truth: bool) -> float:
 
 def _read_switches(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> int:
     """Read the codes of all switches that may have changed; what follows."""
-    _read_gates(T, S, V, t, s, v)
-    found = 0
-    for channel in range(t.channels):
-        is_open = S[s.channel + channel] >= OPEN
-        V[v.live + channel] = flag(is_open)
-        code = S[s.channel + channel] + 4 * S[s.blocked + channel]
-        found |= _set_code(T, S, t, s, channel, code) * (WANTS | RELATES)
-    _list_promises(S, V, t, s, v)
-    _read_timers(T, S, V, t, s, v)
+    found, happened, touched = 0, 0, S[s.touched] != 0
+    S[s.touched] = 0
+    for word in range(t.dirty_words):
+        happened |= S[s.dirty + word]
+    if t.gates and (happened or S[s.tick] != S[s.gate_tick]):
+        _read_gates(T, S, V, t, s, v)
+        S[s.gate_tick], touched = S[s.tick], True
+    if touched:
+        found |= _read_channels(T, S, V, t, s, v)
+    if happened:
+        _list_promises(S, V, t, s, v)
+    if happened or touched or V[v.time] >= V[v.next_timer]:
+        _read_timers(T, S, V, t, s, v)
     for word in range(t.dirty_words):
         bits = S[s.dirty + word]
         while bits != 0:
             found |= _read_concession(T, L, S, V, t, s, v, word * WORD + trailing_zeros(bits))
+            happened |= bits
             bits &= bits - 1
         S[s.dirty + word] = 0
-    first = t.channels + t.concessions
+    if touched or happened:
+        found |= _read_tables(T, S, V, t, s, v, t.channels + t.concessions + t.demands) * WANTS
+    return found
+
+
+def _read_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> int:
+    """Read the codes of channels, and of demands that are made through them; what follows."""
+    found, first = 0, t.channels + t.concessions
+    for channel in range(t.channels):
+        V[v.live + channel] = flag(S[s.channel + channel] >= OPEN)
+        code = S[s.channel + channel] + 4 * S[s.blocked + channel]
+        found |= _set_code(T, S, t, s, channel, code) * (WANTS | RELATES)
     for demand in range(t.demands):
         V[v.raised + demand] = flag(S[s.demand + demand] == RAISED)
         code = S[s.demand + demand] + 2 * (S[s.channel + T[t.demand_channel + demand]] >= OPEN)
         found |= _set_code(T, S, t, s, first + demand, code) * (WANTS | RELATES)
-    return found | _read_tables(T, S, V, t, s, v, first + t.demands) * WANTS
+    return found
 
 
 def _set_code(T: Ints, S: Ints, t: Tables, s: Stand, switch: int, code: int) -> int:

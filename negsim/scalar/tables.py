@@ -210,6 +210,10 @@ class Stand(NamedTuple):
     demand: int
     dirty: int
     """Bits of the concessions that something has happened to since the last re-evaluation."""
+    touched: int
+    """Whether something has happened to a channel or a demand."""
+    gate_tick: int
+    """The tick at which gates were read last, or -1."""
     # -- what is read off the state
     ready: int
     code: int
