@@ -237,6 +237,12 @@ def test_an_interrupted_save_leaves_the_earlier_posterior(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")], "nothing half-written is left"
 
 
+def test_whoever_may_read_other_files_may_read_a_posterior(tmp_path: Path):
+    make().save(tmp_path)
+    (tmp_path / "plain").write_text("", encoding="utf-8")
+    assert {path.stat().st_mode for path in tmp_path.iterdir()} == {(tmp_path / "plain").stat().st_mode}
+
+
 def damage(folder: Path, what: str) -> None:
     (draws,) = folder.glob("draws-*.parquet")
     head = folder / "posterior.json"

@@ -197,6 +197,4 @@ def _telling(compiled: Compiled) -> tuple[Question, ...]:
 
 def ask_questions(compiled: Compiled, ensemble: Ensemble) -> Answers:
     """Answer them, of the runs that came to the end."""
-    answers = answer(ensemble, list_questions(compiled))
-    kept = np.setdiff1d(np.arange(ensemble.runs), ensemble.stopped[0])
-    return Answers(answers.questions, answers.first[kept], answers.count[kept])
+    return answer(ensemble.whole, list_questions(compiled))

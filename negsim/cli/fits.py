@@ -24,12 +24,8 @@ SECONDS_BETWEEN_LINES: Final = 15.0
 
 def fit(options: argparse.Namespace) -> None:
     """Fit a case to a chronology, print what was learned, keep the posterior."""
-    from negsim.calibration.adapters import SamplerMissing
-    from negsim.calibration.fitting import TooMuchAsked, declare_prior
+    from negsim.calibration.fitting import declare_prior
     from negsim.calibration.fitting import fit as fit_case
-    from negsim.calibration.outlook import ExplosivePrior
-    from negsim.calibration.posterior import SamplingError
-    from negsim.calibration.selection import NoNews
     from negsim.scenario_files import load_scenario
 
     scenario = load_scenario(options.case)
@@ -40,22 +36,32 @@ def fit(options: argparse.Namespace) -> None:
     folder = None if options.out is None else make_folder(options.out)
     print("\n".join(chronology.report().splitlines()[:4]), file=sys.stderr)
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
+    settings |= {name: getattr(options, name) for name in PASSED_ON}
+    with _refusals_as_input(options, folder), share_bar("fit") as progress:
+        posterior = fit_case(scenario, chronology, progress=progress, **settings)
+    if folder is not None:
+        _keep(posterior, options, folder)
+    print(posterior.summary()[list(SHOWN)].rename(columns=SHOWN).to_string(float_format="%.3g"))
+    print(f"\n{describe_fit(posterior)}")
+
+
+PASSED_ON: Final = (
+    "seed", "method", "free", "even_if_too_much", "even_if_explosive", "engine", "workers", "news",
+)  # fmt: skip
+"""Options that mean what the arguments of their names mean."""
+
+
+@contextlib.contextmanager
+def _refusals_as_input(options: argparse.Namespace, folder: Path | None) -> Iterator[None]:
+    """Say what was refused in the words of the shell, and keep what was found all the same."""
+    from negsim.calibration.adapters import SamplerMissing
+    from negsim.calibration.fitting import TooMuchAsked
+    from negsim.calibration.outlook import ExplosivePrior
+    from negsim.calibration.posterior import SamplingError
+    from negsim.calibration.selection import NoNews
+
     try:
-        with share_bar("fit") as progress:
-            posterior = fit_case(
-                scenario,
-                chronology,
-                seed=options.seed,
-                method=options.method,
-                free=options.free,
-                even_if_too_much=options.even_if_too_much,
-                even_if_explosive=options.even_if_explosive,
-                progress=progress,
-                engine=options.engine,
-                workers=options.workers,
-                news=options.news,
-                **settings,
-            )
+        yield
     except (TooMuchAsked, ExplosivePrior) as error:
         said = str(error).replace("even_if_too_much=True", "--even-if-too-much")
         raise InputError(said.replace("even_if_explosive=True", "--even-if-explosive")) from error
@@ -68,10 +74,6 @@ def fit(options: argparse.Namespace) -> None:
             kept = error.posterior.save(folder / "not-trusted")
             print(f"{kept}: what was found, to be looked at and not to be used", file=sys.stderr)
         raise
-    if folder is not None:
-        _keep(posterior, options, folder)
-    print(posterior.summary()[list(SHOWN)].rename(columns=SHOWN).to_string(float_format="%.3g"))
-    print(f"\n{describe_fit(posterior)}")
 
 
 SHOWN: Final = {
