@@ -153,7 +153,8 @@ def sbc(
     doctor : callable, optional
         Makes the log-likelihood that is fitted from the right one: plants a bug, to see that it is found.
     path : path, optional
-        File of finished simulations, a line of JSON each; those already in it are not done again.
+        File of finished simulations, a line of JSON each; those already in it are not done again. Where it holds as
+        many as are asked for, these are they, whatever their numbers (several processes may have shared a study out).
     engine : str
         ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.fit`.
     workers : int
@@ -174,15 +175,16 @@ def sbc(
     """
     study = _prepare(case, seed, free, observer or {}, given, doctor, engine, settings, workers)
     done = _read(path, study) if path is not None else {}
-    for number in range(simulations):
+    numbers = sorted(done)[:simulations] if len(done) >= simulations else range(simulations)
+    for place, number in enumerate(numbers):
         if number not in done:
             done[number] = study.run(number)
             if path is not None:
                 with Path(path).open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"number": number, **done[number]}) + "\n")
         if progress is not None:
-            progress(number + 1, simulations)
-    told = [done[number] for number in range(simulations) if done[number]["ranks"] is not None]
+            progress(place + 1, simulations)
+    told = [done[number] for number in numbers if done[number]["ranks"] is not None]
     return Ranks(
         names=(*study.prior.names, *QUANTITIES),
         values=np.array([entry["ranks"] for entry in told]).reshape(len(told), -1),
