@@ -184,5 +184,5 @@ def test_a_forecast_begins_at_its_origin_and_carries_the_posteriors_draws(articl
 
 def test_a_posterior_of_something_else_is_refused(article):
     other = sample_posterior(log_poisson, PRIOR, seed=7)
-    with pytest.raises(ValueError, match="open dates"):
+    with pytest.raises(ValueError, match="beijing-1999 has no rate, which the posterior is of"):
         forecast("beijing-1999", other, "article", runs=10)

@@ -438,7 +438,7 @@ def test_a_method_asked_for_by_name_is_used_or_refused():
 
 def test_what_cannot_be_asked_for_is_refused():
     known = gamma_poisson()
-    with pytest.raises(ValueError, match="'nuts' is not one of auto, importance, tempering"):
+    with pytest.raises(ValueError, match="'nuts' is not one of auto, importance, guided, tempering"):
         sample_posterior(known.log_likelihood, known.prior, seed=1, method="nuts")
     with pytest.raises(TypeError, match="no setting walkers"):
         sample_posterior(known.log_likelihood, known.prior, seed=1, walkers=3)
