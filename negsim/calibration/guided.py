@@ -27,7 +27,7 @@ from negsim.calibration.hills import Hill, fit_hill
 from negsim.calibration.importance import STENCIL
 from negsim.calibration.posterior import MAKE_POSSIBLE, TEMPER, Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
-from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.calibration.psis import effective_sample_size, evidence_error, find_doubts, smooth_weights
 from negsim.calibration.target import Estimated, Integrable, Marginal, Progress
 from negsim.state import Floats
 from negsim.streams import open_stream
@@ -232,7 +232,7 @@ def weigh(
         bells.append(bells[-1].refit(every, log_weights))
     notes = {"k_hat": k_hat, "particles": particles, "noise": noise, "rounds": len(parts)}
     posterior = _put_together(chain, parts, log_weights, seed, notes)
-    reasons = _refuse(posterior)
+    reasons = find_doubts(k_hat, posterior.ess, LARGEST_K, LEAST_ESS)
     if reasons:
         raise SamplingError(f"the guided sampler is not to be trusted ({'; '.join(reasons)})", posterior)
     return posterior
@@ -253,19 +253,10 @@ def _put_together(
         log_weights=log_weights[kept],
         log_likelihood=told[kept] + chain.log_volume(unit),
         log_evidence=float(special.logsumexp(log_weights) - np.log(len(z))),
-        log_evidence_se=float(np.sqrt(max(1 / ess - 1 / len(z), 0.0))) if ess else np.inf,
+        log_evidence_se=evidence_error(ess, len(z)),
         method="guided",
         evaluations=chain.evaluations,
         seed=seed,
         latent=unit,
         diagnostics={"ess": ess, **notes},
     )
-
-
-def _refuse(posterior: Posterior) -> list[str]:
-    reasons = []
-    if posterior.diagnostics["k_hat"] > LARGEST_K:
-        reasons.append(f"k-hat is {posterior.diagnostics['k_hat']:.2f} (at most {LARGEST_K})")
-    if posterior.ess < LEAST_ESS:
-        reasons.append(f"the effective sample size is {posterior.ess:.0f} (at least {LEAST_ESS:.0f})")
-    return reasons

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import linalg, special
 
 from negsim.calibration.posterior import MAKE_POSSIBLE, TEMPER, Posterior, SamplingError
-from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.calibration.psis import effective_sample_size, evidence_error, find_doubts, smooth_weights
 from negsim.calibration.target import Progress, Target
 from negsim.state import Flags, Floats
 from negsim.streams import open_stream
@@ -308,7 +308,7 @@ def _weigh(
         log_weights=log_weights[kept],
         log_likelihood=log_likelihood[kept],
         log_evidence=float(special.logsumexp(log_weights) - np.log(draws)),
-        log_evidence_se=float(np.sqrt(max(1 / ess - 1 / draws, 0.0))) if ess else np.inf,
+        log_evidence_se=evidence_error(ess, draws),
         method="importance",
         evaluations=0,
         seed=seed,
@@ -325,11 +325,5 @@ def _note_modes(posterior: Posterior, modes: list[Mode], evaluations: int) -> Po
 
 
 def _refuse(ess: float, k_hat: float, modes: int) -> list[str]:
-    reasons = []
-    if k_hat > LARGEST_K:
-        reasons.append(f"k-hat is {k_hat:.2f} (at most {LARGEST_K})")
-    if ess < LEAST_ESS:
-        reasons.append(f"the effective sample size is {ess:.0f} (at least {LEAST_ESS:.0f})")
-    if modes > 1:
-        reasons.append(f"there are {modes} modes")
-    return reasons
+    doubts = find_doubts(k_hat, ess, LARGEST_K, LEAST_ESS)
+    return [*doubts, f"there are {modes} modes"] if modes > 1 else doubts

@@ -95,3 +95,18 @@ def effective_sample_size(log_weights: Floats) -> float:
         return 0.0
     weights = np.exp(log_weights - top)
     return float(weights.sum() ** 2 / (weights @ weights))
+
+
+def find_doubts(k_hat: float, ess: float, largest_k: float, least_ess: float) -> list[str]:
+    """Say what speaks against weights whose tail has the shape `k_hat` and of which so many are effective."""
+    doubts = []
+    if k_hat > largest_k:
+        doubts.append(f"k-hat is {k_hat:.2f} (at most {largest_k})")
+    if ess < least_ess:
+        doubts.append(f"the effective sample size is {ess:.0f} (at least {least_ess:.0f})")
+    return doubts
+
+
+def evidence_error(ess: float, draws: int) -> float:
+    """Relative standard error of the mean of so many weights."""
+    return float(np.sqrt(max(1 / ess - 1 / draws, 0.0))) if ess else np.inf
