@@ -49,7 +49,8 @@ def run_example(name: str, folder: Path, *words: str) -> str:
         patch.syspath_prepend(str(file.parent))
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
             runpy.run_path(str(file), run_name="__main__")
-    assert complained.getvalue() == ""  # no progress bar where there is no terminal
+    said = [line for line in complained.getvalue().splitlines() if not line.startswith("negsim: compiling")]
+    assert said == []  # no progress bar where there is no terminal
     return printed.getvalue()
 
 
