@@ -101,22 +101,28 @@ def _stop_given(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: 
         if U[v.chosen] > 0.0:
             number, column = S[s.given], S[s.column]
             if a.logs[column, number] > -np.inf:
-                _make_given(T, S, U, t, s, v, a.moves[column, number])
+                make_given(T, S, U, t, s, v, a.moves[column, number])
             S[s.given], S[s.moved] = number + 1, 1
             U[v.next_move] = a.days[column, number + 1]
             continue
         turned = True
-        pass_tick(T, S, U, t, s, v, c.ticks)
-        for flow in range(t.flows):
-            event = find_delivered(T, S, U, t, s, v, flow)
-            if event >= 0:
-                change_stages(T, S, U, t, s, v, event)
-                S[s.moved] = 1
+        pass_given_tick(T, S, U, t, s, v, c.ticks)
     if turned:
         read_calendar(T, V, t, v)
 
 
-def _make_given(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, move: int) -> None:
+def pass_given_tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, ticks: Floats) -> None:
+    """Let a lane's calendar move on; what is shipped whole is delivered."""
+    pass_tick(T, S, U, t, s, v, ticks)
+    for flow in range(t.flows):
+        event = find_delivered(T, S, U, t, s, v, flow)
+        if event >= 0:
+            change_stages(T, S, U, t, s, v, event)
+            S[s.moved] = 1
+
+
+def make_given(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, move: int) -> None:
+    """Make a given move, with its consequences."""
     change_stages(T, S, U, t, s, v, move)
     change_channels(T, S, U, t, s, v, move)
     number = find_broken(T, S, t, s, move, -1)

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from negsim.scalar.clocks import sum_hazards
-from negsim.scalar.effects import change_channels, change_stages, find_broken, find_delivered, name_consequence
+from negsim.scalar.given import make_given, pass_given_tick
 from negsim.scalar.hazards import read_calendar
-from negsim.scalar.loops import Columns, find_hazards, pass_tick
+from negsim.scalar.loops import Columns, find_hazards
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
 from negsim.scalar.possibilities import forget
@@ -174,24 +174,13 @@ def _guide_group(
 def _stop_guided(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, h: Chain) -> bool:
     """Make the move that comes, or pass the tick; whether it was a tick."""
     if U[v.chosen] > 0.0:
-        move = h.moves[S[s.given]]
-        change_stages(T, S, U, t, s, v, move)
-        change_channels(T, S, U, t, s, v, move)
-        number = find_broken(T, S, t, s, move, -1)
-        while number >= 0:
-            change_stages(T, S, U, t, s, v, name_consequence(T, t, number))
-            number = find_broken(T, S, t, s, move, number)
+        make_given(T, S, U, t, s, v, h.moves[S[s.given]])
         S[s.given] += 1
         S[s.moved] = 1
         return False
     if U[v.ended] > 0.0:
         return False
-    pass_tick(T, S, U, t, s, v, c.ticks)
-    for flow in range(t.flows):
-        event = find_delivered(T, S, U, t, s, v, flow)
-        if event >= 0:
-            change_stages(T, S, U, t, s, v, event)
-            S[s.moved] = 1
+    pass_given_tick(T, S, U, t, s, v, c.ticks)
     return True
 
 
