@@ -15,7 +15,7 @@ import numpy as np
 
 import negsim
 from negsim.compiler import compile_scenario
-from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, Streams, address_words
+from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Streams, address_words
 
 CASE: Final = "bargaining-pair"
 RATE: Final = 12.0 / 365.25
@@ -32,10 +32,10 @@ def run_block(pool: Any, ticks: Any, north: Any, south: Any, items: Any, run: An
     """Draw a block of histories into three arrays; how many events they have."""
     kept = 0
     remaining, hazard, product = np.empty(3), np.empty(3), np.empty(3)
-    for lane in range(pool.shape[2]):
+    for lane in range(pool.shape[1]):
         time, tick, gone = 0.0, 0, 0
         for package in range(3):
-            remaining[package] = pool[package, 0, lane]
+            remaining[package] = pool[package, lane]
         while tick < len(ticks) - 1:
             total = 0.0
             for package in range(3):
@@ -80,10 +80,12 @@ def make_runner(seed: int) -> Callable[[int], list[tuple[Any, Any, Any]]]:
     def draw(runs: int) -> list[tuple[Any, Any, Any]]:
         parts = []
         blocks = range(-(-runs // BLOCK_WIDTH))
-        streams = Streams(seed, PURPOSE_CLOCKS, blocks, words)
+        streams, pool = Streams(seed, PURPOSE_CLOCKS, blocks, words), np.empty((3, BLOCK_WIDTH))
         for block in blocks:
             run, move, day = (np.empty(3 * BLOCK_WIDTH, dtype=kind) for kind in (np.int32, np.int16, float))
-            kept = compiled(Rows(streams, block, 3).pool[:3], ticks, *given, run, move, day)
+            for package in range(3):
+                streams.draw(block, package, pool[package])
+            kept = compiled(pool, ticks, *given, run, move, day)
             parts.append((run[:kept] + block * BLOCK_WIDTH, move[:kept], day[:kept]))
         return parts
 

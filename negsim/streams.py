@@ -46,19 +46,24 @@ class Streams:
         What comes next.
     words : sequence of tuple of int
         How each goes on (:func:`address_words`).
+
+    Attributes
+    ----------
+    states : array, shape (blocks, streams, 4)
+        Where each stands: the words of SFC64.
     """
 
     def __init__(self, entropy: int, purpose: int, blocks: Sequence[int], words: Sequence[tuple[int, ...]]) -> None:
         self._bits = np.random.SFC64(0)
         self._generator = np.random.Generator(self._bits)
         self._blank = self._bits.state
-        self._states = _seed_streams(entropy, purpose, blocks, words)
+        self.states = _seed_streams(entropy, purpose, blocks, words)
 
     def draw(self, block: int, number: int, out: Floats) -> None:
         """Draw the next numbers of a stream, waits of unit rate; `block` counts those given from 0."""
-        self._bits.state = {**self._blank, "state": {"state": self._states[block, number]}}
+        self._bits.state = {**self._blank, "state": {"state": self.states[block, number]}}
         self._generator.standard_exponential(out=out)
-        self._states[block, number] = self._bits.state["state"]["state"]
+        self.states[block, number] = self._bits.state["state"]["state"]
 
 
 class Clocks:
@@ -131,49 +136,6 @@ class Clocks:
         self.rings = np.take(self.rings, columns, axis=1)
         self._block_of = self._block_of[columns]
         self._place = self._place[columns]
-
-
-class Rows:
-    """The clocks of one block of runs as rows of waits, drawn as far as somebody has asked for.
-
-    The numbers are those of :class:`Clocks`; here they are looked up by whoever runs one history after the other.
-
-    Parameters
-    ----------
-    streams : Streams
-        Those of the clocks.
-    block : int
-        Which of their blocks, counted from 0.
-    moves : int
-        How many clocks there are.
-
-    Attributes
-    ----------
-    pool : array, shape (chunks, ROWS_AT_ONCE, BLOCK_WIDTH)
-        What has been drawn, in the order in which it was asked for.
-    chunk_of : array of int, shape (moves, most chunks of a move)
-        Which chunk of the pool holds a move's first rows, its next ones, ...; -1 where nothing has been drawn.
-    """
-
-    def __init__(self, streams: Streams, block: int, moves: int) -> None:
-        self._streams, self._block, self._drawn = streams, block, moves
-        self.pool = np.empty((2 * max(moves, 1), ROWS_AT_ONCE, BLOCK_WIDTH))
-        self.chunk_of = np.full((moves, 8), -1, dtype=np.int64)
-        self.chunk_of[:, 0] = np.arange(moves)
-        for move in range(moves):
-            streams.draw(block, move, self.pool[move])
-
-    def draw(self, move: int) -> None:
-        """Draw the next rows of a move's clock: as many as there are."""
-        count = int(np.count_nonzero(self.chunk_of[move] >= 0))
-        if 2 * count > self.chunk_of.shape[1]:
-            more = np.full_like(self.chunk_of, -1)
-            self.chunk_of = np.concatenate((self.chunk_of, more), axis=1)
-        if self._drawn + count > len(self.pool):
-            self.pool = np.concatenate((self.pool, np.empty_like(self.pool)))
-        self._streams.draw(self._block, move, self.pool[self._drawn : self._drawn + count])
-        self.chunk_of[move, count : 2 * count] = np.arange(self._drawn, self._drawn + count)
-        self._drawn += count
 
 
 # -- many streams at once ---------------------------------------------------------------------------------------------

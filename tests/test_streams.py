@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import assert_chance_explains, compare_neighbours, compare_with_exponential
+from negsim.scalar.drawing import Waits
+from negsim.scalar.waits import has_row
 from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, ROWS_AT_ONCE, Clocks, Streams, address_words, open_stream
 
 NAMES = ("plan:A:talks:", "agree:A:talks:food+visit", "freeze:JPN::food_aid", "act:B::test")
@@ -53,6 +55,20 @@ def test_streams_opened_together_are_those_opened_alone(seed: int, blocks: list[
             for _ in range(2):
                 together.draw(place, number, found)
                 assert found.tolist() == alone.standard_exponential(50).tolist()
+
+
+def test_waits_that_the_compiled_loop_draws_are_numpys_to_the_last_bit():
+    """More numbers than one in a thousand of which comes from the tail or an edge of the ziggurat."""
+    pytest.importorskip("numba")
+    waits, many = Waits(1999, PURPOSE_CLOCKS, NAMES, np.arange(BLOCK_WIDTH)), 6
+    draws = waits.of(np.arange(1))
+    with np.errstate(over="ignore"):
+        while not all(has_row(draws, 0, move, many - 1) for move in range(len(NAMES))):
+            waits.make_room()
+            draws = waits.of(np.arange(1))
+    for move, name in enumerate(NAMES):
+        alone = open_stream(1999, PURPOSE_CLOCKS, 0, address_words(name)).standard_exponential((many, BLOCK_WIDTH))
+        assert np.array_equal(draws.pool[draws.row_of[0, move, :many]], alone)
 
 
 # -- addresses -------------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ histories are the kernel's, move by move (docs/design.md, "Two engines").
 
 ``layouts`` lays the world out as flat arrays: what is fixed (T), what is wanted for what (W), runs' whole numbers (A)
 and their floating-point numbers (V); ``tables``, ``wants``, ``numbers`` and ``formulas`` say what stands where. Done by
-each run for itself: ``possibilities``, ``effects``, ``interfering``; abreast: ``relations``, ``hazards``, ``clocks``,
-``passage``, ``exponentials``, from what ``listing`` lists; ``abreast`` says in plain Python, and ``lanes`` in numba's,
-what stands side by side. ``loops``, ``given`` and ``guided`` are the loops over time, the last by what ``ways`` says of
-what lies ahead; ``building`` compiles them with the formulas of a scenario's terms; ``drawing``, ``periods``,
-``scoring`` and ``guiding`` drive them. All but ``lanes`` is plain Python, and is called compiled alone.
+each run for itself: ``possibilities``, ``effects``, ``interfering``, ``waits``; abreast: ``relations``, ``hazards``,
+``clocks``, ``passage``, ``exponentials``, from what ``listing`` lists; ``abreast`` says in plain Python, and ``lanes``
+in numba's, what stands side by side. ``loops``, ``given`` and ``guided`` are the loops over time, the last by what
+``ways`` says of what lies ahead; ``building`` compiles them with the formulas of a scenario's terms; ``drawing``,
+``periods``, ``scoring`` and ``guiding`` drive them. All but ``lanes`` is plain Python, and is called compiled alone.
 """

@@ -44,13 +44,14 @@ import negsim.scalar.loops as loops
 import negsim.scalar.passage as passage
 import negsim.scalar.possibilities as possibilities
 import negsim.scalar.relations as relations
+import negsim.scalar.waits as waits
 import negsim.scalar.ways as ways_ahead
 from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
 ABREAST: Final = (exponentials, hazards, relations, passage, clocks)
 MODULES: Final = (
-    *ABREAST, possibilities, listing, effects, interfering, loops, given_histories, ways_ahead, guided_dates,
+    *ABREAST, possibilities, listing, effects, interfering, waits, loops, given_histories, ways_ahead, guided_dates,
 )  # fmt: skip
 GIVEN: Final = ("evaluate_rows", "trailing_zeros")
 """Scalar functions that are written or taken from numba."""

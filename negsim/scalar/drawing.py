@@ -1,4 +1,4 @@
-"""How are histories drawn by the compiled loop? Block by block of runs that share their clocks' rows."""
+"""How are histories drawn by the compiled loop? With the waits of their clocks and room for what is recorded."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from negsim.scalar.loops import (
     KEPT,
     LACKS_CLOCK,
     LACKS_ROOM,
-    LANE,
     NOTES,
     Columns,
-    Draws,
     Record,
     Rests,
 )
 from negsim.scalar.numbers import flatten_parameters
 from negsim.scalar.tables import EXPLODED, LANES, OVER
+from negsim.scalar.waits import Draws
 from negsim.state import Array, Floats, Ints, Parameters
-from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Rows, Streams, address_words
+from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Streams, address_words
 
 ROOM = 64
 """Events for which a column is given room at first."""
+FIRST_RINGS = 8
+"""Rings of a move for which there is room at first."""
 
 _ROW, _NUMBERS, _TABLE = np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 0), np.int64)
 NO_ORDERS = Orders(
@@ -129,18 +130,54 @@ def draw_block(
     engine = prepare(compiled)
     columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
     keeper = Keeper(compiled, engine.layout, columns, runs, until, wanted)
-    blocks, places = np.divmod(runs if clock_runs is None else clock_runs, BLOCK_WIDTH)
-    numbers = np.unique(blocks).tolist()
-    streams = Streams(seed, purpose, numbers, [address_words(name) for name in names])
-    for place, block in enumerate(numbers):
-        here = np.flatnonzero(blocks == block)
-        chosen = select_columns(columns, here)
-        if rests is not None:
-            chosen = chosen._replace(rests=Rests(rests.whole[here], rests.numbers[here]), origin=origin)
-        keeper.make_room(here)
-        rows = Rows(streams, place, len(names))
-        draw_columns(engine, chosen, rows, places[here], NO_ORDERS, keeper, most_events)
+    if rests is not None:
+        columns = columns._replace(rests=rests, origin=origin)
+    keeper.make_room(np.arange(len(runs)))
+    waits = Waits(seed, purpose, names, runs if clock_runs is None else clock_runs)
+    draw_columns(engine, columns, waits, np.arange(len(runs)), NO_ORDERS, keeper, most_events)
     return keeper.finish()
+
+
+class Waits:
+    """Waits of the clocks of some runs, drawn as far as the compiled loop asks for them.
+
+    Parameters
+    ----------
+    seed, purpose : int
+        What the addresses of their streams begin with.
+    names : sequence of str
+        Addresses of the clocks, one for each move.
+    runs : array of int
+        Whose clocks each column takes.
+    """
+
+    def __init__(self, seed: int, purpose: int, names: Sequence[str], runs: Ints) -> None:
+        from numba.np.random._constants import fe_double, ke_double, we_double
+
+        numbers, self._block_of = np.unique(runs // BLOCK_WIDTH, return_inverse=True)
+        self._place = runs % BLOCK_WIDTH
+        states = Streams(seed, purpose, numbers.tolist(), [address_words(name) for name in names]).states
+        first = states.shape[:2]
+        row_of = np.zeros((*first, FIRST_RINGS), dtype=np.int64)
+        row_of[:, :, 0] = np.arange(first[0] * first[1]).reshape(first)
+        self._draws = Draws(
+            np.empty((2 * first[0] * first[1] + 1, BLOCK_WIDTH)), row_of, np.zeros(first, dtype=np.int64),
+            np.array([first[0] * first[1]]), states, ke_double, we_double, fe_double, self._block_of, self._place,
+        )  # fmt: skip
+
+    def of(self, here: Ints) -> Draws:
+        """Waits of some of the columns."""
+        return self._draws._replace(blocks=self._block_of[here], places=self._place[here])
+
+    def make_room(self) -> None:
+        """Make room for more rings of a move if any has used its room up, for more rows of waits if these are full."""
+        draws = self._draws
+        pool, row_of = draws.pool, draws.row_of
+        if draws.drawn[0] == len(pool):
+            pool = np.concatenate((pool, np.empty((len(pool) // 2 + 1, BLOCK_WIDTH))))
+        if draws.known.max(initial=0) == row_of.shape[2]:
+            row_of = np.concatenate((row_of, np.zeros_like(row_of)), axis=2)
+        self._draws = draws._replace(pool=pool, row_of=row_of)
 
 
 def select_columns(columns: Columns, here: Ints) -> Columns:
@@ -157,9 +194,9 @@ def make_rows(layout: Layout) -> tuple[Ints, Floats]:
 
 
 def draw_columns(
-    engine: Engine, columns: Columns, rows: Rows, places: Ints, orders: Orders, keeper: Keeper, most_events: int
+    engine: Engine, columns: Columns, waits: Waits, here: Ints, orders: Orders, keeper: Keeper, most_events: int
 ) -> None:
-    """Draw runs whose clocks stand in the same rows, going on whenever the loop has what it lacked."""
+    """Draw runs whose clocks are some of those at hand, going on whenever the loop has what it lacked."""
     layout = engine.layout
     whole, numbers = make_rows(layout)
     noted = np.zeros(NOTES, dtype=np.int64)
@@ -167,11 +204,11 @@ def draw_columns(
     status = LACKS_ROOM
     while status != ENDED:
         status = engine.machine.draw(
-            layout.fixed, wanted, whole, numbers, *layout.records, columns, Draws(rows.pool, rows.chunk_of, places),
-            orders, keeper.record, noted, most_events,
+            layout.fixed, wanted, whole, numbers, *layout.records, columns, waits.of(here), orders, keeper.record,
+            noted, most_events,
         )  # fmt: skip
         if status == LACKS_CLOCK:
-            rows.draw(int(whole[noted[LANE], layout.stand.pending]))
+            waits.make_room()
         elif status == LACKS_ROOM:
             keeper.clear(noted)
             keeper.file(orders)
@@ -220,7 +257,9 @@ class Keeper:
         """Make room for what is recorded of some of the runs, given by their places."""
         self._here = here
         room = ROOM * len(here) + 1000 if self._keep else 0
-        paths = np.zeros((len(self._paths), len(self._path_of), len(here)), dtype=np.float32)
+        paths = self._paths
+        if len(here) < len(self._runs):
+            paths = np.zeros((len(self._paths), len(self._path_of), len(here)), dtype=np.float32)
         self.record = Record(
             np.zeros(room, np.int32), np.zeros(room, np.int16), np.zeros(room), self._keep, self._tally.first,
             self._tally.total, self._tally.squares, self._path_of, paths,
@@ -233,7 +272,8 @@ class Keeper:
             runs = self._runs[self._here[self.record.column[:kept]]].astype(np.int32)
             self._parts.append((runs, self.record.event[:kept].copy(), self.record.day[:kept].copy()))
             noted[KEPT] = 0
-        self._paths[:, :, self._here] = self.record.paths
+        if self.record.paths is not self._paths:
+            self._paths[:, :, self._here] = self.record.paths
 
     def file(self, orders: Orders) -> None:
         """Take what an intervention has done so far."""

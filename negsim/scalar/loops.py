@@ -4,7 +4,7 @@ scores given ones (:mod:`negsim.scalar.given`).
 Both do what :func:`negsim.ensemble.moments` does for a batch. They take LANES columns at a time, and another wherever
 one ends. Each goes at its own pace, from one stop to the next (a move or a tick); the hazards of all are computed
 abreast, what a move changes is done in each for itself. A loop may be called from several threads, each with arrays of
-its own. One that lacks something (rows of a clock, room for events) says so and returns; called again, it goes on where
+its own. One that lacks something (room for waits or events) says so and returns; called again, it goes on where
 it stopped.
 
 In every function A holds whole numbers, a row for each lane and last that of the lists, V the numbers of all lanes; S
@@ -31,16 +31,15 @@ from negsim.scalar.passage import advance
 from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget, release
 from negsim.scalar.relations import relate
 from negsim.scalar.tables import ACTIVE, BEGINS, EXPLODED, GOING, LANES, NOTHING, OVER, TICK, Stand, Tables
+from negsim.scalar.waits import Draws, has_row
 from negsim.state import Array, Floats, Ints
-from negsim.streams import ROWS_AT_ONCE
 
 ENDED, LACKS_CLOCK, LACKS_ROOM, EXPLODES = range(4)
 """Why a loop returns."""
-NEXT, KEPT, STARTED, LANE = range(4)
-NOTES = 4
+NEXT, KEPT, STARTED = range(3)
+"""What is noted of how far a loop has come: the next column, events kept, whether it has started."""
+NOTES = 3
 """How many numbers these are."""
-"""What is noted of how far a loop has come: the next column, events kept, whether it has started, the lane that lacks a
-clock."""
 
 
 class Rests(NamedTuple):
@@ -71,15 +70,6 @@ class Columns(NamedTuple):
     """Whether they have run before, so that each is resumed where it stood."""
     leaves: Rests
     """Where each column is left at the end, if it is to be resumed."""
-
-
-class Draws(NamedTuple):
-    """Rows of the clocks: ``pool[chunk_of[move, number], row, place]`` is a ring's wait."""
-
-    pool: Floats
-    chunk_of: Ints
-    places: Ints
-    """Each column's place in the rows."""
 
 
 class Record(NamedTuple):
@@ -227,7 +217,7 @@ def draw(
             _wind_clocks(A[lane], V, t, s, v, c, d, lane)
         noted[STARTED] = 1
     while True:
-        if not _renew_clocks(A, V, s, v, d, noted):
+        if not _renew_clocks(A, V, s, v, d):
             return LACKS_CLOCK
         if (r.keep and noted[KEPT] + room > len(r.day)) or (o.given and o.entered[0] + most > len(o.day)):
             return LACKS_ROOM
@@ -255,9 +245,10 @@ def _wind_clocks(
     """Give every clock of a lane its first wait, if it is not resumed where it stood."""
     if c.wound:
         return
-    place = d.places[S[s.column]]
+    block, place = d.blocks[S[s.column]], d.places[S[s.column]]
     for move in range(t.moves):
-        V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, 0], 0, place]
+        has_row(d, block, move, 0)
+        V[(v.remaining + move) * LANES + lane] = d.pool[d.row_of[block, move, 0], place]
 
 
 def _wait_for_clocks(A: Ints, V: Floats, s: Stand, v: Values, moment: float) -> None:
@@ -272,8 +263,8 @@ def _wait_for_clocks(A: Ints, V: Floats, s: Stand, v: Values, moment: float) -> 
                 U[v.remaining + move] += U[v.hazard + move] * (moment - U[v.time])
 
 
-def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints) -> bool:
-    """Start afresh the clocks that have rung, if their rows have been drawn."""
+def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws) -> bool:
+    """Start afresh the clocks that have rung, if there is room for their rows."""
     for lane in range(LANES):
         S = A[lane]
         if S[s.going] == BEGINS:
@@ -282,13 +273,11 @@ def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws, noted: Ints
         if move < 0:
             continue
         ring = S[s.rings + move] + 1
-        chunk, row = ring // ROWS_AT_ONCE, ring % ROWS_AT_ONCE
-        if chunk >= d.chunk_of.shape[1] or d.chunk_of[move, chunk] < 0:
-            noted[LANE] = lane
+        block, place = d.blocks[S[s.column]], d.places[S[s.column]]
+        if not has_row(d, block, move, ring):
             return False
         S[s.rings + move] = ring
-        place = d.places[S[s.column]]
-        V[(v.remaining + move) * LANES + lane] = d.pool[d.chunk_of[move, chunk], row, place]
+        V[(v.remaining + move) * LANES + lane] = d.pool[d.row_of[block, move, ring], place]
         S[s.pending] = -1
     return True
 

@@ -16,6 +16,7 @@ from negsim.scalar.drawing import (
     Engine,
     Filed,
     Keeper,
+    Waits,
     draw_columns,
     lay_columns,
     make_rests,
@@ -25,7 +26,6 @@ from negsim.scalar.drawing import (
 from negsim.scalar.interfering import Orders
 from negsim.scalar.loops import Columns, Rests
 from negsim.state import Floats, Ints
-from negsim.streams import BLOCK_WIDTH, Rows, Streams, address_words
 
 
 @dataclass(frozen=True)
@@ -76,27 +76,21 @@ def draw_periods(
     engine, until = prepare(compiled), periods[-1].until
     laid = [lay_columns(compiled, engine.layout, compiled.bind(period.values), period.until) for period in periods]
     keeper = Keeper(compiled, engine.layout, laid[0], runs, until, ("events",))
-    blocks, places = np.divmod(runs, BLOCK_WIDTH)
-    numbers = np.unique(blocks).tolist()
-    streams = Streams(seed, purpose, numbers, [address_words(name) for name in names])
-    for place, block in enumerate(numbers):
-        here, rows = np.flatnonzero(blocks == block), Rows(streams, place, len(names))
-        _draw_block(engine, laid, orders, rows, places, here, keeper, most_events)
+    _draw_all(engine, laid, orders, Waits(seed, purpose, names, runs), len(runs), keeper, most_events)
     return keeper.finish(), keeper.filed
 
 
-def _draw_block(
+def _draw_all(
     engine: Engine,
     periods: Sequence[Columns],
     orders: Orders,
-    rows: Rows,
-    places: Ints,
-    here: Ints,
+    waits: Waits,
+    runs: int,
     keeper: Keeper,
     most_events: int,
 ) -> None:
-    """Draw runs whose clocks stand in the same rows; those that explode go no further."""
-    rests = make_rests(engine.layout, 0)
+    """Draw all runs through all periods; those that explode go no further."""
+    here, rests = np.arange(runs), make_rests(engine.layout, 0)
     for columns in periods:
         if not len(here):
             return
@@ -108,7 +102,7 @@ def _draw_block(
             chosen = chosen._replace(leaves=make_rests(engine.layout, len(here)))
         mine = orders._replace(**{name: getattr(orders, name)[here] for name in ("due", "seen", "bitten")})
         keeper.make_room(here)
-        draw_columns(engine, chosen, rows, places[here], mine, keeper, most_events)
+        draw_columns(engine, chosen, waits, here, mine, keeper, most_events)
         for name in ("due", "seen", "bitten"):
             getattr(orders, name)[here] = getattr(mine, name)
         going = ~np.isin(here, keeper.list_stopped())
