@@ -6,6 +6,7 @@ The public names; each is loaded when it is first used, so that importing the pa
 from __future__ import annotations
 
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from negsim.version import VERSION as __version__
@@ -139,12 +140,19 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its room."""
+    """Load a public name from its room; a function comes with a check of what it is handed."""
     if name not in _HOMES:
         raise AttributeError(f"module 'negsim' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
-    return getattr(import_module(f"negsim.{_HOMES[name]}"), name)
+    from negsim.arguments import check_arguments
+
+    found = getattr(import_module(f"negsim.{_HOMES[name]}"), name)
+    if isinstance(found, FunctionType):
+        found = check_arguments(found)
+        found.__module__ = __name__  # where it is found again, by pickle for one
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

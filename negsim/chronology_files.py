@@ -73,6 +73,8 @@ def load_chronology(
     chosen = _first_of(compiled.scenario) if source is None else source
     file, name, rows, book = _read(compiled, chosen, codebook)
     if window is not None:
+        if len(window) != 2:
+            raise ValueError(f"window must be a pair (first day, last day), not {window!r}")
         first, last = (read_day("window", day) for day in window)
         book = book.model_copy(update={"window": Window(from_=first, to=last)})
     chronology = read_chronology(compiled, book, rows, name, file)

@@ -33,7 +33,7 @@ from negsim.layout.utilities import lay_utilities, number_worths
 from negsim.moves import Event
 from negsim.numbers import Slot, collect_numbers, make_slot, resolve_params
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_terms, require_valid, take_scenario
+from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
 from negsim.state import Floats, Parameters, State, World
 from negsim.terms import SHELF, Term
 from negsim.vocabulary import DEFAULT_TERMS
@@ -82,6 +82,24 @@ class Compiled:
             For a name that is neither; the message names the nearest.
         """
         return resolve_params(self.scenario, self.numbers, params or {})
+
+    def check_ranges(self, params: Mapping[str, Any] | None) -> None:
+        """Make sure that the scenario stays one with the least and with the largest value of each parameter.
+
+        Raises
+        ------
+        ValueError
+            For what is not finite.
+        ScenarioError
+            For what is out of range.
+        """
+        for name, value in (params or {}).items():
+            if not np.isfinite(value).all():
+                raise ValueError(f"params[{name!r}]: not every number is finite")
+        for end in (np.min, np.max) if params else ():
+            require_settings(
+                self.scenario, {name: float(end(value)) for name, value in (params or {}).items()}, "params"
+            )
 
     def bind(self, values: Mapping[str, Floats] | None = None) -> Parameters:
         """Make the kernel's parameters, with some key paths at other values.

@@ -213,8 +213,8 @@ def counterfactual(
 
 
 def _check_wanted(products: Collection[str], given: Any, runs: int, seed: int, workers: int) -> None:
-    unknown = [name for name in products if name not in PRODUCTS]
-    if unknown or not products:
+    unknown = [str(name) for name in products if name not in PRODUCTS]
+    if unknown or not len(products):
         raise ValueError(f"products must be some of {', '.join(PRODUCTS)}, not {', '.join(unknown) or 'none'}")
     if given is None and "interventional" not in products:
         raise ValueError("a retrospective answer needs to be told what happened: `given`")

@@ -40,7 +40,7 @@ from negsim.results import Ensemble, gather
 from negsim.scalar import tables
 from negsim.scalar.drawing import draw_block
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_terms, require_settings
+from negsim.scenario_files import load_terms
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
 from negsim.streams import BLOCK_WIDTH, Clocks
 
@@ -303,9 +303,7 @@ def simulate(
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
     _check_counts(runs, seed, workers, width, values)
-    if params:
-        for end in (np.min, np.max):
-            require_settings(compiled.scenario, {name: float(end(value)) for name, value in params.items()}, "params")
+    compiled.check_ranges(params)
     wanted = tuple(dict.fromkeys(record))
     engine = choose_engine(engine, compiled)
     work = Work(compiled.scenario, seed, end_of(compiled, until), values, wanted, strict=strict, engine=engine)
@@ -335,8 +333,6 @@ def _check_counts(runs: int, seed: int, workers: int, width: int, values: Mappin
         require_whole(name, number)
     require_whole("seed", seed, 0)
     for path, value in values.items():
-        if not np.isfinite(value).all():
-            raise ValueError(f"params[{path!r}]: not every number is finite")
         if value.ndim != 1 or len(value) not in (1, runs):
             raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")
 

@@ -8,7 +8,7 @@ A move may be named by its address (``"freeze:JPN::food_aid"``), or by a mapping
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -95,11 +95,15 @@ def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> Hist
     ------
     ScenarioError
         With every row that cannot be understood: what was given, what is allowed, the nearest move.
+    TypeError
+        For what has no rows.
     """
     if isinstance(rows, History):
         return rows
     if hasattr(rows, "to_dict"):
         rows = rows.to_dict("records")
+    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes):
+        raise TypeError(f"a history is a list of moves, an event table, a History or an Ensemble, not {rows!r}")
     days, moves, problems = [], [], []
     for number, row in enumerate(rows, start=1):
         try:

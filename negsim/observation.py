@@ -101,6 +101,11 @@ class Observer:
                 raise ValueError(f"{pattern!r} fits no move{f'; did you mean {nearest}?' if nearest else ''}")
         if self.first and self.last and self.first > self.last:
             raise ValueError(f"first ({self.first}) must not come after last ({self.last})")
+        scenario = self.compiled.scenario
+        if self.first and self.first > scenario.end:
+            raise ValueError(f"first ({self.first}) must not come after the scenario's end, {scenario.end}")
+        if self.last and self.last < scenario.start:
+            raise ValueError(f"last ({self.last}) must not come before the scenario's start, {scenario.start}")
         if self.unreported not in ("dropped", "implied"):
             raise ValueError(f"unreported must be 'dropped' or 'implied', not {self.unreported!r}")
         if self.unreported == "implied" and not self.keep_order:

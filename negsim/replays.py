@@ -75,7 +75,8 @@ def replay(
         One history scored under every parameter vector (see :func:`negsim.history.read_history`), or a history for
         each column: the runs of an ensemble, or histories side by side (:mod:`negsim.history`).
     params : mapping, optional
-        Numbers at other values, each a scalar or of shape ``(width,)``.
+        Numbers at other values, each a scalar or of shape ``(width,)``. That the scenario stays one with the least and
+        the largest of them is checked unless `case` was compiled before.
     until : date, optional
         Last day of the window (default: the scenario's end).
     coverage : Coverage, optional
@@ -95,10 +96,12 @@ def replay(
     Raises
     ------
     ScenarioError
-        For rows of a history that name no move of the scenario, each with the nearest.
+        For rows of a history that name no move of the scenario, each with the nearest; for `params` out of range.
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
+    if params and not isinstance(case, Compiled):
+        compiled.check_ranges(params)
     histories = _as_histories(compiled, history)
     widths = {len(value) for value in values.values()} | {histories.columns}
     width = max(widths)

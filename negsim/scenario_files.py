@@ -189,7 +189,16 @@ def save_scenario(scenario: Scenario, path: str | Path) -> Path:
     -------
     Path
         The file.
+
+    Raises
+    ------
+    ValueError
+        For a path that names no file.
+    OSError
+        For a file that cannot be written.
     """
+    if not Path(path).name:
+        raise ValueError(f"path must name a file, not {str(path)!r}")
     return _write(Path(path), dump_scenario(scenario))
 
 

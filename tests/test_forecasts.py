@@ -16,10 +16,11 @@ from scipy import integrate, stats
 import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.ensemble import Explosive, ExplosiveWarning
 from negsim.forecasts import baselines, comparison, constant_rates, fits, omissions, reach, registration
 from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
-from negsim.forecasts.explanations import explain_events
+from negsim.forecasts.explanations import explain_events, hold_events, list_told
 from negsim.forecasts.information import measure_information
 from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
 from negsim.forecasts.reach import LEVEL, measure_reach
@@ -270,6 +271,49 @@ def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(chan
     row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date").table.iloc[0]
     assert row["how"] == "refused"
     assert np.isnan(row["left_out"])
+    asked.clear()
+    row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date", refit=False).table.iloc[0]
+    assert (row["how"], asked) == ("not known", [])
+    assert np.isnan(row["left_out"])
+
+
+def test_how_many_events_need_another_fit_is_said_before_the_first_of_them(channel, monkeypatch):
+    case, told, posterior = channel
+    likelihood = bring_together(case, told.cut(dt.date(2003, 12, 31)))
+    monkeypatch.setattr(omissions, "TRUSTED", -np.inf)
+    monkeypatch.setattr(fits.Fits, "find", lambda self, scenario, chronology: posterior)
+    events, said, counted = list_told(likelihood, None)[:3], [], []
+    hold_events(
+        likelihood, posterior, events, 40, 1, 1, lambda share, doing: said.append((share, doing)), "date", fits.Fits(1)
+    )
+    refits = [doing for _, doing in said if "fit " in doing]
+    assert refits == [f"fit {n} of 3, without the date of {one.label}" for n, one in enumerate(events, start=1)]
+    shares = [share for share, _ in said]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    explain_events(case, posterior, likelihood.chronology, runs=40, seed=1, progress=lambda *told: counted.append(told))
+    assert counted[-1] == (80, 80)
+
+
+def test_histories_that_explode_have_no_part_in_what_is_said_of_an_event(channel, monkeypatch):
+    case, told, posterior = channel
+    known = told.cut(dt.date(2003, 12, 31))
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 40)
+    rates = np.where(np.arange(300) % 2, 2000.0, 3.0)[:, None] + 0 * posterior.draws
+    some = replace(posterior, draws=rates, log_weights=np.zeros(300))
+    last = [move for move in known.moves if move.names[0].startswith("meet")][-1]
+    events = [{"kind": "meet", "channel": "talks", "date_start": known.date(last.low), "date_end": known.date(last.low),
+               "row": last.row}]  # fmt: skip
+    with pytest.warns(ExplosiveWarning):
+        held = explain_events(case, some, known, events, runs=60, seed=1)
+    assert 10 < held.posterior.runs < 50
+    assert held.table["posterior"].iloc[0] == held.table["left_out"].iloc[0] == 1.0
+    everything = replace(posterior, draws=np.full_like(posterior.draws, 2000.0))
+    with (
+        pytest.warns(ExplosiveWarning),
+        pytest.raises(Explosive, match="all histories with numbers from the posterior"),
+    ):
+        explain_events(case, everything, known, events, runs=20, seed=1)
 
 
 def test_the_bits_of_an_event_are_the_difference_of_two_densities(channel):

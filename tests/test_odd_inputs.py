@@ -117,9 +117,9 @@ def test_what_is_no_count_is_refused_by_name(given):
 
 
 CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "no case": (lambda: negsim.simulate(None, runs=2), TypeError, "a case is a scenario, the name"),
-    "no case to fit": (lambda: negsim.fit(7), TypeError, "a case is a scenario, the name"),
-    "no case to study": (lambda: negsim.sbc(7), TypeError, "a case is a scenario, the name"),
+    "no case": (lambda: negsim.simulate(None, runs=2), TypeError, "case must be a Scenario, a text"),
+    "no case to fit": (lambda: negsim.fit(7), TypeError, "case must be a Scenario, a text"),
+    "no case to study": (lambda: negsim.sbc(7), TypeError, "case must be a Scenario, a text"),
     "no parameter of a path": (lambda: negsim.fit(HARBOUR, EVENTS, free=["x"]), ValueError, "no prior is declared for"),
     "none to study": (lambda: negsim.sbc(HARBOUR, 1, free=["x"]), ValueError, "no prior is declared for"),
     "no number": (lambda: negsim.simulate(HARBOUR, runs=2, params={"cool": float("nan")}), ValueError, "finite"),
@@ -133,7 +133,11 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "is no number",
     ),
-    "no question": (lambda: negsim.counterfactual(HARBOUR, None, None), TypeError, "a question is a name"),
+    "no question": (
+        lambda: negsim.counterfactual(HARBOUR, None, None),
+        TypeError,
+        "intervention must be an Intervention, a mapping",
+    ),
     "seed of a sweep": (lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, seed=-1), ValueError, "seed must"),
     "range of one end": (lambda: negsim.Design.sobol({"tempo": (1.0,)}, 4), ValueError, "a range is"),
     "fewer points than none": (lambda: negsim.Design.latin_hypercube({"tempo": (1, 2)}, -1), ValueError, "n must be"),

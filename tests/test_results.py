@@ -203,13 +203,17 @@ def test_stopping_early_keeps_what_came_before():
         ({"workers": 0}, "workers must be"),
         ({"until": dt.date(2030, 1, 1)}, "until must lie between"),
         ({"until": "1995"}, "until must be a date such as 1999-12-31, not '1995'"),
-        ({"until": 1995}, "until must be a date"),
         ({"params": {"term.ripeness.theta": [1.0, 2.0]}}, "one for each of 5 runs"),
     ],
 )
 def test_bad_arguments_are_refused_in_words(arguments, message):
     with pytest.raises(ValueError, match=message):
         negsim.simulate("bargaining-pair", **({"runs": 5} | arguments))
+
+
+def test_a_year_alone_is_no_date():
+    with pytest.raises(TypeError, match="until must be a date, a text or None, not 1995"):
+        negsim.simulate("bargaining-pair", runs=5, until=1995)
 
 
 def test_an_unknown_parameter_is_refused_with_the_nearest():

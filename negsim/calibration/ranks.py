@@ -13,8 +13,9 @@ Each simulation has its own address, so a study can be interrupted and gone on w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import reprlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ from negsim.compiler import Compiled, compile_case
 from negsim.engines import choose_engine
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
+from negsim.problems import list_names, require_whole
 from negsim.scenario import Scenario
 from negsim.scenario_files import scenario_digest
 from negsim.state import Floats
@@ -171,8 +173,9 @@ def sbc(
     Raises
     ------
     ValueError
-        When `path` holds a study of something else.
+        When `path` holds a study of something else, or no study; when there is no parameter whose truth could rank.
     """
+    require_whole("simulations", simulations)
     study = _prepare(case, seed, free, observer or {}, given, doctor, engine, settings, workers)
     done = _read(path, study) if path is not None else {}
     numbers = sorted(done)[:simulations] if len(done) >= simulations else range(simulations)
@@ -322,23 +325,49 @@ def _prepare(
     workers: int,
 ) -> Study:
     compiled = compile_case(case)
+    if given is not None:
+        _check_given(given)
     names = tuple(free) if free is not None else find_free(compiled)
     prior = declare_prior(compiled.scenario, names) if given is None else given[0].prior
     engine = choose_engine(engine, compiled)
+    if not prior.names:
+        raise ValueError(
+            f"{compiled.scenario.name} has no parameter to rank: it declares none free, and free= names none"
+        )
+    _check_options(observer)
     known = None if given is None else (given[0], ChronologyLikelihood(compiled, given[1], prior.names, engine))
     return Study(compiled, prior, seed, Observer(compiled, **observer), known, doctor, engine, settings, workers)
+
+
+def _check_given(given: object) -> None:
+    """Make sure that a posterior comes with what it was fitted to."""
+    kinds = (Posterior, Chronology)
+    if not isinstance(given, tuple | list) or len(given) != 2 or not all(map(isinstance, given, kinds)):
+        raise TypeError(f"given must be a pair (Posterior, Chronology), not {reprlib.repr(given)}")
+
+
+def _check_options(observer: Mapping[str, Any]) -> None:
+    known = [option.name for option in fields(Observer) if option.init and option.name != "compiled"]
+    if unknown := [name for name in observer if name not in known]:
+        raise ValueError(f"observer has no option {list_names(map(str, unknown))}; there are {list_names(known)}")
 
 
 def _read(path: str | Path, study: Study) -> dict[int, dict[str, Any]]:
     """Read the finished simulations of a file, or begin it; a line cut short is done again."""
     file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"path must be a file, not the folder {file}")
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(study.head) + "\n", encoding="utf-8")
         return {}
     text = file.read_text(encoding="utf-8")
-    first, *lines = text.splitlines()
-    if json.loads(first) != study.head:
+    first, *lines = text.splitlines() or [""]
+    try:
+        head = json.loads(first)
+    except ValueError:
+        raise ValueError(f"path: {file} holds no study: sbc begins a file that does not exist") from None
+    if head != study.head:
         raise ValueError(f"{file} holds another study: {first}; this one is {json.dumps(study.head)}")
     if not text.endswith("\n"):  # cut short by an interruption: the next simulation gets a line of its own
         with file.open("a", encoding="utf-8") as end:

@@ -40,6 +40,7 @@ def explain(options: argparse.Namespace) -> None:
             progress,
             options.engine,
             settings,
+            not options.no_refit,
         )
     if folder is not None:
         _keep(found, folder)
@@ -53,7 +54,7 @@ def explain(options: argparse.Namespace) -> None:
 LEGEND = """\
 prior, fitted, without it: probability in {runs:,} whole histories each that it happens within 12 months of its date,
 with numbers from the prior, after the fit, and after a fit to which nobody told when it happened (by weights of the
-draws; refit where those cannot be trusted; refused where that fit's runs disagree)"""
+draws; refit where those cannot be trusted; refused where that fit's runs disagree; not known with --no-refit)"""
 
 
 def write_events(table: pandas.DataFrame) -> str:
@@ -95,12 +96,17 @@ def add_explain(commands: Any) -> None:
         "negsim explain out/fit --engine auto --out out/explained",
         "negsim explain out/fit --keep out/variants     # a stop loses no fit that was finished",
         "negsim explain out/fit --histories 500 --particles 100",
-        note="It fits the case again without each theory, and without dates that weights cannot take away: "
-        "many times as long as the fit took.",
+        "negsim explain out/fit --no-refit     # minutes less; of some events it stays open what else would be thought",
+        note="It fits the case again without theories, and once for each event whose date weights do not take away. "
+        "Where the events surprise the fit that can be all of them, each as long as the fit itself; while it works it "
+        "says which of how many it is at. --no-refit leaves those events open.",
     )
     add_fitted(parser)
     parser.add_argument(
         "--histories", metavar="N", type=whole(10), default=2000, help="histories of each kind (default: 2000)"
+    )
+    parser.add_argument(
+        "--no-refit", action="store_true", help="no other fit for an event that weights do not leave out"
     )
     parser.add_argument("--keep", metavar="DIR", help="keep fits there and take them up again after a stop")
     add_sampler(parser)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from negsim.calibration.fitting import bring_together
+from negsim.calibration.fitting import bring_fit, bring_together
 from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
 from negsim.forecasts.comparison import ENOUGH, STATIC, Change, Comparison, compare_theories
-from negsim.forecasts.explanations import Explanation, explain_events
+from negsim.forecasts.explanations import Explanation, hold_events, list_told
 from negsim.forecasts.fits import Fits
 from negsim.forecasts.information import Information, measure_information
 from negsim.forecasts.reach import Reach, measure_reach
@@ -103,6 +103,7 @@ def account_for(
     progress: Progress | None = None,
     engine: str = "numpy",
     sampler: Mapping[str, Any] | None = None,
+    refit: bool = True,
 ) -> Account:
     """Account for what happened.
 
@@ -125,6 +126,8 @@ def account_for(
         As in :func:`negsim.simulate`.
     sampler : mapping, optional
         Settings of the other fits, such as particles and runs (see :func:`negsim.fit`).
+    refit : bool
+        Whether to fit again where an event's date cannot be taken away by weights (the rivals are fitted all the same).
 
     Returns
     -------
@@ -137,17 +140,18 @@ def account_for(
         tell(0.0, "rivals")
         again: dict[str, Any] = {"keep": folder, "engine": engine}
         comparison = compare_theories(case, chronology, seed, (), posterior=posterior, **again, **(sampler or {}))
-        explanation = explain_events(
-            case,
+        likelihood = bring_fit(case, posterior, chronology, engine)
+        told = list_told(likelihood, events)
+        explanation = hold_events(
+            likelihood,
             posterior,
-            chronology,
-            events,
+            told,
             runs,
             seed,
-            progress=lambda done, every: tell(0.1 + 0.8 * done / every, "events with and without their dates"),
-            omit="date",
-            sampler=sampler,
-            **again,
+            1,
+            lambda share, doing: tell(0.1 + 0.8 * share, doing),
+            "date",
+            fits if refit else None,
         )
         tell(0.9, "what could be told")
         information = reach = None

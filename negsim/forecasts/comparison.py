@@ -42,6 +42,7 @@ from negsim.ensemble import simulate
 from negsim.forecasts.constant_rates import constant_rate_evidence, expected_rate_evidence
 from negsim.forecasts.drawing import PURPOSE, open_purpose
 from negsim.forecasts.fits import Fits
+from negsim.problems import require_whole
 from negsim.replays import replay
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -275,6 +276,8 @@ def compare_theories(
     if posterior is not None:
         bring_fit(likelihood.compiled, posterior, likelihood.chronology)
     told = likelihood.chronology
+    if isinstance(stages, int):
+        require_whole("stages", stages, 0)
     singles = [(name,) for name in (theories if theories is not None else list_theories(scenario))]
     sets: list[tuple[str, ...]] = [*singles, *(combinations([name for (name,) in singles], 2) if pairs else ())]
     fits = Fits(seed, {**settings, "engine": likelihood.engine}, None if keep is None else Path(keep))

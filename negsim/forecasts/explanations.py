@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -20,10 +20,10 @@ from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, weighted_quantiles
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
-from negsim.ensemble import Progress, simulate
+from negsim.ensemble import Explosive, Progress, simulate
 from negsim.forecasts.drawing import PURPOSE, PURPOSE_PRIOR, SHARES, open_purpose, standard_error
 from negsim.forecasts.fits import Fits
-from negsim.forecasts.omissions import leave_out
+from negsim.forecasts.omissions import NOT_KNOWN, Omission, refit_without, take_draws, weigh_out
 from negsim.problems import require_whole
 from negsim.questions import Question, require_known
 from negsim.results import Ensemble
@@ -74,13 +74,13 @@ class Explanation:
     ----------
     told : tuple of Told
     prior, posterior : Ensemble
-        Histories with parameters from the prior, and from the posterior.
+        Histories with parameters from the prior, and from the posterior; those that exploded are left out.
     table : DataFrame
         A row for each event: ``event``, ``row``, ``start``, ``end``; probability that it happens within a year of its
         date under the ``prior``, the ``posterior``, and ``left_out`` (the posterior without this event), each with its
         standard error (``prior_error`` and so on); ``k_hat`` of the weights that leave it out, and ``how`` it was left
-        out (``density``, ``weights``, ``refit`` or ``refused``); ``date_10``, ``date_50``, ``date_90``: when the
-        posterior has the first such event after a year before its date.
+        out (``density``, ``weights``, ``refit``, ``refused`` or ``not known``); ``date_10``, ``date_50``, ``date_90``:
+        when the posterior has the first such event after a year before its date.
     """
 
     told: tuple[Told, ...]
@@ -102,6 +102,7 @@ def explain_events(
     omit: Omit = "density",
     keep: str | Path | None = None,
     sampler: Mapping[str, Any] | None = None,
+    refit: bool = True,
 ) -> Explanation:
     """Hold the events of a chronology against simulated histories, before and after the fit.
 
@@ -128,6 +129,8 @@ def explain_events(
         Folder in which those fits are kept and found again.
     sampler : mapping, optional
         Settings of those fits, such as particles and runs (see :func:`negsim.fit`).
+    refit : bool
+        Whether to fit again where weights do not tell; what would need that is else left open.
 
     Returns
     -------
@@ -140,38 +143,74 @@ def explain_events(
     ValueError
         For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`), events without dates, and
         another word for `omit`.
+    Explosive
+        When every history explodes.
     """
     require_whole("runs", runs)
     require_whole("seed", seed, 0)
     if omit not in get_args(Omit):
         raise ValueError(f"omit must be one of {', '.join(get_args(Omit))}, not {omit!r}")
     likelihood = bring_fit(case, posterior, chronology, engine)
-    told = _read_told(events, likelihood) if events is not None else _told_by(likelihood.chronology)
-    require_known(likelihood.compiled, [one.question for one in told], "<events>")
-    drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
-    before = posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
-    scenario = likelihood.compiled.scenario
+    told = list_told(likelihood, events)
+    settings = {**(sampler or {}), "engine": likelihood.engine}
+    fits = Fits(seed, settings, None if keep is None else Path(keep)) if refit else None
+    total = runs * (2 + (len(told) if omit == "date" else 0))  # an event left out counts as much as an ensemble
 
-    steps = 2 + (len(told) if omit == "date" else 0)  # an event left out counts as much as an ensemble
+    def tell(share: float, _: str) -> None:
+        if progress is not None:
+            progress(round(share * total), total)
 
-    def run(values: Floats, place: int, quiet: bool = False) -> Ensemble:
+    return hold_events(likelihood, posterior, told, runs, seed, workers, tell, omit, fits)
+
+
+def hold_events(
+    likelihood: ChronologyLikelihood,
+    posterior: Posterior,
+    told: tuple[Told, ...],
+    runs: int,
+    seed: int,
+    workers: int,
+    tell: Callable[[float, str], None],
+    omit: Omit,
+    fits: Fits | None,
+) -> Explanation:
+    """Do what :func:`explain_events` does, with everything at hand.
+
+    Parameters
+    ----------
+    likelihood, posterior, told, runs, seed, workers, omit
+        As there.
+    tell : callable
+        Told the share of the work that is done, and what is being done.
+    fits : Fits or None
+        Makes other fits; without it what needs them stays open.
+    """
+    scenario, engine = likelihood.compiled.scenario, likelihood.engine
+    part = 1 / (2 + (len(told) if omit == "date" else 0))
+
+    def run(values: Floats, begun: float | None, source: str) -> Ensemble:
         params = {name: values[:, column] for column, name in enumerate(posterior.names)}
-        tell = None if progress is None or quiet else lambda done, _: progress(place * runs + done, steps * runs)
-        engine = likelihood.engine
-        return simulate(scenario, runs, seed, params, workers=workers, progress=tell, engine=engine)
+        told = None if begun is None else lambda done, every: tell(begun + part * done / every, source)
+        found = simulate(scenario, runs, seed, params, workers=workers, progress=told, engine=engine)
+        if not found.whole.runs:
+            raise Explosive(f"all histories with numbers from the {source} exploded: no event can be held against them")
+        return found
 
-    prior, after = run(before, 0), run(drawn.draws, 1)
+    prior = run(posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR)), 0.0, "prior").whole
+    drawn = posterior.resample(runs, open_purpose(seed, PURPOSE))
+    every = run(drawn.draws, part, "posterior")
+    after, drawn = every.whole, take_draws(drawn, np.setdiff1d(np.arange(runs), every.stopped[0]))
     table = _tabulate(told, prior, after, drawn)
     if omit == "density":
         hazards = log_hazards(likelihood, drawn)
         left = [_leave_out_density(one, after, drawn, hazards) for one in told]
     else:
-        fits = Fits(seed, {**(sampler or {}), "engine": likelihood.engine}, None if keep is None else Path(keep))
+        omissions = _leave_out_dates(told, likelihood, drawn, seed, fits, lambda n, doing: tell((2 + n) * part, doing))
         left = []
-        for number, one in enumerate(told, start=3):
-            left.append(_leave_out_date(one, likelihood, after, drawn, fits, lambda values: run(values, 1, True)))
-            if progress is not None:
-                progress(number * runs, steps * runs)
+        for one, found in zip(told, omissions, strict=True):
+            other = None if found.posterior is None else found.posterior.resample(runs, open_purpose(seed, PURPOSE))
+            again = run(other.draws, None, "other fit").whole if other is not None else None
+            left.append(_share_left_out(one, found, after, other, again))
     place = list(table.columns).index("date_10")
     for number, name in enumerate(("left_out", "left_out_error", "k_hat", "how")):
         table.insert(place + number, name, [line[name] for line in left])
@@ -200,6 +239,19 @@ def log_hazards(likelihood: ChronologyLikelihood, draws: Posterior) -> Mapping[s
 
 
 # -- what was told ----------------------------------------------------------------------------------------------------
+
+
+def list_told(likelihood: ChronologyLikelihood, events: Any) -> tuple[Told, ...]:
+    """List the events that are asked about: those given, or all told moves of the chronology.
+
+    Raises
+    ------
+    ScenarioError, ValueError
+        As :func:`explain_events`.
+    """
+    told = _read_told(events, likelihood) if events is not None else _told_by(likelihood.chronology)
+    require_known(likelihood.compiled, [one.question for one in told], "<events>")
+    return told
 
 
 def _told_by(chronology: Chronology) -> tuple[Told, ...]:
@@ -310,27 +362,42 @@ def _leave_out_density(one: Told, after: Ensemble, drawn: Posterior, hazards: Ma
     return {**told, "k_hat": k_hat, "how": "density"}
 
 
-def _leave_out_date(
-    one: Told,
+def _leave_out_dates(
+    told: tuple[Told, ...],
     likelihood: ChronologyLikelihood,
-    after: Ensemble,
     drawn: Posterior,
-    fits: Fits,
-    run: Callable[[Floats], Ensemble],
+    seed: int,
+    fits: Fits | None,
+    advance: Callable[[int, str], None],
+) -> list[Omission]:
+    """Leave out each event's date: by weights first; then it is known how many need another fit, and said."""
+    found = []
+    for one in told:
+        advance(0, f"weights without the date of {one.label}")
+        found.append(weigh_out(likelihood, drawn, one.places, seed) if one.places else Omission("", np.nan))
+    needy = [place for place, omission in enumerate(found) if omission.how == NOT_KNOWN]
+    for number, place in enumerate(needy if fits is not None else ()):
+        assert fits is not None
+        advance(
+            len(told) - len(needy) + number,
+            f"fit {number + 1} of {len(needy)}, without the date of {told[place].label}",
+        )
+        found[place] = replace(refit_without(likelihood, told[place].places, fits), k_hat=found[place].k_hat)
+    advance(len(told), "events with and without their dates")
+    return found
+
+
+def _share_left_out(
+    one: Told, found: Omission, after: Ensemble, other: Posterior | None, again: Ensemble | None
 ) -> dict[str, Any]:
     """The share of the runs had nobody known when the event happened: by weights, or with another fit."""
-    if not one.places:
-        return dict(NOT_LEFT_OUT)
-    found = leave_out(likelihood, drawn, one.places, fits, fits.seed)
-    if found.posterior is not None:
-        other = found.posterior.resample(after.runs, open_purpose(fits.seed, PURPOSE))
-        told = _share("left_out", _near(run(other.draws), one), None, min(other.ess, after.runs))
-        return {**told, "k_hat": np.nan, "how": found.how}
+    told = {"k_hat": found.k_hat, "how": found.how}
+    if other is not None and again is not None:
+        return told | _share("left_out", _near(again, one), None, min(other.ess, again.runs))
     if found.log_weights is None:
-        return {**NOT_LEFT_OUT, "k_hat": found.k_hat, "how": found.how}
+        return NOT_LEFT_OUT | told
     weights = np.exp(found.log_weights - found.log_weights.max())
-    told = _share("left_out", _near(after, one)[: len(weights)], weights, found.worth)
-    return {**told, "k_hat": found.k_hat, "how": found.how}
+    return told | _share("left_out", _near(after, one)[: len(weights)], weights, found.worth)
 
 
 NOT_LEFT_OUT: Final[dict[str, Any]] = {"left_out": np.nan, "left_out_error": np.nan, "k_hat": np.nan, "how": ""}

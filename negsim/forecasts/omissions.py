@@ -20,7 +20,7 @@ from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
 from negsim.forecasts.fits import Fits
-from negsim.state import Floats
+from negsim.state import Floats, Ints
 
 DRAWS: Final = 400
 """Draws that are weighted."""
@@ -32,6 +32,9 @@ FEWEST: Final = 30.0
 """Least effective number of draws behind weights that are trusted."""
 
 
+NOT_KNOWN: Final = "not known"
+
+
 @dataclass(frozen=True)
 class Omission:
     """A fit without the date of an event.
@@ -39,7 +42,8 @@ class Omission:
     Attributes
     ----------
     how : str
-        ``weights`` of the posterior's draws, ``refit``, or ``refused`` (a fit whose runs disagree: nothing is known).
+        ``weights`` of the posterior's draws, ``refit``, ``refused`` (a fit whose runs disagree: nothing is known), or
+        ``not known`` (weights that cannot be trusted, before the case is fitted again).
     k_hat : float
         Of the weights; NaN where none were tried.
     log_weights : array, shape (draws,) or None
@@ -57,10 +61,8 @@ class Omission:
     posterior: Posterior | None = None
 
 
-def leave_out(
-    likelihood: ChronologyLikelihood, drawn: Posterior, places: Sequence[int], fits: Fits, seed: int = 0
-) -> Omission:
-    """Leave out the dates of some told moves (those of an event).
+def weigh_out(likelihood: ChronologyLikelihood, drawn: Posterior, places: Sequence[int], seed: int = 0) -> Omission:
+    """Leave out the dates of some told moves (those of an event) by weights of draws, where they can be trusted.
 
     Parameters
     ----------
@@ -69,29 +71,33 @@ def leave_out(
         Equally weighted draws (:meth:`Posterior.resample`); the first :data:`DRAWS` are weighted.
     places : sequence of int
         Of the moves, among those of the chronology.
-    fits : Fits
-        Makes the other fit.
     seed : int
         For the dates that are tried.
 
     Returns
     -------
     Omission
+        By ``weights``, or ``not known``.
     """
     k_hat = np.nan
     if len(places) == 1:
-        some = _take_first(drawn, DRAWS)
+        some = take_draws(drawn, slice(DRAWS))
         log_ratio, _ = widen_date(likelihood, some, places[0], DATES, seed)
         smooth, k_hat = smooth_weights(log_ratio)
         share = effective_sample_size(smooth) / len(smooth)
         worth = share * min(drawn.ess, len(smooth))
         if k_hat <= TRUSTED and worth >= FEWEST:
             return Omission("weights", k_hat, smooth, worth)
+    return Omission(NOT_KNOWN, k_hat)
+
+
+def refit_without(likelihood: ChronologyLikelihood, places: Sequence[int], fits: Fits) -> Omission:
+    """Leave out the dates of some told moves by another fit: ``refit`` or ``refused``."""
     try:
         other = fits.find(likelihood.compiled.scenario, forget_dates(likelihood.chronology, places))
     except SamplingError:
-        return Omission("refused", k_hat)
-    return Omission("refit", k_hat, posterior=other)
+        return Omission("refused", np.nan)
+    return Omission("refit", np.nan, posterior=other)
 
 
 def forget_dates(chronology: Chronology, places: Sequence[int]) -> Chronology:
@@ -104,11 +110,12 @@ def forget_dates(chronology: Chronology, places: Sequence[int]) -> Chronology:
     return replace(chronology, moves=moves)
 
 
-def _take_first(drawn: Posterior, draws: int) -> Posterior:
+def take_draws(drawn: Posterior, which: slice | Ints) -> Posterior:
+    """Take some of equally weighted draws."""
     return replace(
         drawn,
-        draws=drawn.draws[:draws],
-        latent=drawn.latent[:draws],
-        log_likelihood=drawn.log_likelihood[:draws],
-        log_weights=drawn.log_weights[:draws],
+        draws=drawn.draws[which],
+        latent=drawn.latent[which],
+        log_likelihood=drawn.log_likelihood[which],
+        log_weights=drawn.log_weights[which],
     )

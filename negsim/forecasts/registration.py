@@ -109,6 +109,9 @@ def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note
     Registered
     """
     every = {"model": ahead, **(others or {})}
+    for name, one in every.items():
+        if not isinstance(one, Forecast):
+            raise TypeError(f"others[{name!r}] must be a Forecast, not {one!r}")
     periods = {(one.origin, one.until) for one in every.values()}
     if len(periods) > 1:
         raise ValueError(f"forecasts of different periods cannot be registered together: {sorted(periods)}")

@@ -47,7 +47,7 @@ def choose_outcomes(compiled: Compiled, wanted: Sequence[str] | None = None) -> 
     """
     group_of, groups = group_events(compiled)
     names = [name_group(group) for group in groups]
-    patterns = ["*"] if wanted is None else list(wanted)
+    patterns = ["*"] if wanted is None else list(map(str, wanted))
     unknown = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     if unknown:
         raise ValueError("; ".join(say_unknown(word, names) for word in unknown))

@@ -157,6 +157,8 @@ class Sweep:
             raise ValueError(say_unknown(event, self.events))
         if until is not None and what != "happened":
             raise ValueError(f"until goes with what='happened', not with {what!r}")
+        if until is not None and until < self.scenario.start:
+            raise ValueError(f"until must be a day from {self.scenario.start} on, not {until}")
         return f"count.{event}" if what == "count" else f"first.{event}"
 
     def _judge(self, column: Array, what: str, until: dt.date | None) -> Floats:

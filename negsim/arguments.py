@@ -1,0 +1,147 @@
+"""Is what is handed to a public function of the kind that its signature names? Asked once, where a caller comes in.
+
+The annotations are the only list of what is allowed. Kinds are told apart here; what a name or a number may be besides
+is checked by the function itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, wraps
+from numbers import Real
+from os import PathLike
+from typing import Any, Final, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+
+from negsim.problems import require_whole
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FROM_ZERO: Final = ("seed", "run")
+"""Whole numbers that may be 0; all others start at 1."""
+
+
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function be called only with arguments of the kinds that its annotations name.
+
+    Parameters
+    ----------
+    function : callable
+        Its annotations are texts (``from __future__ import annotations``). What is annotated ``Any``, or collected by
+        ``*`` and ``**``, is let through.
+
+    Returns
+    -------
+    callable
+        Raises TypeError, or ValueError for what is no whole number, naming the argument, what it was given and what
+        it takes.
+    """
+    signature = inspect.signature(function)
+    taken = {
+        name: str(parameter.annotation)
+        for name, parameter in signature.parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:  # too many or too few: Python says that best
+            return function(*args, **kwargs)
+        for name, value in given.items():
+            if name in taken:
+                _check(name, value, _list_kinds(function, taken[name]))
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _check(name: str, given: object, kinds: tuple[str, ...]) -> None:
+    if "int" in kinds and all(kind in ("int", "None") for kind in kinds):
+        if given is not None or "None" not in kinds:
+            require_whole(name, given, 0 if name in FROM_ZERO else 1)
+        return
+    if not any(_is(given, kind) for kind in kinds):
+        *others, last = dict.fromkeys(map(_say, kinds))
+        allowed = f"{', '.join(others)} or {last}" if others else last
+        raise TypeError(f"{name} must be {allowed}, not {reprlib.repr(given)}")
+
+
+@cache
+def _list_kinds(function: Callable[..., Any], annotation: str) -> tuple[str, ...]:
+    """Read the alternatives of an annotation: names of kinds, with what the function's own file calls otherwise."""
+    return tuple(kind for part in _split(annotation) for kind in _resolve(part, inspect.unwrap(function).__globals__))
+
+
+def _split(annotation: str) -> Iterator[str]:
+    """Take an annotation apart at the bars that stand outside brackets, and leave off what stands in brackets."""
+    depth, name = 0, ""
+    for letter in f"{annotation}|":
+        if letter == "|" and not depth:
+            yield name.strip().rpartition(".")[2]
+            name = ""
+        elif letter in "[]":
+            depth += 1 if letter == "[" else -1
+        elif not depth:
+            name += letter
+
+
+def _resolve(name: str, known: Mapping[str, Any]) -> Iterator[str]:
+    """Replace the name of a union, a choice of words or a callable by what it stands for; keep all other names."""
+    meant = known.get(name)
+    origin = get_origin(meant)
+    if origin is Literal:
+        yield "str"
+    elif origin is Union or type(meant).__name__ == "UnionType":
+        for part in get_args(meant):
+            yield from _resolve(getattr(part, "__name__", str(part)), known)
+    else:
+        yield name if origin is None else origin.__name__
+
+
+def _is(given: object, kind: str) -> bool:
+    """Whether something is of a kind; of a class that is not loaded there can be nothing, so its name is enough."""
+    match kind:
+        case "Any":
+            return True
+        case "None" | "NoneType":
+            return given is None
+        case "bool":
+            return isinstance(given, bool) or type(given).__name__ == "bool"  # numpy has one of its own
+        case "int" | "float":
+            return isinstance(given, Real) and not isinstance(given, bool)
+        case "Path":
+            return isinstance(given, PathLike)
+        case "Callable":
+            return callable(given)
+        case "Mapping" | "dict":
+            return isinstance(given, Mapping)
+        case "Sequence" | "Iterable" | "Collection" | "tuple":
+            return hasattr(given, "__iter__") and not isinstance(given, str | bytes | Mapping)
+    return any(parent.__name__ == kind for parent in type(given).__mro__)
+
+
+_WORDS: Final = {
+    "None": "None",
+    "NoneType": "None",
+    "bool": "True or False",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "Path": "a path",
+    "Callable": "a function",
+    "Mapping": "a mapping",
+    "dict": "a mapping",
+    "Sequence": "a list",
+    "Iterable": "a list",
+    "Collection": "a list",
+    "tuple": "a pair",
+    "date": "a date",
+}
+
+
+def _say(kind: str) -> str:
+    return _WORDS.get(kind) or f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"

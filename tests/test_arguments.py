@@ -1,0 +1,169 @@
+"""Is whatever is handed to a public function, and is nothing it could take, refused by the argument's name?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import math
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import negsim
+from negsim.arguments import check_arguments
+from negsim.compiler import compile_case
+
+TUTORIAL = Path(__file__).parents[1] / "examples" / "tutorial"
+HARBOUR = TUTORIAL / "harbour.toml"
+EVENTS = TUTORIAL / "events.csv"
+FUNCTIONS = [name for name in negsim.__all__ if inspect.isfunction(getattr(negsim, name))]
+
+
+class Thing:
+    """Nothing that anybody takes."""
+
+    def __repr__(self) -> str:
+        return "a thing"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_public_function_refuses_what_none_of_its_arguments_takes(name: str):
+    function = getattr(negsim, name)
+    arguments = inspect.signature(function).parameters.values()
+    right = {one.name: stand_in(one.annotation) for one in arguments if one.default is one.empty}
+    for argument in arguments:
+        if "Any" in argument.annotation.split(" | ") or argument.kind is argument.VAR_KEYWORD:
+            continue
+        with pytest.raises((TypeError, ValueError), match=f"^{argument.name} must be .*, not a thing$"):
+            function(**{**right, argument.name: Thing()})
+
+
+def stand_in(annotation: str) -> Any:
+    """Something of the first kind that an annotation names, by name alone."""
+    kind = annotation.split(" | ")[0]
+    return {"str": "x", "Any": "x"}.get(kind) or type(kind, (), {})()
+
+
+def take(
+    case: negsim.Scenario | str | Path,
+    runs: int = 1,
+    seed: int = 0,
+    free: Any = None,
+    day: dt.date | None = None,
+    share: float = 0.5,
+    whole: bool = True,
+    names: list[str] | tuple[str, ...] | None = None,
+) -> tuple[Any, ...]:
+    """Take one argument of each kind."""
+    return case, runs, seed, free, day, share, whole, names
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"case": HARBOUR, "runs": np.int64(3), "share": 1, "whole": np.True_},
+        {"case": "x", "names": np.array(["a"]), "free": Thing(), "day": dt.datetime(2010, 1, 1)},
+        {"case": np.str_("x"), "names": ["a"], "share": np.float64(0.5)},
+    ],
+)
+def test_what_may_stand_for_a_kind_is_let_through(given: dict[str, Any]):
+    assert check_arguments(take)(**given) == take(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"case": None}, "case must be a Scenario, a text or a path, not None"),
+        ({"runs": 0}, "runs must be a whole number of at least 1, not 0"),
+        ({"runs": True}, "runs must be a whole number of at least 1, not True"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
+        ({"seed": math.nan}, "seed must be a whole number of at least 0, not nan"),
+        ({"day": 7}, "day must be a date or None, not 7"),
+        ({"share": "half"}, "share must be a number, not 'half'"),
+        ({"whole": "no"}, "whole must be True or False, not 'no'"),
+        ({"names": "abc"}, "names must be a list, a pair or None, not 'abc'"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_with_what_is_allowed(given: dict[str, Any], said: str):
+    with pytest.raises((TypeError, ValueError)) as refused:
+        check_arguments(take)(**{"case": "x", **given})
+    assert str(refused.value) == said
+
+
+def test_too_few_arguments_are_told_as_python_tells_them():
+    with pytest.raises(TypeError, match=r"^simulate\(\) missing 1 required positional argument: 'case'"):
+        negsim.simulate()
+
+
+def test_public_functions_keep_their_signature_and_can_be_sent_to_other_processes():
+    for name in FUNCTIONS:
+        function = getattr(negsim, name)
+        assert pickle.loads(pickle.dumps(function)) is function
+        assert function.__doc__
+    assert list(inspect.signature(negsim.replay).parameters)[:2] == ["case", "history"]
+
+
+# -- what the functions check themselves ------------------------------------------------------------------------------
+
+
+def test_a_study_of_nothing_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="simulations must be a whole number of at least 1, not 0"):
+        negsim.sbc(HARBOUR, 0)
+    with pytest.raises(ValueError, match="harbour has no parameter to rank"):
+        negsim.sbc(HARBOUR, 1, free=[])
+    with pytest.raises(ValueError, match="observer has no option precison; there are reporting, precision"):
+        negsim.sbc(HARBOUR, 1, observer={"precison": "day"})
+    with pytest.raises(TypeError, match=r"given must be a pair \(Posterior, Chronology\)"):
+        negsim.sbc(HARBOUR, 1, given=("a", "b"))
+    with pytest.raises(ValueError, match="path must be a file, not the folder"):
+        negsim.sbc(HARBOUR, 1, path=tmp_path)
+    with pytest.raises(ValueError, match="holds no study"):
+        negsim.sbc(HARBOUR, 1, path=HARBOUR)
+
+
+def test_a_replay_keeps_its_parameters_within_their_ranges_where_a_caller_comes_in():
+    history = [("2010-05-01", "act:coast::seizure")]
+    for wild in (-1.0, [0.5, -1.0]):
+        with pytest.raises(negsim.ScenarioError, match="allowed: a number of at least 0"):
+            negsim.replay(HARBOUR, history, params={"tempo": wild})
+    with pytest.raises(ValueError, match=r"params\['cool'\]: not every number is finite"):
+        negsim.replay(HARBOUR, history, params={"cool": math.inf})
+    compiled = compile_case(HARBOUR)
+    inside = negsim.replay(HARBOUR, history, params={"tempo": 0.5}).total
+    assert np.array_equal(negsim.replay(compiled, history, params={"tempo": 0.5}).total, inside)
+
+
+CALLS: dict[str, tuple[Any, str]] = {
+    "history that has no rows": (lambda: negsim.replay(HARBOUR, 3), "a history is a list of moves"),
+    "window of one day": (
+        lambda: negsim.load_chronology(HARBOUR, EVENTS, window=["2010-01-01"]),
+        "window must be a pair",
+    ),
+    "file without a name": (lambda: negsim.save_scenario(negsim.load_scenario(HARBOUR), ""), "path must name a file"),
+    "event that is no word": (lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, events=[None]), "None"),
+    "stages before the first": (
+        lambda: negsim.compare_theories(HARBOUR, negsim.load_chronology(HARBOUR, EVENTS), stages=-1),
+        "stages must be a whole number of at least 0",
+    ),
+    "outcomes before the start": (
+        lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2).outcome("agree.talks", until=dt.date(1900, 1, 1)),
+        "until must be a day from 2010-01-01 on, not 1900-01-01",
+    ),
+    "observed until before the start": (
+        lambda: negsim.observe(negsim.simulate(HARBOUR, runs=1), last=dt.date(1900, 1, 1)),
+        r"last \(1900-01-01\) must not come before the scenario's start, 2010-01-01",
+    ),
+    "observed from after the end": (
+        lambda: negsim.observe(negsim.simulate(HARBOUR, runs=1), first=dt.date(2100, 1, 1)),
+        r"first \(2100-01-01\) must not come after the scenario's end",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "said"), CALLS.values(), ids=CALLS)
+def test_what_only_the_function_can_know_is_refused_by_it(call: Any, said: str):
+    with pytest.raises((TypeError, ValueError), match=said):
+        call()
