@@ -205,4 +205,7 @@ def keep(held, ahead: dict, posterior: negsim.Posterior, article: pd.DataFrame, 
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

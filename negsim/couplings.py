@@ -6,7 +6,7 @@ A part is all arms of some runs: it needs nothing of the others, so parts come o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from negsim.interference import Interfering, Plan, lay_plan
 from negsim.intervention_files import amended
 from negsim.interventions import Intervention
 from negsim.numbers import select_values
+from negsim.processes import open_workers
 from negsim.recollection import RecalledClocks, Recalling, read_clocks
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -234,7 +235,7 @@ def _open_pool(
         with ThreadPoolExecutor(workers) as threads:
             yield threads, partial(run_part, inquiry, worlds)
     else:
-        with ProcessPoolExecutor(workers, initializer=_prepare, initargs=(inquiry,)) as processes:
+        with open_workers(workers, _prepare, (inquiry,)) as processes:
             yield processes, _run_prepared
 
 

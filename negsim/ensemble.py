@@ -7,12 +7,10 @@ accounts of :func:`negsim.replay`, a progress bar, an agent-based front end.
 from __future__ import annotations
 
 import datetime as dt
-import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import current_process
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -35,6 +33,7 @@ from negsim.kernel import (
 )
 from negsim.numbers import select_values
 from negsim.problems import require_whole
+from negsim.processes import open_workers
 from negsim.recording import Block, Recorder
 from negsim.results import Ensemble, gather
 from negsim.scalar import tables
@@ -368,11 +367,8 @@ def _run_blocks(
         with ThreadPoolExecutor(min(workers, len(bounds))) as threads:
             yield from threads.map(lambda bound: run_block(work, compiled, np.arange(*bound)), bounds)
     else:
-        pool = ProcessPoolExecutor(min(workers, len(bounds)), initializer=_prepare, initargs=(work,))
-        try:
+        with open_workers(min(workers, len(bounds)), _prepare, (work,)) as pool:
             yield from pool.map(_run_prepared, bounds)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _tell(parts: Iterator[Block], bounds: Sequence[tuple[int, int]], progress: Progress | None) -> Iterator[Block]:
@@ -394,9 +390,7 @@ _PREPARED: list[tuple[Work, Compiled]] = []
 
 
 def _prepare(work: Work) -> None:
-    """Compile once in each worker process; leave it to the parent to answer an interrupt."""
-    if current_process().name != "MainProcess":
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Compile once in each worker process."""
     _PREPARED[:] = [(work, compile_scenario(work.scenario, load_terms(work.scenario)))]
 
 

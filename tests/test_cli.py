@@ -191,11 +191,12 @@ def test_run_hands_its_options_to_the_engine(said, monkeypatch):
         raise RuntimeError("enough")
 
     monkeypatch.setattr(ensemble, "simulate", simulate)
-    options = ("--runs", "7", "--seed", "3", "--until", "2004-05-06", "--tick", "week", "--workers", "2")
+    options = ("--runs", 7, "--seed", 3, "--until", "2004-05-06", "--tick", "week", "--workers", 2, "--engine", "auto")
     said("run", "template", *options, "--set", "raids=0.25", "--set", "actor.Upland.power=2")
     assert asked.pop("scenario") == load_scenario("template").model_copy(update={"tick": "week"})
     assert asked == {
         "runs": 7,
+        "engine": "auto",
         "seed": 3,
         "params": {"raids": 0.25, "actor.Upland.power": 2.0},
         "until": dt.date(2004, 5, 6),
@@ -339,7 +340,7 @@ def test_the_command_and_the_module_are_the_same():
     done = shell("list")
     assert (done.returncode, done.stderr) == (0, "")
     assert "beijing-1999" in done.stdout
-    assert 'negsim = "negsim.cli:main"' in (ROOT / "pyproject.toml").read_text()
+    assert 'negsim = "negsim.__main__:main"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_a_bad_scenario_leaves_with_2_and_no_traceback(tmp_path):

@@ -81,6 +81,13 @@ def test_a_forecast_asks_about_the_event_that_was_named(fitted, said):
     assert said(*words, "--event", "meet::talks:")[1] == out
 
 
+def test_a_run_and_a_forecast_are_the_same_by_either_engine(fitted, said):
+    for words in (("run", "template", "--runs", 20), ("forecast", fitted, "--runs", 20)):
+        code, out, _ = said(*words)
+        assert code == 0
+        assert said(*words, "--engine", "auto")[1] == out
+
+
 def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, said):
     code, out, _ = said("forecast", fitted, "--runs", "10", "--until", "2009-12-31")
     assert code == 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.theories import write_changes
-from negsim.cli.words import add_command, make_folder, mistakes_of, whole, wrap_sentences
+from negsim.cli.theories import say_kept, write_changes
+from negsim.cli.words import add_command, make_folder, mistakes_of, told_if_interrupted, whole, wrap_sentences
 
 if TYPE_CHECKING:
     import pandas
@@ -28,7 +28,7 @@ def explain(options: argparse.Namespace) -> None:
     scenario, chronology, posterior = reopen(Path(options.fit))
     folder = None if options.out is None else make_folder(options.out)
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
-    with share_bar("explain") as progress, mistakes_of(Conditioned):
+    with told_if_interrupted(say_kept(options.keep)), share_bar("explain") as progress, mistakes_of(Conditioned):
         found = account_for(
             scenario,
             posterior,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from negsim.cli.words import (
     InputError,
     add_command,
+    add_engine,
     date,
     make_folder,
     mistakes_of,
@@ -31,10 +32,11 @@ def forecast(options: argparse.Namespace) -> None:
 
     scenario, chronology, posterior = reopen(Path(options.fit))
     _require_period(scenario, chronology, options.origin, options.until)
-    told = draw(scenario, posterior, chronology, options.origin, options.until, options.runs, options.seed)
+    folder = None if options.out is None else make_folder(options.out)
+    when = (options.origin, options.until, options.runs, options.seed)
+    told = draw(scenario, posterior, chronology, *when, engine=options.engine)
     table = told.answers(options.event)
-    if options.out is not None:
-        folder = make_folder(options.out)
+    if folder is not None:
         told.ensemble.save(folder)
         table.to_csv(folder / "forecast.csv", index=False)
         print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
@@ -184,6 +186,7 @@ def add_forecast(commands: Any) -> None:
         default=[],
         help="ask about this event, kind:actor:channel:subject (repeatable; default: the case's questions)",
     )
+    add_engine(parser)
     parser.add_argument("--out", metavar="DIR", help="write the futures and the table there")
 
 

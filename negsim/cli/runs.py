@@ -10,6 +10,7 @@ from typing import Any
 from negsim.cli.words import (
     add_case,
     add_command,
+    add_engine,
     add_settings,
     add_tick,
     date,
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> None:
             params=dict(options.set) or None,
             until=options.until,
             workers=options.workers,
+            engine=options.engine,
             progress=progress,
         )
     summary = ensemble.summary()
@@ -63,7 +65,7 @@ def add_run(commands: Any) -> None:
         run,
         "simulate a scenario many times and print how probable each kind of event is, and when",
         "negsim run beijing-1999 --runs 1000 --seed 1",
-        "negsim run beijing-1999 --runs 10000 --workers 4 --out out",
+        "negsim run beijing-1999 --runs 10000 --workers 4 --engine auto --out out",
         "negsim run my-case.toml --until 2004-06-30 --tick week",
         "negsim run my-case.toml --set actor.Upland.audience=1.5 --set raids=0.2",
     )
@@ -74,5 +76,6 @@ def add_run(commands: Any) -> None:
     add_tick(parser)
     add_settings(parser)
     parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
+    add_engine(parser)
     parser.add_argument("--out", metavar="DIR", help="write events, summary, provenance and pictures there")
     parser.add_argument("--no-plots", action="store_true", help="write no pictures")

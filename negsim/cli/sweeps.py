@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from negsim.cli.words import InputError, Progress, add_case, add_command, add_settings, add_tick, date, prepare, whole
+from negsim.cli.words import (
+    InputError,
+    Progress,
+    add_case,
+    add_command,
+    add_settings,
+    add_tick,
+    date,
+    prepare,
+    told_if_interrupted,
+    whole,
+)
 
 if TYPE_CHECKING:
     from negsim.scenario import Scenario
@@ -45,7 +56,7 @@ def sweep(options: argparse.Namespace) -> None:
     with refusals_as_input():
         design = make_design(scenario, options)
         _check_shown(scenario, options)
-        with warnings_as_lines(), runs_bar() as progress:
+        with warnings_as_lines(), told_if_stopped(options.store), runs_bar() as progress:
             done = run_sweep(
                 scenario,
                 design,
@@ -82,7 +93,7 @@ def resume(options: argparse.Namespace) -> None:
     """Compute what is missing of a sweep."""
     from negsim.sweeps.running import resume_sweep
 
-    with refusals_as_input(), warnings_as_lines(), runs_bar() as progress:
+    with refusals_as_input(), warnings_as_lines(), told_if_stopped(options.store), runs_bar() as progress:
         done = resume_sweep(
             options.store,
             workers=options.workers,
@@ -97,7 +108,7 @@ def expand(options: argparse.Namespace) -> None:
     """Give a sweep more runs, or more points."""
     from negsim.sweeps.running import expand_sweep
 
-    with refusals_as_input(), warnings_as_lines(), runs_bar() as progress:
+    with refusals_as_input(), warnings_as_lines(), told_if_stopped(options.store), runs_bar() as progress:
         done = expand_sweep(
             options.store,
             runs=options.runs,
@@ -107,6 +118,11 @@ def expand(options: argparse.Namespace) -> None:
             any_version=options.any_version,
         )
     tell(done, options)
+
+
+def told_if_stopped(store: str) -> contextlib.AbstractContextManager[None]:
+    """Say where the blocks are that were finished, should somebody interrupt."""
+    return told_if_interrupted(f"finished blocks are in {store}; `negsim resume {store}` computes the others")
 
 
 @contextlib.contextmanager

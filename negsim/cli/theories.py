@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, mistakes_of, paths_as_input, require_target, whole, wrap_sentences
+from negsim.cli.words import (
+    add_command,
+    mistakes_of,
+    paths_as_input,
+    require_target,
+    told_if_interrupted,
+    whole,
+    wrap_sentences,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -23,7 +31,7 @@ def compare(options: argparse.Namespace) -> None:
     require_target(options.out)
     scenario, chronology, posterior = reopen(Path(options.fit))
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
-    with share_bar("compare") as progress, mistakes_of(Conditioned):
+    with told_if_interrupted(say_kept(options.keep)), share_bar("compare") as progress, mistakes_of(Conditioned):
         found = compare_theories(
             scenario,
             chronology,
@@ -47,6 +55,13 @@ def compare(options: argparse.Namespace) -> None:
     print(f"with everything: {describe_evidence(posterior)}\n")
     print(write_changes(table))
     print(f"\n{wrap_sentences(found.describe())}\n\n{LEGEND}{FORETOLD if len(found.stages) > 1 else ''}")
+
+
+def say_kept(folder: str | None) -> str:
+    """Say what becomes of fits that were finished when somebody interrupts."""
+    if folder is None:
+        return "finished fits are lost; with --keep DIR a stop loses none"
+    return f"finished fits are in {folder}; the same command takes them up again"
 
 
 def write_changes(table: pandas.DataFrame) -> str:

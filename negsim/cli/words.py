@@ -210,6 +210,16 @@ def wrap_sentences(text: str) -> str:
 
 
 @contextlib.contextmanager
+def told_if_interrupted(said: str) -> Iterator[None]:
+    """Say what an interrupt has not lost, or how it would lose nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nnegsim: {said}", file=sys.stderr)
+        raise
+
+
+@contextlib.contextmanager
 def mistakes_of(kind: type[Exception]) -> Iterator[None]:
     """Take a kind of error for a mistake of the person who asked."""
     try:

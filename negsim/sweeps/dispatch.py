@@ -7,10 +7,11 @@ out at a time, so memory does not grow with the sweep.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from itertools import chain, islice
 from typing import Final
 
+from negsim.processes import open_workers
 from negsim.sweeps.stores import SweepError
 from negsim.sweeps.work import Done, Job, Task, compute, prepare_process
 
@@ -74,13 +75,10 @@ def compute_in_processes(workers: int, job: Job, tasks: Iterator[Task]) -> Itera
     while deaths < MOST_DEATHS:
         lost: Lost = []
         finished = 0
-        pool = ProcessPoolExecutor(workers, initializer=prepare_process)
-        try:
+        with open_workers(workers, prepare_process) as pool:
             for done in compute_by(pool, job, tasks, lost, ahead=2 * workers):
                 finished += 1
                 yield done
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
         if not lost:
             return
         deaths = 0 if finished else deaths + 1

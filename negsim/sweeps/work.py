@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -137,10 +136,9 @@ _PREPARED: dict[str, tuple[Compiled, Outcomes]] = {}
 
 
 def prepare_process() -> None:
-    """Leave it to the parent to answer an interrupt; and do not outlive it, should it be killed."""
+    """Let a worker process not outlive its parent, should that be killed."""
     parent = parent_process()
     if parent is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
 
 
