@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -422,17 +423,22 @@ class Setting:
     timeout: float | None
     every: bool = False
     """Whether each file of tests is asked, or only those up to the first that notices."""
+    minutes: float = float("inf")
+    """No change is begun later than this after the start."""
 
 
-def run_study(changes: Sequence[tuple[str, str, str]], setting: Setting) -> tuple[list[Verdict], dict[str, Any]]:
+def run_study(changes: Sequence[tuple[str, str, str]], setting: Setting) -> tuple[list[Verdict | None], dict[str, Any]]:
     """Run the tests against each change (name, file, text), several copies of the project at a time.
 
     Returns
     -------
-    verdicts : list of Verdict
+    verdicts : list of Verdict or None
+        One for each change; None where the time was over before its turn.
     about : dict
-        Which tests were run, which were left out because they fail by themselves, how long all take.
+        When it was begun and on which commit, which tests were run, which were left out because they fail by
+        themselves, how long all take.
     """
+    begun, last = datetime.now(UTC), time.monotonic() + 60.0 * setting.minutes
     tests = [test for test in setting.tests if (ROOT / test.partition("::")[0]).exists()]
     with tempfile.TemporaryDirectory() as place:
         copies: SimpleQueue[Copy] = SimpleQueue()
@@ -450,10 +456,17 @@ def run_study(changes: Sequence[tuple[str, str, str]], setting: Setting) -> tupl
             took = first.test(quickly, left_out, timeout).seconds
             looks.insert(0, (60.0 + 3.0 * took, quickly))
         copies.put(first)
-        judge = partial(_judge, copies, looks, left_out, len(changes))
+        judge = partial(_judge, copies, looks, left_out, len(changes), last)
         with ThreadPoolExecutor(setting.jobs) as pool:
             verdicts = list(pool.map(judge, enumerate(changes, start=1)))
-    return verdicts, {"tests": tests, "left_out": left_out, "seconds_without_a_bug": round(seconds, 1)}
+    about = {"begun": begun.date().isoformat(), "commit": name_commit(), "tests": tests, "left_out": left_out}
+    return verdicts, {**about, "seconds_without_a_bug": round(seconds, 1)}
+
+
+def name_commit() -> str:
+    """The commit that the copies are made of (and whether files have been changed since)."""
+    told = ["git", "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    return subprocess.run(told, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _judge(
@@ -461,8 +474,11 @@ def _judge(
     looks: Sequence[tuple[float, Sequence[str]]],
     left_out: Sequence[str],
     count: int,
+    last: float,
     numbered: tuple[int, tuple[str, str, str]],
-) -> Verdict:
+) -> Verdict | None:
+    if time.monotonic() > last:
+        return None
     number, (name, file, text) = numbered
     copy = copies.get()
     try:
@@ -483,21 +499,26 @@ def study_bugs(setting: Setting) -> dict[str, Any]:
     fit_bugs()
     changes = [(bug.name, bug.file, bug.plant((ROOT / bug.file).read_text())) for bug in BUGS]
     verdicts, about = run_study(changes, setting)
-    rows = [{**asdict(bug), **asdict(verdict)} for bug, verdict in zip(BUGS, verdicts, strict=True)]
-    return {**about, "bugs": rows}
+    return {**about, "bugs": put_beside(BUGS, verdicts)}
 
 
 def study_mutants(setting: Setting, sample: int, seed: int) -> dict[str, Any]:
     """Try a sample of the mutations."""
     every = find_mutants()
-    chosen = sorted(random.Random(seed).sample(every, min(sample, len(every))), key=lambda m: (m.file, m.start))
+    chosen = random.Random(seed).sample(every, min(sample, len(every)))
     changes = [
         (f"{mutant.file}:{mutant.line} {mutant.told}", mutant.file, mutant.change((ROOT / mutant.file).read_text()))
         for mutant in chosen
     ]
     verdicts, about = run_study(changes, setting)
-    rows = [{**asdict(mutant), **asdict(verdict)} for mutant, verdict in zip(chosen, verdicts, strict=True)]
+    rows = sorted(put_beside(chosen, verdicts), key=lambda row: (row["file"], row["start"]))
     return {**about, "possible": len(every), "seed": seed, "mutants": rows}
+
+
+def put_beside(changes: Sequence[Bug | Mutant], verdicts: Sequence[Verdict | None]) -> list[dict[str, Any]]:
+    """One row for each change that was tried: what it is, and what the tests said."""
+    told = zip(changes, verdicts, strict=True)
+    return [{**asdict(change), **asdict(verdict)} for change, verdict in told if verdict is not None]
 
 
 # -- the report -------------------------------------------------------------------------------------------------------
@@ -542,7 +563,8 @@ def tell_about(part: dict[str, Any]) -> list[str]:
     """What was run."""
     left_out = ", ".join(f"`{test}`" for test in part["left_out"]) or "none"
     files = ", ".join(f"`{test}`" for test in part["tests"])
-    return [f"Tests: {files}. Left out because they failed without a bug: {left_out}.", ""]
+    run = f"Run on {part['begun']}, commit `{part['commit']}`. " if "commit" in part else ""
+    return [f"{run}Tests: {files}. Left out because they failed without a bug: {left_out}.", ""]
 
 
 def write_report(name: str, part: dict[str, Any]) -> None:
@@ -570,6 +592,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tests", nargs="+", default=TESTS, help="which tests")
     parser.add_argument("--every", action="store_true", help="ask every file of tests, not only up to the first")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no change later than this after the start"
+    )
     parser.add_argument("--dry", action="store_true", help="do not write the report")
     given = parser.parse_args(arguments)
     try:
@@ -577,7 +602,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LookupError as error:
         print(error, file=sys.stderr)
         return 1
-    setting = Setting(tuple(given.tests), given.jobs, given.timeout, given.every)
+    setting = Setting(tuple(given.tests), given.jobs, given.timeout, given.every, given.minutes)
     studies: dict[str, Callable[[], dict[str, Any]]] = {
         "planted": lambda: study_bugs(setting),
         "mutants": lambda: study_mutants(setting, given.sample, given.seed),
