@@ -6,6 +6,7 @@ through.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +22,7 @@ from negsim.streams import address_words, open_stream
 PURPOSE_STARTS = 72
 """Purpose number of the streams that draw points of a chronology."""
 DRAWS = 64
-MOST_ROUNDS = 50
+MOST_BLOCKS = 50
 A_WAY: Final = "a move that the state allows; what came before it and nobody told is a row of its own, as implied"
 
 
@@ -123,8 +124,8 @@ def find_starts(compiled: Compiled, chronology: Chronology, count: int, seed: in
         When hardly any point is possible; the message names the move that is refused most often, and why.
     """
     found, tried = np.empty((0, len(chronology.unknowns))), 0
-    for block in range(MOST_ROUNDS):
-        unit = draw_points(chronology, max(count, DRAWS), seed, block)
+    for blocks in _rounds():
+        unit = np.concatenate([draw_points(chronology, max(count, DRAWS), seed, block) for block in blocks])
         seen = walk(compiled, chronology, unit)
         found, tried = np.concatenate((found, unit[seen.possible])), tried + len(unit)
         if len(found) >= count:
@@ -133,3 +134,11 @@ def find_starts(compiled: Compiled, chronology: Chronology, count: int, seed: in
     given = f"{len(found)} possible histories of {tried} drawn; mostly {seen.reasons[worst]}"
     allowed = "dates that the state allows more often: narrower ones, or an order (the column `after`)"
     raise ScenarioError([Problem(chronology.name, f"row {chronology.moves[worst].row}", given, allowed)])
+
+
+def _rounds() -> Iterator[range]:
+    """Which blocks of draws are walked through at once: one, and as long as that is not enough as many as before."""
+    done, coming = 0, 1
+    while done < MOST_BLOCKS:
+        yield range(done, coming)
+        done, coming = coming, min(2 * coming, MOST_BLOCKS)
