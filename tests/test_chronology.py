@@ -241,6 +241,15 @@ def two_moves(tmp_path: Path, first: str, second: str, after: str = "1") -> Chro
     return load_chronology("two-state-channel", file)
 
 
+def test_starting_points_are_the_first_possible_ones_however_many_are_walked_through_at_once(tmp_path):
+    compiled = compile_scenario(negsim.load_scenario("two-state-channel"))
+    chronology = two_moves(tmp_path, "2001-06/2001-12", "2001-01/2001-09", after="")
+    drawn = np.concatenate([draw_points(chronology, 64, 3, block) for block in range(8)])
+    possible = walk(compiled, chronology, drawn).possible
+    assert possible[: 2 * 64].sum() < 30 < possible.sum()
+    np.testing.assert_array_equal(find_starts(compiled, chronology, 30, seed=3), drawn[possible][:30])
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
