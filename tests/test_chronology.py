@@ -291,7 +291,7 @@ def test_days_placed_by_rule_cost_little_against_days_sampled(beijing, name: str
     ruled = load_chronology(beijing, name, check=False)
     sampled = dataclasses.replace(ruled, by_rule=False)
     assert sampled.placement.size == ruled.placement.size + ruled.placement.fixed.sum()
-    unit = find_starts(beijing, sampled, 250, seed=1)
+    unit = find_starts(beijing, sampled, 100, seed=1)
     days, choices = unit[:, : sampled.placement.size], unit[:, sampled.placement.size :]
     same = np.concatenate((ruled.placement.unplace(sampled.placement.place(days)[0]), choices), axis=1)
     hours = negsim.replay(beijing, sampled.stack(beijing, unit), until=ruled.until).total

@@ -189,7 +189,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(fitted, folder / "fit")
-    return run_as_a_program("beijing", folder, *SMALL["beijing"], "--fit", "fit", "--pictures", "shown"), folder
+    return run_example("beijing", folder, *SMALL["beijing"], "--fit", "fit", "--pictures", "shown"), folder
 
 
 def save_points(folder: Path) -> None:

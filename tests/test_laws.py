@@ -74,9 +74,9 @@ def simulate_some(scenario: Scenario | str, **options: Any) -> Ensemble:
 @calm
 def test_a_run_is_the_same_to_the_bit_whatever_stands_beside_it(data: st.DataObject, scenario: Scenario, seed: int):
     params = data.draw(numbers_for(scenario, max_numbers=3))
-    together = table(simulate_some(scenario, runs=5, seed=seed, params=params))
-    for width in (1, 2, 3):
-        assert table(simulate_some(scenario, runs=5, seed=seed, params=params, width=width)) == together, width
+    together = table(simulate_some(scenario, runs=3, seed=seed, params=params))
+    for width in (1, 2):
+        assert table(simulate_some(scenario, runs=3, seed=seed, params=params, width=width)) == together, width
 
 
 @examples(10)
@@ -397,7 +397,7 @@ def extreme_numbers(draw: Any, scenario: Scenario) -> dict[str, float]:
     return found
 
 
-@examples(40)
+@examples(24)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_hazards_are_finite_and_never_negative_whatever_the_numbers(data: st.DataObject, scenario: Scenario, seed: int):
@@ -416,7 +416,7 @@ def test_hazards_are_finite_and_never_negative_whatever_the_numbers(data: st.Dat
 # -- the rules of the game -------------------------------------------------------------------------------------------
 
 
-@examples(40)
+@examples(24)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_no_event_breaks_the_rules_and_what_is_recorded_is_what_they_say(
