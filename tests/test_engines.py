@@ -212,10 +212,22 @@ def mood(pressure):
 TERM = Term("mood", "a claim", "an equation", "a source", log_rates=(LogRate(("walk_out",), mood),))
 """
 
+OWN_TERM_OF_SHIPPED_FORMULAS = """
+from negsim.terms import LogRate, Term
+from negsim.terms.resentment import hotter
+from negsim.terms.term import strength
 
-def write_own_term(folder: Path, formula: str) -> Scenario:
+TERM = Term(
+    "mood", "a claim", "an equation", "a source", (strength("heat", 0.7, "how a mood hastens"),),
+    log_rates=(LogRate(("walk_out", "cancel"), hotter),),
+)
+"""
+"""A term of one's own that needs no compilation of its own."""
+
+
+def write_own_term(folder: Path, text: str) -> Scenario:
     """The main case with a term of one's own beside it."""
-    (folder / "mood.py").write_text(OWN_TERM.format(formula=formula), encoding="utf-8")
+    (folder / "mood.py").write_text(text, encoding="utf-8")
     negsim.save_scenario(load_scenario("beijing-1999"), folder / "mine.toml")
     with (folder / "mine.toml").open("a", encoding="utf-8") as file:
         file.write('\n[term.mood]\nfile = "mood.py"\n')
@@ -223,23 +235,59 @@ def write_own_term(folder: Path, formula: str) -> Scenario:
 
 
 def test_a_term_that_cannot_be_compiled_runs_in_the_kernel_and_is_told_why(tmp_path: Path):
-    case = write_own_term(tmp_path, "np.asarray(pressure).astype(object).astype(float)")
+    case = write_own_term(tmp_path, OWN_TERM.format(formula="np.asarray(pressure).astype(object).astype(float)"))
     with pytest.warns(EngineWarning, match=r"numpy engine runs beijing-1999: .*mood"):
         ensemble = simulate(case, runs=3, seed=1, engine="compiled")
     assert ensemble.provenance["engine"] == "numpy"
 
 
 def test_a_term_of_ones_own_that_can_be_compiled_joins_the_shipped_formulas(tmp_path: Path):
-    case = write_own_term(tmp_path, "np.sqrt(pressure)")
+    case = write_own_term(tmp_path, OWN_TERM.format(formula="np.sqrt(pressure)"))
     formulas = list_formulas(compile_scenario(case, load_terms(case)).world)
     text = write_source(formulas, [True] * len(formulas))
     assert text.count("if formula ==") == len(SHIPPED) + 1
     assert choose_engine("compiled", compile_scenario(case, load_terms(case))) == "compiled"
 
 
-def test_a_formula_that_lanes_do_not_suit_is_called_for_each_run(tmp_path: Path):
-    case = write_own_term(tmp_path, "0.1 * np.arctan2(pressure, 2.0)")
-    check_same_histories(*in_both(case, runs=20, seed=4))
+def test_a_term_of_ones_own_tells_the_same_stories(tmp_path: Path):
+    case = write_own_term(tmp_path, OWN_TERM_OF_SHIPPED_FORMULAS)
+    one, two = in_both(case, runs=20, seed=4)
+    assert list_formulas(two.compiled.world) == SHIPPED
+    assert two.provenance["engine"] == "compiled"
+    check_same_histories(one, two)
+    other = simulate("beijing-1999", runs=20, seed=4)
+    assert not one.events.equals(other.events)
+
+
+def suited(x: Any, y: Any) -> Any:
+    return x * np.exp(y)
+
+
+def unsuited(x: Any, y: Any) -> Any:
+    return np.arctan2(x, y)
+
+
+@pytest.mark.parametrize(("number", "formula"), [(0, suited), (1, unsuited)])
+def test_a_formula_is_called_for_all_runs_at_once_or_where_lanes_do_not_suit_it_for_each(number: int, formula: Any):
+    """Of three places that a formula may be called for, two are: each reads its own rows, run by run."""
+    from numba import njit
+
+    from negsim.scalar.building import UNCALLED, read_switch
+    from negsim.scalar.tables import LANES
+
+    home, file = read_switch((suited, unsuited), njit(error_model="numpy", **UNCALLED))
+    assert file.read_text().count("join_lanes") == 1
+    evaluate, rows = home["evaluate_rows"], np.arange(7.0 * LANES)
+
+    @njit(error_model="numpy")
+    def call(which: int, arguments: Any, places: Any, numbers: Any) -> None:
+        evaluate(which, arguments, places, numbers, 1, 2, 1, 2, 4)
+
+    found = np.sin(rows).reshape(7, LANES)
+    expected = found.copy()
+    expected[4], expected[6] = formula(found[3], found[0]), formula(found[2], found[1])
+    call(number, np.array([-1, 3, 0, 0, 0, 2, 1]), np.array([-1, 0, 2]), found.reshape(-1))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 def test_importing_the_engines_imports_no_numba():

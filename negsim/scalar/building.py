@@ -100,7 +100,27 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
     # Nothing is allocated, so arrays need not be counted.
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
     plain, separate = _make_compilers()
-    inner = njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options)
+    home, file = read_switch(formulas, njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options))
+    outer = njit(nogil=True, cache=file.exists(), pipeline_class=separate, **options)
+    return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
+
+
+def read_switch(formulas: Sequence[Formula], inner: Callable[[Any], Any]) -> tuple[dict[str, Any], Path]:
+    """Read the scalar functions and the switch over formulas that they call.
+
+    Parameters
+    ----------
+    formulas : sequence of callable
+    inner : callable
+        Makes a function compiled.
+
+    Returns
+    -------
+    home : dict of str to object
+        The functions, ``evaluate_rows`` among them.
+    file : Path
+        Where the switch is written.
+    """
     home = read_home(inner)
     compiled = [_compile_formula(formula) for formula in formulas]
     home |= {f"formula_{number}": formula for number, (formula, _) in enumerate(compiled)}
@@ -108,8 +128,7 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
     file = _place(text, formulas)
     exec(_compile_rewritten(text, file, wide=True), home)
     home["evaluate_rows"] = inner(home["evaluate_rows"])
-    outer = njit(nogil=True, cache=file.exists(), pipeline_class=separate, **options)
-    return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
+    return home, file
 
 
 def read_home(inner: Callable[[Any], Any]) -> dict[str, Any]:
