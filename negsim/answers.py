@@ -13,6 +13,7 @@ from negsim.comparisons import Comparison
 from negsim.interference import Log
 from negsim.interventions import Intervention, NumberChange
 from negsim.scenario_files import dump_toml
+from negsim.whole_files import whole_file, write_whole
 
 MODEL: Final = (
     "In the model (interventional): {runs:,} pairs of histories from {start} to {end}, each pair on the same clocks, "
@@ -306,13 +307,14 @@ def save_answer(
 ) -> Path:
     """Write an answer: ``answer.txt``, the question, tables of each product, provenance."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "answer.txt").write_text(text + "\n", encoding="utf-8")
+    write_whole(folder / "answer.txt", text + "\n")
     plain = question.model_dump(by_alias=True, exclude_defaults=True, exclude_none=True)
-    (folder / "question.toml").write_text(dump_toml(_lists(plain)), encoding="utf-8")
+    write_whole(folder / "question.toml", dump_toml(_lists(plain)))
     for name, product in products.items():
-        product.summary().to_csv(folder / f"{name}.csv", index=False)
-        product.through().to_csv(folder / f"{name}-partings.csv", index=False)
-    (folder / "provenance.json").write_text(json.dumps(dict(provenance), indent=2) + "\n", encoding="utf-8")
+        for part, table in ((name, product.summary()), (f"{name}-partings", product.through())):
+            with whole_file(folder / f"{part}.csv") as file:
+                table.to_csv(file, index=False)
+    write_whole(folder / "provenance.json", json.dumps(dict(provenance), indent=2) + "\n")
     return folder
 
 

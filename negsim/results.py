@@ -7,6 +7,7 @@ of the runs, so a result does not depend on who computed which block.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import platform
 import zlib
@@ -29,6 +30,7 @@ from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
 from negsim.state import Array, Floats, Ints
 from negsim.streams import BLOCK_WIDTH
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES
+from negsim.whole_files import whole_file, write_whole
 
 if TYPE_CHECKING:
     import pandas
@@ -282,25 +284,49 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
     import pyarrow.parquet as pq
 
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "provenance.json").write_text(json.dumps(ensemble.provenance, indent=1) + "\n", encoding="utf-8")
+    provenance = directory / "provenance.json"
+    for name in (provenance.name, *PARTS):  # what is cut short is no result, nor is an old one beside a new one
+        (directory / name).unlink(missing_ok=True)
     save_scenario(ensemble.scenario, directory / "scenario.toml")
-    ensemble.summary().to_csv(directory / "summary.csv", index=False)
-    np.savez_compressed(
-        directory / "tally.npz",
-        first=ensemble.tally.first,
-        total=ensemble.tally.total,
-        squares=ensemble.tally.squares,
-        stopped_run=ensemble.stopped[0],
-        stopped_day=ensemble.stopped[1],
-    )
-    for name, file in (("paths.npz", directory / "paths.npz"), ("events.parquet", directory / "events.parquet")):
-        if file.exists():
-            file.unlink()
-        if name == "paths.npz" and ensemble.paths:
-            np.savez_compressed(file, **ensemble.paths)  # type: ignore[arg-type]
-        if name == "events.parquet" and ensemble.columns is not None:
+    with whole_file(directory / "summary.csv") as file:
+        ensemble.summary().to_csv(file, index=False)
+    counts = {name: getattr(ensemble.tally, name) for name in ("first", "total", "squares")}
+    ended = dict(zip(("stopped_run", "stopped_day"), ensemble.stopped, strict=True))
+    digests = {"tally.npz": _write_arrays(directory / "tally.npz", {**counts, **ended})}
+    if ensemble.paths:
+        digests["paths.npz"] = _write_arrays(directory / "paths.npz", ensemble.paths)
+    if ensemble.columns is not None:
+        with whole_file(directory / "events.parquet") as file:
             pq.write_table(pa.Table.from_pandas(ensemble.events, preserve_index=False), file)
+            digests["events.parquet"] = _digest(file)
+    write_whole(provenance, json.dumps({**ensemble.provenance, "files": digests}, indent=1) + "\n")
     return directory
+
+
+PARTS: Final = ("tally.npz", "paths.npz", "events.parquet")
+"""Files of a result that `provenance.json` knows by their digests."""
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Array]) -> str:
+    with whole_file(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        return _digest(file)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _require_same(folder: Path, digests: Mapping[str, str]) -> None:
+    """Let pass files that were saved together (results of older versions say nothing of it)."""
+    for name, digest in digests.items():
+        with _reading(folder / name) as file:
+            if _digest(file) != digest:
+                raise ValueError(
+                    "it is not the file that was saved with provenance.json (was it edited, or did two processes "
+                    "write to this folder at once?)"
+                )
 
 
 def load_results(directory: str | Path) -> Ensemble:
@@ -323,6 +349,7 @@ def load_results(directory: str | Path) -> Ensemble:
     folder = Path(directory)
     with _reading(folder / "provenance.json") as file:
         provenance = _require_provenance(json.loads(file.read_text("utf-8")), file)
+        digests = provenance.pop("files", {})
     with _reading(folder / "scenario.toml") as file:
         scenario = parse_scenario(file.read_text("utf-8"), str(file))
     if scenario_digest(scenario) != provenance["scenario_digest"]:
@@ -341,6 +368,7 @@ def load_results(directory: str | Path) -> Ensemble:
     if "events" in provenance["record"]:
         with _reading(folder / "events.parquet") as file:
             columns = _load_events(compiled, file, runs)
+    _require_same(folder, digests)
     return Ensemble(compiled, runs, seed, until, tally, columns, paths, provenance, stopped)
 
 

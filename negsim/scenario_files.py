@@ -24,6 +24,7 @@ from negsim.scenario_checks import Draft, find_misfits, match_paths, number_path
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
 from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
+from negsim.whole_files import write_whole
 
 MAX_BYTES: Final = 5_000_000
 MOST_TOLD: Final = 1000
@@ -463,14 +464,4 @@ def _write(path: Path, text: str, *, force: bool = True) -> Path:
     """Write a file whole or not at all: beside its place first, then moved there."""
     if path.exists() and not force:
         raise FileExistsError(errno.EEXIST, "exists already", str(path))
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(beside, path)
-    except OSError as error:
-        if error.filename is not None:
-            error.filename = str(path)
-        raise
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    return write_whole(path, text)

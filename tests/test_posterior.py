@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from known_posteriors import funnel, gamma_poisson, gaussian, shifted_dates, two_bells
-from negsim.calibration import posterior as room
 from negsim.calibration.identifiability import identify
 from negsim.calibration.posterior import (
     Posterior,
@@ -221,7 +221,7 @@ def test_an_interrupted_save_leaves_the_earlier_posterior(
     earlier = make(seed=1)
     earlier.save(tmp_path)
     calls = []
-    replace_file = room.os.replace
+    replace_file = os.replace
 
     def interrupt(source: str, target: Path) -> None:
         calls.append(target)
@@ -230,7 +230,7 @@ def test_an_interrupted_save_leaves_the_earlier_posterior(
         replace_file(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(room.os, "replace", interrupt)
+        patch.setattr("os.replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make(seed=2).save(tmp_path)
     assert (Posterior.load(tmp_path).draws == earlier.draws).all()

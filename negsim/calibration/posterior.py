@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
 from negsim.problems import find_odd_field
 from negsim.state import Floats, Ints
+from negsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas
@@ -405,8 +405,8 @@ def _save(posterior: Posterior, folder: Path) -> Path:
     }
     text = json.dumps(head, indent=1, default=_plain) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    _replace_file(folder / head["draws"]["file"], content)
-    _replace_file(folder / "posterior.json", text.encode())
+    write_whole(folder / head["draws"]["file"], content)
+    write_whole(folder / "posterior.json", text.encode())
     for other in folder.glob("draws-*.parquet"):
         if other.name != head["draws"]["file"]:
             other.unlink()
@@ -427,16 +427,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _load(folder: Path) -> Posterior:

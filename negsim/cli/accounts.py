@@ -10,22 +10,32 @@ from typing import TYPE_CHECKING, Any
 from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.theories import say_kept, write_changes
-from negsim.cli.words import add_command, make_folder, mistakes_of, told_if_interrupted, whole, wrap_sentences
+from negsim.cli.words import (
+    add_command,
+    make_folder,
+    mistakes_of,
+    told_if_interrupted,
+    whole,
+    wrap_sentences,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pandas
 
+    from negsim.calibration.posterior import Posterior
     from negsim.forecasts.accounts import Account
 
 
 def explain(options: argparse.Namespace) -> None:
     """Hold the events of a fit against it, with and without each, and the fit against its rivals."""
-    from negsim.calibration.posterior import describe_evidence
     from negsim.forecasts.accounts import account_for
     from negsim.forecasts.comparison import Conditioned
     from negsim.report.sections import name_events
 
     scenario, chronology, posterior = reopen(Path(options.fit))
+    if options.keep is not None:
+        make_folder(options.keep)
     folder = None if options.out is None else make_folder(options.out)
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
     with told_if_interrupted(say_kept(options.keep)), share_bar("explain") as progress, mistakes_of(Conditioned):
@@ -42,9 +52,19 @@ def explain(options: argparse.Namespace) -> None:
             settings,
             not options.no_refit,
         )
-    if folder is not None:
-        _keep(found, folder)
-    print(f"{scenario.title or scenario.name}: {chronology.name} until {chronology.until}; fit, not forecast\n")
+    try:
+        if folder is not None:
+            _keep(found, folder)
+    finally:  # a full disk loses the files, not the answer
+        _print(
+            found, options, f"{scenario.title or scenario.name}: {chronology.name} until {chronology.until}", posterior
+        )
+
+
+def _print(found: Account, options: argparse.Namespace, title: str, posterior: Posterior) -> None:
+    from negsim.calibration.posterior import describe_evidence
+
+    print(f"{title}; fit, not forecast\n")
     print(f"{write_events(found.explanation.table)}\n\n{LEGEND.format(runs=options.histories)}\n")
     print(f"with everything: {describe_evidence(posterior)}\n")
     print(f"{write_changes(found.comparison.table())}\n")
@@ -76,13 +96,16 @@ def write_events(table: pandas.DataFrame) -> str:
 
 def _keep(found: Account, folder: Path) -> None:
     from negsim.plots import draw_explanation, draw_information
+    from negsim.whole_files import whole_file
 
-    found.explanation.table.to_csv(folder / "explanation.csv", index=False)
-    found.comparison.table().to_csv(folder / "evidence.csv", index=False)
-    draw_explanation(found.explanation).savefig(folder / "explanation.png")
+    write_table(found.explanation.table, folder / "explanation.csv")
+    write_table(found.comparison.table(), folder / "evidence.csv")
+    with whole_file(folder / "explanation.png") as file:
+        draw_explanation(found.explanation).savefig(file)
     if found.information is not None:
-        found.information.table.to_csv(folder / "information.csv", index=False)
-        draw_information(found.information).savefig(folder / "information.png")
+        write_table(found.information.table, folder / "information.csv")
+        with whole_file(folder / "information.png") as file:
+            draw_information(found.information).savefig(file)
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
 
 

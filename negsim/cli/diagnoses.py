@@ -32,8 +32,10 @@ def diagnose(options: argparse.Namespace) -> None:
         )
     print(found)
     if options.out is not None:
+        from negsim.whole_files import write_whole
+
         with paths_as_input("is in the way"):
-            Path(options.out).write_text(f"{found}\n", encoding="utf-8")
+            write_whole(Path(options.out), f"{found}\n")
 
 
 def add_diagnose(commands: Any) -> None:

@@ -39,10 +39,12 @@ def fit(options: argparse.Namespace) -> None:
     settings |= {name: getattr(options, name) for name in PASSED_ON}
     with _refusals_as_input(options, folder), share_bar("fit") as progress:
         posterior = fit_case(scenario, chronology, progress=progress, **settings)
-    if folder is not None:
-        _keep(posterior, options, folder)
-    print(posterior.summary()[list(SHOWN)].rename(columns=SHOWN).to_string(float_format="%.3g"))
-    print(f"\n{describe_fit(posterior)}")
+    try:
+        if folder is not None:
+            _keep(posterior, options, folder)
+    finally:  # a full disk loses the files, not the answer
+        print(posterior.summary()[list(SHOWN)].rename(columns=SHOWN).to_string(float_format="%.3g"))
+        print(f"\n{describe_fit(posterior)}")
 
 
 PASSED_ON: Final = (

@@ -18,6 +18,7 @@ from negsim.cli.words import (
     paths_as_input,
     require_target,
     whole,
+    write_table,
 )
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ def forecast(options: argparse.Namespace) -> None:
     when = (options.origin, options.until, options.runs, options.seed)
     told = draw(scenario, posterior, chronology, *when, engine=options.engine)
     table = told.answers(options.event)
-    if folder is not None:
-        told.ensemble.save(folder)
-        table.to_csv(folder / "forecast.csv", index=False)
-        print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
-    print(f"{scenario.title or scenario.name}: {told.origin} to {told.until}, {options.runs:,} futures\n")
-    print(table.to_string(index=False, na_rep="", float_format="%.3f"))
+    try:
+        if folder is not None:
+            told.ensemble.save(folder)
+            write_table(table, folder / "forecast.csv")
+            print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
+    finally:  # a full disk loses the files, not the answer
+        print(f"{scenario.title or scenario.name}: {told.origin} to {told.until}, {options.runs:,} futures\n")
+        print(table.to_string(index=False, na_rep="", float_format="%.3f"))
     if told.until > scenario.end:
         print(
             f"\nBeyond the scenario's end ({scenario.end}) nothing new comes from outside: drivers keep their values."
@@ -68,6 +71,7 @@ def register(options: argparse.Namespace) -> None:
 
     scenario, chronology, posterior = reopen(Path(options.fit))
     _require_period(scenario, chronology, None, options.until)
+    require_target(options.file)
     if Path(options.file).exists():
         raise InputError(f"{options.file} exists already: a forecast is registered once")
 
@@ -91,8 +95,7 @@ def score(options: argparse.Namespace) -> None:
     registered = load_registered(options.registered, options.digest)
     table = score_registered(registered, options.events, options.observed_until, codebook=options.codebook)
     if options.out is not None:
-        with paths_as_input("is in the way"):
-            table.to_csv(options.out, index=False)
+        write_table(table, Path(options.out))
     print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}")
     until = table.attrs["scored_until"]
     whole_months = "" if until == registered.until else ", the end of the last whole month observed"

@@ -39,16 +39,17 @@ def run(options: argparse.Namespace) -> None:
             progress=progress,
         )
     summary = ensemble.summary()
-    if folder is not None:
-        _keep(ensemble, summary, folder, pictures=not options.no_plots)
-    shown = summary.drop(columns=["runs", "stopped"])
-    print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
+    try:
+        if folder is not None:
+            _keep(ensemble, folder, pictures=not options.no_plots)
+    finally:  # a full disk loses the files, not the answer
+        shown = summary.drop(columns=["runs", "stopped"])
+        print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
 
 
-def _keep(ensemble: Any, summary: Any, folder: Path, *, pictures: bool) -> None:
+def _keep(ensemble: Any, folder: Path, *, pictures: bool) -> None:
     """Write what came out: events, summary, provenance and pictures."""
     ensemble.save(folder)
-    summary.to_csv(folder / "summary.csv", index=False)
     if pictures:
         from negsim.plots import draw_all
 

@@ -11,12 +11,13 @@ from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.words import (
     add_command,
+    make_folder,
     mistakes_of,
-    paths_as_input,
     require_target,
     told_if_interrupted,
     whole,
     wrap_sentences,
+    write_table,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def compare(options: argparse.Namespace) -> None:
 
     require_target(options.out)
     scenario, chronology, posterior = reopen(Path(options.fit))
+    if options.keep is not None:
+        make_folder(options.keep)
     settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
     with told_if_interrupted(say_kept(options.keep)), share_bar("compare") as progress, mistakes_of(Conditioned):
         found = compare_theories(
@@ -49,8 +52,7 @@ def compare(options: argparse.Namespace) -> None:
         )
     table = found.table()
     if options.out is not None:
-        with paths_as_input("is in the way"):
-            table.to_csv(options.out, index=False)
+        write_table(table, Path(options.out))
         print(f"{options.out}: written", file=sys.stderr)
     print(f"with everything: {describe_evidence(posterior)}\n")
     print(write_changes(table))

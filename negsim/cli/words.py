@@ -9,6 +9,7 @@ import argparse
 import codecs
 import contextlib
 import datetime as dt
+import errno
 import io
 import os
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import pandas
+
     from negsim.scenario import Scenario
 
 Progress = Callable[[int, int], None]
@@ -174,6 +177,16 @@ def require_target(name: str | None) -> None:
         raise InputError(f"{path} is a folder")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: {path.parent} may not be written to")
+
+
+def write_table(table: pandas.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    from negsim.whole_files import whole_file
+
+    with paths_as_input("is in the way"), whole_file(path) as file:
+        table.to_csv(file, index=False)
 
 
 @contextlib.contextmanager
@@ -184,6 +197,10 @@ def paths_as_input(in_the_way: str) -> Iterator[None]:
     except FileExistsError as error:
         raise InputError(f"{error.filename} {in_the_way}") from error
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        raise InputError(f"{error.filename}: {error.strerror}") from error
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP):
+            raise
         raise InputError(f"{error.filename}: {error.strerror}") from error
 
 

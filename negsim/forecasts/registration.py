@@ -30,6 +30,7 @@ from negsim.scenario_files import load_terms, scenario_digest
 from negsim.scores import brier, log_score, ranked_probability_score
 from negsim.state import Floats
 from negsim.version import VERSION
+from negsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas
@@ -87,9 +88,13 @@ class Registered:
         """
         target = Path(path)
         text = json.dumps({"digest": self.digest, **self.content}, indent=1, ensure_ascii=False)
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
-        return target
+        with target.open("x"):
+            pass  # taken: of two processes one comes first
+        try:
+            return write_whole(target, text + "\n")
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
 
 def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note: str = "") -> Registered:

@@ -20,6 +20,7 @@ from negsim.plots.state import QUANTITIES, draw_state
 from negsim.plots.timeline import draw_timeline
 from negsim.plots.whatifs import draw_answer, draw_outcomes, draw_partings
 from negsim.results import Ensemble
+from negsim.whole_files import whole_file
 
 __all__ = [
     "draw_all",
@@ -69,5 +70,6 @@ def draw_all(ensemble: Ensemble, directory: str | Path, marks: Any = None, prefi
         pictures["state"] = draw_state(ensemble)
     files = {folder / f"{prefix}{name}.png": figure for name, figure in pictures.items()}
     for file, figure in files.items():
-        figure.savefig(file, dpi=100)
+        with whole_file(file) as beside:
+            figure.savefig(beside, dpi=100)
     return list(files)

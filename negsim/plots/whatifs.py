@@ -29,6 +29,7 @@ from negsim.plots.page import (
     to_axis,
     wrap_text,
 )
+from negsim.whole_files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,8 @@ def draw_answer(answer: Counterfactual, directory: str | Path) -> list[Path]:
         pictures["outcomes"] = draw_outcomes(answer)
     files = {folder / f"{name}.png": figure for name, figure in pictures.items()}
     for file, figure in files.items():
-        figure.savefig(file, dpi=100)
+        with whole_file(file) as beside:
+            figure.savefig(beside, dpi=100)
     return list(files)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from negsim.report.findings import NothingFound, gather_findings
 from negsim.report.sections import write_sections
+from negsim.whole_files import write_whole
 
 __all__ = ["NothingFound", "write_report"]
 
@@ -51,5 +52,4 @@ def write_report(folder: str | Path, target: str | Path | None = None, runs: int
     page = environment.get_template("page.html").render(report=write_sections(found, runs))
     written = Path(folder) / "report.html" if target is None else Path(target)
     written.parent.mkdir(parents=True, exist_ok=True)
-    written.write_text(page, encoding="utf-8")
-    return written
+    return write_whole(written, page)

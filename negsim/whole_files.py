@@ -1,0 +1,46 @@
+"""How does a file appear whole or not at all? It is written beside its place and moved there when it is finished."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Name a file to be written; it takes the place of `path` when the block ends, and is gone when the block fails.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be.
+
+    Yields
+    ------
+    Path
+        Where to write it: hidden, in the same folder, with the same ending.
+
+    Raises
+    ------
+    OSError
+        That of the block (a full disk, a folder that may not be written to), which then names `path`.
+    """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    except OSError as error:
+        said = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(error.errno, said, str(path)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+
+
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write a file whole or not at all; text in UTF-8, lines ending as they do here."""
+    with whole_file(path) as beside:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
