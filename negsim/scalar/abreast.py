@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from negsim.scalar.tables import LANES
+from negsim.scalar.tables import WORDS_ABREAST
 from negsim.state import Floats, Ints
 
 
@@ -31,13 +31,13 @@ def look_up(T: Ints, first: int, steps: float) -> float:
 
 
 def take_words(row: Ints, first: int) -> Any:
-    """LANES whole numbers of a row, side by side."""
-    return row[first : first + LANES]
+    """WORDS_ABREAST whole numbers of a row, side by side."""
+    return row[first : first + WORDS_ABREAST]
 
 
 def put_words(row: Ints, first: int, words: Any) -> None:
-    """Write LANES whole numbers into a row."""
-    row[first : first + LANES] = words
+    """Write WORDS_ABREAST whole numbers into a row."""
+    row[first : first + WORDS_ABREAST] = words
 
 
 def pack(V: Floats, row: int, place: int, truth: bool, number: float) -> None:
@@ -57,7 +57,7 @@ def count_true(truth: bool) -> int:
     return int(truth)
 
 
-def count_rows(places: int) -> int:
+def count_full_rows(places: int) -> int:
     """How many rows so many places take."""
     return places
 

@@ -36,13 +36,11 @@ def change_stages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, e
             V[v.shipped + T[t.flow_of + concession]] = 0.0
         if T[row + COMPLETES]:
             S[s.completions + concession] += 1
-            S[s.touched] = 1
             for demand in range(t.demands):
                 if T[t.answers + demand * t.concessions + concession]:
-                    S[s.demand + demand] = DORMANT
+                    _set_demand(T, S, t, s, demand, DORMANT)
     if T[row + DEMAND] >= 0:
-        S[s.demand + T[row + DEMAND]] = RAISED
-        S[s.touched] = 1
+        _set_demand(T, S, t, s, T[row + DEMAND], RAISED)
     for entry in range(T[t.effect_first + event], T[t.effect_first + event + 1]):
         place = T[t.effect_row + entry]
         V[place] = V[place] * V[T[t.effect_scale + entry]] + V[T[t.effect_add + entry]]
@@ -54,7 +52,7 @@ def change_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values,
     channel = T[row + CHANNEL]
     if channel < 0:
         return
-    S[s.touched] = 1
+    S[s.touched + channel] = 1
     if T[row + NEW_CHANNEL] >= 0:
         S[s.channel + channel] = T[row + NEW_CHANNEL]
     if T[row + DROPS]:
@@ -71,6 +69,11 @@ def _set_stage(S: Ints, V: Floats, s: Stand, v: Values, concession: int, stage: 
     mark(S, s, concession)
     S[s.stage + concession] = stage
     V[v.changed + concession] = V[v.time]
+
+
+def _set_demand(T: Ints, S: Ints, t: Tables, s: Stand, demand: int, stage: int) -> None:
+    S[s.demand + demand] = stage
+    S[s.touched + T[t.demand_channel + demand]] = 1
 
 
 def _send_back(S: Ints, V: Floats, s: Stand, v: Values, concession: int) -> None:

@@ -119,24 +119,28 @@ def _start_particles(
         A[LANES, place] = 0
     for pair in range(t.pairs):
         A[LANES, s.counting + pair] = pair
+    last = len(w.weight) - 1
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
-        for place in range(len(c.shared)):
+        S, U, particle = A[lane], V[lane::LANES], min(group + lane, last)
+        # The parameters of a vector stay where its first particles have put them.
+        for place in range(v.now_shortfall if block + group > 0 else 0, v.remaining):
             U[place] = c.shared[place]
+        for move in range(t.moves):
+            U[v.hazard + move] = 0.0
         for place in range(len(c.varying)):
             U[c.varying[place]] = c.rows[vector, place]
         for place in range(len(c.fresh)):
             S[place] = c.fresh[place]
         if block > 0:
-            _wake(S, U, t, s, v, w, block & 1, w.parents[block - 1, group + lane])
+            _wake(S, U, t, s, v, w, block & 1, w.parents[block - 1, particle])
         else:
             for row in range(t.memories):
                 U[v.memory + row] = U[v.memory_start + row]
         forget(S, U, t, s, v)
         U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
         S[s.going], S[s.moved], S[s.ticked], S[s.pending], S[s.given] = GOING, 1, 1, -1, start
-        w.luck[group + lane] = -1.0
-        if w.weight[group + lane] == -np.inf:
+        w.luck[particle] = -1.0
+        if group + lane > last or w.weight[particle] == -np.inf:
             S[s.going] = OVER
     read_calendar(T, V, t, v)
 

@@ -50,7 +50,7 @@ def estimate_likelihoods(
     until : float
         Days of the window.
     particles : int
-        Of each filter; a multiple of eight.
+        Of each filter.
     seed : (int, int)
         Seed, and which call of many.
     workers : int

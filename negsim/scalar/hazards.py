@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from negsim.scalar.abreast import count_rows, count_true, look_up, pack, select, take_at, unpack
+from negsim.scalar.abreast import count_full_rows, count_true, look_up, pack, select, take_at, unpack
 from negsim.scalar.exponentials import exponential, log1p_of, logarithm
 from negsim.scalar.numbers import Values
+from negsim.scalar.possibilities import trailing_zeros
 from negsim.scalar.tables import (
     ACTIVE,
     AGREEING,
@@ -233,7 +234,7 @@ def _find_packages(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
         pack(V, v.packed_weight, packed, enabled, V[v.nash_weight + package])
         packed += count_true(enabled)
     asked = L[s.lengths + SURPLUS]
-    for place in range(count_rows(packed)):
+    for place in range(count_full_rows(packed)):
         _find_product(V, v, place, asked > 0)
     packed = 0
     for place in range(count):
@@ -368,7 +369,13 @@ def _find_agreements(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values
         V[v.hazard + t.dense + package] = select(may, hazard, 0.0)
 
 
-def clear_hazards(L: Ints, V: Floats, s: Stand, v: Values) -> None:
-    """Let no move come."""
-    for place in range(L[s.lengths + ACTIVE]):
+def clear_hazards(T: Ints, W: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
+    """Let no move come that was listed and is wanted no longer, nor any package before packages are listed anew."""
+    for piece in range(T[t.piece_first + MOVES], T[t.piece_first + MOVES + 1]):
+        word = T[t.piece_word + piece]
+        bits = L[s.words + word] & ~L[s.new_words + word] & W[T[t.piece] + piece]
+        while bits != 0:
+            V[v.hazard + T[t.piece_base + piece] + trailing_zeros(bits)] = 0.0
+            bits &= bits - 1
+    for place in range(L[s.lengths + MOVES], L[s.lengths + ACTIVE]):
         V[v.hazard + L[s.moves + place]] = 0.0

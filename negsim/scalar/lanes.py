@@ -1,8 +1,8 @@
-"""How does one instruction serve several runs? A type of numba's that holds the same number of eight runs side by side.
+"""How does one instruction serve several runs? A type of numba's that holds the same number of LANES runs side by side.
 
 A vector of LLVM's under numba's arithmetic: ``a * b + c`` of three such numbers is one multiplication and one addition
-for all eight, and a formula written for one number serves them as it is. Which functions of numpy a formula may call is
-listed at the end; :mod:`negsim.scalar.building` falls back on eight calls where it calls others.
+for all of them, and a formula written for one number serves them as it is. Which functions of numpy a formula may call
+is listed at the end; :mod:`negsim.scalar.building` falls back on a call for each where it calls others.
 
 This module needs numba and is loaded only when an engine is compiled.
 """
@@ -19,7 +19,7 @@ from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin, models, overload, register_model
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 
-from negsim.scalar.tables import LANES
+from negsim.scalar.tables import LANES, WORDS_ABREAST
 
 SHIFT: Final = LANES.bit_length() - 1
 FAST: Final = ("contract",)
@@ -27,9 +27,9 @@ FAST: Final = ("contract",)
 INDEX: Final = ir.IntType(32)
 
 
-def _make_type(name: str, element: ir.Type) -> tuple[types.Type, ir.VectorType]:
-    """Make a type of LANES elements side by side."""
-    vector = ir.VectorType(element, LANES)
+def _make_type(name: str, element: ir.Type, count: int = LANES) -> tuple[types.Type, ir.VectorType]:
+    """Make a type of so many elements side by side."""
+    vector = ir.VectorType(element, count)
     made = type(name, (types.Type,), {})
 
     def begin(self: Any, manager: Any, front_end: Any) -> None:
@@ -42,6 +42,7 @@ def _make_type(name: str, element: ir.Type) -> tuple[types.Type, ir.VectorType]:
 NUMBERS, NUMBERS_IR = _make_type("Numbers", ir.DoubleType())
 WHOLES, WHOLES_IR = _make_type("Wholes", ir.IntType(64))
 TRUTHS, TRUTHS_IR = _make_type("Truths", ir.IntType(1))
+WORDS, WORDS_IR = _make_type("Words", ir.IntType(64), WORDS_ABREAST)
 OTHERS: Final = (types.float64, types.int64, types.uint64, types.int32, types.boolean)
 """What may stand beside numbers of several runs: one number for all of them."""
 
@@ -135,14 +136,15 @@ _register(np.abs, NUMBERS, ONE, _intrinsic_of("fabs"))
 _register(np.sqrt, NUMBERS, ONE, _intrinsic_of("sqrt"))
 
 
+def _register_bits(kind: types.Type, *functions: tuple[Any, Callable[..., Any]]) -> None:
+    """Teach numba operators between two of a kind."""
+    for function, act in functions:
+        given = {"key": function, "cases": [signature(kind, kind, kind)]}
+        infer_global(function)(type(f"{kind}_{function.__name__}", (ConcreteTemplate,), given))
+        lower_builtin(function, kind, kind)(lambda context, builder, typed, given, act=act: act(builder, *given))
+
+
 def _register_truths() -> None:
-    for function, act in (
-        (operator.and_, lambda builder, a, b: builder.and_(a, b)),
-        (operator.or_, lambda builder, a, b: builder.or_(a, b)),
-    ):
-        given = {"key": function, "cases": [signature(TRUTHS, TRUTHS, TRUTHS)]}
-        infer_global(function)(type(f"Truths_{function.__name__}", (ConcreteTemplate,), given))
-        lower_builtin(function, TRUTHS, TRUTHS)(lambda context, builder, typed, given, act=act: act(builder, *given))
     given = {"key": operator.invert, "cases": [signature(TRUTHS, TRUTHS)]}
     infer_global(operator.invert)(type("Truths_invert", (ConcreteTemplate,), given))
     lower_builtin(operator.invert, TRUTHS)(lambda context, builder, typed, given: builder.not_(given[0]))
@@ -154,7 +156,6 @@ def _register_wholes() -> None:
         (operator.add, lambda builder, a, b: builder.add(a, b)),
         (operator.sub, lambda builder, a, b: builder.sub(a, b)),
         (operator.or_, lambda builder, a, b: builder.or_(a, b)),
-        (operator.ior, lambda builder, a, b: builder.or_(a, b)),
         (operator.lshift, lambda builder, a, b: builder.shl(a, b)),
         (operator.rshift, lambda builder, a, b: builder.lshr(a, b)),
     ):
@@ -170,6 +171,9 @@ def _register_wholes() -> None:
             lower_builtin(function, *case)(lower)
 
 
+_OR: Final = lambda builder, a, b: builder.or_(a, b)  # noqa: E731
+_register_bits(TRUTHS, (operator.and_, lambda builder, a, b: builder.and_(a, b)), (operator.or_, _OR))
+_register_bits(WORDS, (operator.sub, lambda builder, a, b: builder.sub(a, b)), (operator.or_, _OR), (operator.ior, _OR))
 _register_truths()
 _register_wholes()
 
@@ -254,9 +258,9 @@ def take_words(typing: Any, array: Any, first: Any) -> Any:
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
         data = context.make_array(typed.args[0])(context, builder, given[0]).data
         place = builder.gep(data, [given[1]], inbounds=True)
-        return builder.load(builder.bitcast(place, WHOLES_IR.as_pointer()), align=8)
+        return builder.load(builder.bitcast(place, WORDS_IR.as_pointer()), align=8)
 
-    return signature(WHOLES, array, first), generate
+    return signature(WORDS, array, first), generate
 
 
 @intrinsic
@@ -266,7 +270,7 @@ def put_words(typing: Any, array: Any, first: Any, words: Any) -> Any:
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
         data = context.make_array(typed.args[0])(context, builder, given[0]).data
         place = builder.gep(data, [given[1]], inbounds=True)
-        builder.store(given[2], builder.bitcast(place, WHOLES_IR.as_pointer()), align=8)
+        builder.store(given[2], builder.bitcast(place, WORDS_IR.as_pointer()), align=8)
         return context.get_dummy_value()
 
     return signature(types.none, array, first, words), generate
@@ -317,7 +321,7 @@ def count_true(typing: Any, truths: Any) -> Any:
 
 
 @intrinsic
-def count_rows(typing: Any, places: Any) -> Any:
+def count_full_rows(typing: Any, places: Any) -> Any:
     """How many rows so many numbers take."""
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
@@ -396,7 +400,7 @@ def _make_overload(ours: Any) -> Callable[[Any], Any]:
 
 
 FUNCTIONS: Final = (
-    "take", "put", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true", "count_rows",
+    "take", "put", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true", "count_full_rows",
     "select", "bits_of", "number_of", "pick_lane", "join_lanes",
 )  # fmt: skip
 """What compiled code calls by name."""

@@ -15,6 +15,7 @@ from negsim.scalar.tables import (
     MOVES,
     OVERDUE_ONES,
     PROGRAM_COLUMNS,
+    WORDS_ABREAST,
     Stand,
     Tables,
 )
@@ -26,12 +27,12 @@ def list_wanted(T: Ints, W: Ints, L: Ints, A: Ints, V: Floats, t: Tables, s: Sta
 
     A holds the whole numbers of all runs, a row for each, and those of the lists in a last row, L.
     """
-    clear_hazards(L, V, s, v)
-    for first in range(0, t.words, LANES):
+    for first in range(0, t.words, WORDS_ABREAST):
         bits = take_words(A[0], s.new_words + first)
         for lane in range(1, LANES):
             bits |= take_words(A[lane], s.new_words + first)
         put_words(L, s.new_words + first, bits)
+    clear_hazards(T, W, L, V, t, s, v)
     for kind in range(KIND_COUNT):
         _list_bits(T, W, L, t, s, kind)
     for word in range(t.words):

@@ -119,6 +119,8 @@ def start_lanes(
         A[LANES, s.counting + pair] = pair
     for lane in range(LANES):
         S, U = A[lane], V[lane::LANES]
+        for place in range(len(c.shared)):
+            U[place] = c.shared[place]
         _put_column(S, U, t, s, v, c, min(first + lane, last - 1))
         S[s.going] = GOING if first + lane < last else OVER
     read_calendar(T, V, t, v)
@@ -152,10 +154,11 @@ def _put_column(
 
 
 def _begin(S: Ints, U: Floats, t: Tables, v: Values, c: Columns, column: int) -> None:
-    for place in range(len(c.shared)):
-        U[place] = c.shared[place]
+    """Start afresh; the parameters that all columns share stand there already."""
     for place in range(len(c.varying)):
         U[c.varying[place]] = c.rows[column, place]
+    for place in range(v.now_shortfall, v.remaining):
+        U[place] = c.shared[place]
     for row in range(t.memories):
         U[v.memory + row] = U[v.memory_start + row]
     for place in range(len(c.fresh)):

@@ -15,13 +15,13 @@ from negsim.scalar.abreast import put_words, take_words
 from negsim.scalar.numbers import Values
 from negsim.scalar.tables import (
     AGREEING,
-    LANES,
     MOVES,
     OVERDUE_ONES,
     PROMISED_ONES,
     SURPLUS,
     WORD,
     WORD_BITS,
+    WORDS_ABREAST,
     Stand,
     Tables,
 )
@@ -38,7 +38,9 @@ RELATED_BITS = (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
 CLOSE = 1e-9
 """Timers are looked at this much early, relative and in days: rounding may not make one late."""
 STAGES = 7
-"""The bits of a concession's code that are its stage; those of a channel's are 3."""
+"""The bits of a concession's code that are its stage."""
+CHANNEL_CODES = 4
+"""A channel's code is its stage and so many times whether it is blocked."""
 
 
 def trailing_zeros(word: int) -> int:
@@ -51,14 +53,14 @@ def find_possible(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: S
     late = S[s.lengths + OVERDUE_ONES]
     found = _read_switches(T, L, S, V, t, s, v)
     if found & WANTS:
-        for first in range(0, t.words, LANES):
+        for first in range(0, t.words, WORDS_ABREAST):
             bits = take_words(W, S[s.row] + first)
             for switch in range(1, t.switches):
                 bits |= take_words(W, S[s.row + switch] + first)
             put_words(S, s.new_words + first, bits)
         _find_offers(T, W, L, S, V, t, s, v)
         _flag_moves(T, W, S, V, t, s, v)
-        for first in range(0, t.words, LANES):
+        for first in range(0, t.words, WORDS_ABREAST):
             put_words(S, s.words + first, take_words(S, s.new_words + first))
     return found | (WANTS if S[s.lengths + OVERDUE_ONES] != late else 0)
 
@@ -78,10 +80,12 @@ def forget(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     for word in range(t.words):
         S[s.words + word] = 0
     for channel in range(t.channels):
-        S[s.offered + channel] = 0
+        S[s.offered + channel], S[s.touched + channel] = 0, 1
+    for word in range(t.channels * t.words):
+        S[s.item_words + word] = 0
     for concession in range(t.concessions):
         mark(S, s, concession)
-    S[s.touched], S[s.gate_tick] = 1, NEVER
+    S[s.gate_tick] = NEVER
     for move in range(t.dense):
         V[v.possible + move] = 0.0
     for package in range(t.packages):
@@ -105,42 +109,53 @@ def flag(truth: bool) -> float:
 
 def _read_switches(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> int:
     """Read the codes of all switches that may have changed; what follows."""
-    found, happened, touched = 0, 0, S[s.touched] != 0
-    S[s.touched] = 0
+    happened, found = 0, 0
     for word in range(t.dirty_words):
         happened |= S[s.dirty + word]
     if t.gates and (happened or S[s.tick] != S[s.gate_tick]):
         _read_gates(T, S, V, t, s, v)
-        S[s.gate_tick], touched = S[s.tick], True
-    if touched:
-        found |= _read_channels(T, S, V, t, s, v)
+        S[s.gate_tick] = S[s.tick]
     if happened:
         _list_promises(S, V, t, s, v)
-    if happened or touched or V[v.time] >= V[v.next_timer]:
-        _read_timers(T, S, V, t, s, v)
+    # A promise may wait for its channel, so timers are read where anything has happened.
+    _read_timers(T, S, V, t, s, v)
     for word in range(t.dirty_words):
         bits = S[s.dirty + word]
         while bits != 0:
             found |= _read_concession(T, L, S, V, t, s, v, word * WORD + trailing_zeros(bits))
-            happened |= bits
             bits &= bits - 1
         S[s.dirty + word] = 0
-    if touched or happened:
+    touched = 0
+    for channel in range(t.channels):
+        touched |= S[s.touched + channel]
+    if touched:
+        found |= _read_channels(T, S, V, t, s, v)
         found |= _read_tables(T, S, V, t, s, v, t.channels + t.concessions + t.demands) * WANTS
+        for channel in range(t.channels):
+            S[s.touched + channel] = 0
     return found
 
 
 def _read_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> int:
-    """Read the codes of channels, and of demands that are made through them; what follows."""
+    """Read the codes of channels that are touched, and of demands made through them; what follows."""
     found, first = 0, t.channels + t.concessions
     for channel in range(t.channels):
-        V[v.live + channel] = flag(S[s.channel + channel] >= OPEN)
-        code = S[s.channel + channel] + 4 * S[s.blocked + channel]
-        found |= _set_code(T, S, t, s, channel, code) * (WANTS | RELATES)
+        if S[s.touched + channel]:
+            is_open = S[s.channel + channel] >= OPEN
+            if is_open != (V[v.live + channel] > 0.0) or S[s.code + channel] == NEVER:
+                V[v.live + channel] = flag(is_open)
+                found |= RELATES
+            code = S[s.channel + channel] + CHANNEL_CODES * S[s.blocked + channel]
+            found |= _set_code(T, S, t, s, channel, code) * WANTS
     for demand in range(t.demands):
-        V[v.raised + demand] = flag(S[s.demand + demand] == RAISED)
-        code = S[s.demand + demand] + 2 * (S[s.channel + T[t.demand_channel + demand]] >= OPEN)
-        found |= _set_code(T, S, t, s, first + demand, code) * (WANTS | RELATES)
+        channel = T[t.demand_channel + demand]
+        if S[s.touched + channel]:
+            is_raised = S[s.demand + demand] == RAISED
+            if is_raised != (V[v.raised + demand] > 0.0) or S[s.code + first + demand] == NEVER:
+                V[v.raised + demand] = flag(is_raised)
+                found |= RELATES
+            code = S[s.demand + demand] + 2 * (S[s.channel + channel] >= OPEN)
+            found |= _set_code(T, S, t, s, first + demand, code) * WANTS
     return found
 
 
@@ -173,6 +188,7 @@ def _read_concession(
     available = (AVAILABLE_BITS >> stage) & 1 and frozen == 0
     for entry in range(T[t.place_first + concession], T[t.place_first + concession + 1]):
         channel, position = divmod(T[t.place + entry], t.agenda_length)
+        S[s.touched + channel] = 1
         bits = S[s.available + channel] & ~(1 << position)
         S[s.available + channel] = bits | (1 << position) if available else bits
     touches = old < 0 or ((RELATED_BITS >> (old & STAGES)) | (RELATED_BITS >> stage)) & 1
@@ -180,10 +196,12 @@ def _read_concession(
 
 
 def _read_tables(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, first: int) -> int:
-    """Read what waits for approval and who may agree; 1 if any of it has changed."""
+    """Read what waits for approval in channels that are touched, and who may agree; 1 if any of it has changed."""
     changed = _set_code(T, S, t, s, first, 0)
     for approval in range(t.approvals):
         side = T[t.approve_side + approval]
+        if S[s.touched + (side >> 1)] == 0:
+            continue
         waiting = S[s.awaiting + side]
         if T[t.consent_rule + side] == BEFORE_SIGNATURE:
             waiting = 0 if S[s.consent + side] else S[s.table + (side >> 1)]
@@ -192,8 +210,9 @@ def _read_tables(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, fi
             _form_opinion(T, S, V, t, s, v, approval)
         changed |= _set_code(T, S, t, s, first + 1 + approval, 1 if waiting else 0)
     for channel in range(t.channels):
-        free = S[s.channel + channel] == IN_SESSION and S[s.table + channel] == 0
-        changed |= _set_code(T, S, t, s, first + 1 + t.approvals + channel, 1 if free else 0)
+        if S[s.touched + channel]:
+            free = S[s.channel + channel] == IN_SESSION and S[s.table + channel] == 0
+            changed |= _set_code(T, S, t, s, first + 1 + t.approvals + channel, 1 if free else 0)
     return changed
 
 
@@ -272,6 +291,10 @@ def _read_gates(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> 
             channel = T[t.gate_channel + gate]
             V[v.gate_met + channel] = 0.0
             S[s.blocked + channel] |= T[t.gate_hard + gate]
+    for gate in range(t.gates):
+        channel = T[t.gate_channel + gate]
+        if S[s.blocked + channel] != S[s.code + channel] // CHANNEL_CODES:
+            S[s.touched + channel] = 1
 
 
 def _is_met(T: Ints, S: Ints, t: Tables, s: Stand, gate: int) -> bool:
@@ -301,20 +324,29 @@ def _find_offers(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: St
             offered = S[s.available + channel]
         if offered != S[s.offered + channel]:
             S[s.offered + channel] = offered
-            _flag_packages(T, L, S, V, t, s, v, channel)
-    for first in range(0, t.words, LANES):
+            included = _flag_packages(T, L, S, V, t, s, v, channel)
+            for first in range(0, t.words, WORDS_ABREAST):
+                _want_items(W, S, t, s, channel, included, first)
+    for first in range(0, t.words, WORDS_ABREAST):
         bits = take_words(S, s.new_words + first)
         for channel in range(t.channels):
-            included = S[s.included + channel]
-            while included != 0:
-                row = (channel * t.agenda_length + trailing_zeros(included)) * t.words
-                bits |= take_words(W, row + first)
-                included &= included - 1
+            bits |= take_words(S, s.item_words + channel * t.words + first)
         put_words(S, s.new_words + first, bits)
 
 
-def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
-    """Flag the packages of items on offer; count for how many runs each is, and note the items they include."""
+def _want_items(W: Ints, S: Ints, t: Tables, s: Stand, channel: int, included: int, first: int) -> None:
+    """Unite what is wanted for items of a channel, WORDS_ABREAST of them from one on."""
+    row = channel * t.agenda_length
+    old = take_words(S, s.item_words + channel * t.words + first)
+    bits = old - old
+    while included != 0:
+        bits |= take_words(W, (row + trailing_zeros(included)) * t.words + first)
+        included &= included - 1
+    put_words(S, s.item_words + channel * t.words + first, bits)
+
+
+def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> int:
+    """Flag the packages of items on offer and count for how many runs each is; the items they include."""
     offered, included = S[s.offered + channel], 0
     for package in range(T[t.channel_first + channel], T[t.channel_first + channel + 1]):
         members = T[t.package_members + package]
@@ -324,7 +356,7 @@ def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v:
         if enabled != (V[v.enabled + package] > 0.0):
             V[v.enabled + package] = flag(enabled)
             L[s.sharing + package] += 1 if enabled else -1
-    S[s.included + channel] = included
+    return included
 
 
 def _flag_moves(T: Ints, W: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:

@@ -57,7 +57,7 @@ class Tables(NamedTuple):
     """What decides together which moves are possible: channels, concessions, demands, what always is, approvals, and
     whether a channel may agree."""
     words: int
-    """Words of bits that say what is wanted, a multiple of LANES."""
+    """Words of bits that say what is wanted, a multiple of WORDS_ABREAST."""
     dirty_words: int
     """Words of a bit for each concession."""
     most_items: int
@@ -211,7 +211,7 @@ class Stand(NamedTuple):
     dirty: int
     """Bits of the concessions that something has happened to since the last re-evaluation."""
     touched: int
-    """Whether something has happened to a channel or a demand."""
+    """Whether something has happened to each channel, to a demand made through it, to an item of its agenda."""
     gate_tick: int
     """The tick at which gates were read last, or -1."""
     # -- what is read off the state
@@ -230,8 +230,8 @@ class Stand(NamedTuple):
     """Items of each channel's agenda that may be tabled, as bits."""
     offered: int
     """Items on offer in each channel that may agree or whose surplus is asked for, as bits."""
-    included: int
-    """Those of them that are in an enabled package."""
+    item_words: int
+    """What is wanted for those of them that are in an enabled package: a row of bits for each channel."""
     sharing: int
     """For how many runs each package is enabled."""
     shipping: int
@@ -304,8 +304,10 @@ KINDS = (
 ) = range(len(KINDS))  # fmt: skip
 PROMISED_ONES, OVERDUE_ONES, ACTIVE = range(len(KINDS), len(KINDS) + 3)
 """Lengths besides those of the lists of each kind; the active moves are the dense ones and the packages after them."""
-LANES = 8
-"""Runs that are computed abreast."""
+LANES = 16
+"""Runs that are computed abreast; a power of 2."""
+WORDS_ABREAST = 8
+"""Words of bits that are united by one instruction."""
 OVER, GOING, EXPLODED, BEGINS = range(4)
 """Whether a lane's column goes on, or begins at the next re-evaluation."""
 TICK, NOTHING = -1, -2

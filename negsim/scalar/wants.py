@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from negsim.scalar.tables import KINDS, LANES, WORD, count_bits
+from negsim.scalar.tables import KINDS, WORD, WORDS_ABREAST, count_bits
 from negsim.state import Array, Ints, Program, Sums, World
 
 CODES = {"channel": 8, "concession": 32, "demand": 4, "always": 1, "other": 2}
@@ -62,7 +62,7 @@ class Wants:
         self._world, self._sizes = world, sizes
         self._edges = count_bits(sizes)
         self._first = dict(zip(KINDS, self._edges, strict=False))
-        self.words = -(-self._edges[-1] // (WORD * LANES)) * LANES
+        self.words = -(-self._edges[-1] // (WORD * WORDS_ABREAST)) * WORDS_ABREAST
         self._signatures = list_members(world.signatures, world.log_rate_rows)
         self._rates = self._find_asked()
         self._means = list_mean_rows(world)
