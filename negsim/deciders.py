@@ -186,6 +186,10 @@ class Deciders:
 
     def _change(self, outlook: Outlook, view: View, decision: Mapping[Event, float]) -> None:
         """Write what is to be different into the hazards. What equals the model's own value is left to the bit."""
+        if not isinstance(decision, Mapping):
+            raise DecisionError(
+                f"{view.actor} on {view.date}: {decision!r}; allowed: a mapping of moves to numbers, or None"
+            )
         for move, value in decision.items():
             before = _require_allowed(view, move, value)
             if value == before:

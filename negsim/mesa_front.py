@@ -11,13 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.compiler import compile_scenario
 from negsim.deciders import Deciders, DecisionError, View
 from negsim.ensemble import Drawn, Moment, end_of, moments
@@ -103,14 +103,14 @@ class Negotiator(mesa.Agent):  # type: ignore[misc]
         """
         return None
 
-    def force(self, move: Event | str | Mapping[str, str], at: dt.date | dt.datetime | None = None) -> None:
+    def force(self, move: Event | str | Mapping[str, str], at: dt.date | dt.datetime | str | None = None) -> None:
         """Make a move at an instant, now unless said otherwise. It is marked as forced, and touches no clock.
 
         Parameters
         ----------
         move : Event, str or mapping
             As from a view, by address (``"freeze:JPN::food"``), or by as many parts as tell it apart.
-        at : date or datetime, optional
+        at : date, datetime or str, optional
             When. When it comes to it, an impossible move is an error that says why.
 
         Raises
@@ -212,7 +212,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         Which run of the ensemble with the same seed it is.
     params : mapping, optional
         Numbers at other values, by name of a parameter or key path.
-    until : date, optional
+    until : date or str, optional
         Last day (default: the scenario's end).
     agents : mapping of str to callable, optional
         For some actors, subclasses of :class:`Negotiator` (or anything that makes one of a model and a name).
@@ -251,7 +251,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         case: Scenario | str | Path,
         run: int = 0,
         params: Mapping[str, float] | None = None,
-        until: dt.date | None = None,
+        until: dt.date | str | None = None,
         agents: Mapping[str, MakeAgent] | None = None,
         model_reporters: Mapping[str, Any] | None = None,
         agent_reporters: Mapping[str, Any] | None = None,
@@ -261,7 +261,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         self.seed = _find_seed(seed, rng)
         super().__init__(rng=self.seed)
         self.case = require_valid(take_scenario(case))
-        require_settings(self.case, params or {}, "params")
+        require_settings(self.case, _require_numbers(params or {}), "params")
         self.run = _require_run(run)
         self.compiled = compile_scenario(self.case, load_terms(self.case))
         self.moves: list[Event] = list(self.compiled.labels.events[: self.compiled.world.moves])
@@ -273,6 +273,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         clocks = Clocks(self.seed, [move.name for move in self.moves], np.array([self.run]))
         self._chooser = Deciders(self.compiled, Drawn(clocks))
         self._step = 0
+        self._broken = ""
         self.running: bool = True
         self._loop = moments(
             self.compiled.world, self._parameters, self.state, self._chooser, self._until, runs=np.array([self.run])
@@ -286,13 +287,19 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         self.datacollector.collect(self)
 
     def _make_agents(self, makers: Mapping[str, MakeAgent]) -> dict[str, Negotiator]:
-        for name in makers:
+        for name, make in makers.items():
+            if not callable(make):
+                raise TypeError(f"agents[{name!r}]: {make!r}; allowed: a subclass of Negotiator, or what makes one")
             if name not in self.case.actor:
                 hint = find_nearest(name, self.case.actor)
                 near = f"; did you mean {hint}?" if hint else ""
                 raise ValueError(f"agents[{name!r}]: allowed: an actor ({list_names(self.case.actor)}){near}")
         made = {name: makers.get(name, Negotiator)(self, name) for name in self.case.actor}
         for name, agent in made.items():
+            if not isinstance(agent, Negotiator):
+                raise TypeError(
+                    f"agents[{name!r}] made {agent!r}; allowed: what makes a Negotiator of a model and a name"
+                )
             if type(agent).hazards is not Negotiator.hazards:
                 self._chooser.appoint(name, agent.hazards)
         return made
@@ -300,19 +307,34 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
     # -- time passes --------------------------------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Go to the next tick: first every agent's own ``step``, then all events up to it. After the end, nothing."""
+        """Go to the next tick: first every agent's own ``step``, then all events up to it. After the end, nothing.
+
+        Raises
+        ------
+        DecisionError
+            For what an agent decided, and for a step after an error in the loop over time.
+        """
         self.step_events = []
         if not self.running:
             return
+        if self._broken:
+            raise DecisionError(f"the run was broken off on {self.date} ({self._broken}): make the model again")
         self._step += 1
         self.agents.do("step")
+        try:
+            self._go_on()
+        except BaseException as error:
+            self._broken = str(error) or type(error).__name__
+            raise
+        self.datacollector.collect(self)
+
+    def _go_on(self) -> None:
+        """Go through time up to the next tick, or to the end."""
         for moment in self._loop:
             self._note(moment)
             if len(moment.ticked):
-                break
-        else:
-            self.running = False
-        self.datacollector.collect(self)
+                return
+        self.running = False
 
     def _note(self, moment: Moment) -> None:
         """List the events of a moment."""
@@ -331,9 +353,17 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         self.events.append(happening)
         self.datacollector.add_table_row("events", happening._asdict())
 
-    def force(self, move: Event | str | Mapping[str, str], at: dt.date | dt.datetime | None = None) -> None:
+    def __getstate__(self) -> NoReturn:
+        """Refuse to be pickled or copied: it is in the middle of a loop over time, and its seed and run say it all."""
+        raise TypeError(
+            f"a NegotiationModel cannot be pickled or copied: make it again (seed={self.seed}, run={self.run}), "
+            f"and step {self._step} times"
+        )
+
+    def force(self, move: Event | str | Mapping[str, str], at: dt.date | dt.datetime | str | None = None) -> None:
         """Have any move made at an instant (see :meth:`Negotiator.force`)."""
-        day = self.day if at is None else day_number(self.case.start, at)
+        moment = at if isinstance(at, dt.datetime) else read_day("at", at)
+        day = self.day if moment is None else day_number(self.case.start, moment)
         if not self.day <= day < self._until:
             raise DecisionError(f"force at {at}: allowed: a moment from {self.date} to the last day of the run")
         self._chooser.force(self.find_move(move), day)
@@ -362,15 +392,16 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
 
     def stage(self, concession: str) -> str:
         """Stage of a concession, in words."""
-        return CONCESSION_STAGES[self.state.stage[self.compiled.labels.concessions.index(concession), 0]]
+        row = _find_row("concession", self.compiled.labels.concessions, concession)
+        return CONCESSION_STAGES[self.state.stage[row, 0]]
 
     def is_frozen(self, concession: str) -> bool:
         """Whether its giver has frozen a concession."""
-        return bool(self.state.frozen[self.compiled.labels.concessions.index(concession), 0])
+        return bool(self.state.frozen[_find_row("concession", self.compiled.labels.concessions, concession), 0])
 
     def channel_stage(self, channel: str) -> str:
         """Stage of a channel, in words."""
-        return CHANNEL_STAGES[self.state.channel[self.compiled.labels.channels.index(channel), 0]]
+        return CHANNEL_STAGES[self.state.channel[_find_row("channel", self.compiled.labels.channels, channel), 0]]
 
     def look(self, name: str) -> Floats:
         """Rows of what can be recorded under a name (``resentment``, ...); zeros while its term is off."""
@@ -387,6 +418,22 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
     def open_channels(self) -> int:
         """How many channels are open or in session."""
         return int(np.count_nonzero(self.state.channel[:, 0] >= OPEN))
+
+
+def _find_row(what: str, names: Sequence[str], given: str) -> int:
+    if given not in names:
+        near = find_nearest(str(given), names)
+        raise KeyError(f"{what} {given!r}: allowed: {list_names(names)}{f'; did you mean {near}?' if near else ''}")
+    return names.index(given)
+
+
+def _require_numbers(params: Mapping[str, float]) -> Mapping[str, float]:
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a mapping of names to numbers, not {params!r}")
+    for name, value in params.items():
+        if not isinstance(value, int | float | np.number):
+            raise ValueError(f"params[{name!r}]: {value!r}; allowed: one number, for a model is one run")
+    return params
 
 
 def _require_run(run: int) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -187,6 +190,44 @@ def test_numbers_and_cases_are_checked_at_the_door():
         NegotiationModel("bejing-1999")
     with pytest.raises(negsim.ScenarioError, match="raids"):
         NegotiationModel("template", params={"rads": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("ask", "complaint"),
+    [
+        (lambda: NegotiationModel("template", params=3), "params must be a mapping of names to numbers, not 3"),
+        (lambda: NegotiationModel("template", params={"raids": [1, 2]}), "one number, for a model is one run"),
+        (lambda: NegotiationModel("template", agents={"Upland": 3}), "a subclass of Negotiator, or what makes one"),
+        (lambda: NegotiationModel("template", agents={"Upland": lambda *_: None}), r"agents\['Upland'\] made None"),
+        (lambda: NegotiationModel("template").stage("wter"), "concession 'wter': allowed: grain, .*did you mean water"),
+        (lambda: NegotiationModel("template").is_frozen(None), "concession None: allowed: grain"),
+        (lambda: NegotiationModel("template").channel_stage("river"), "did you mean river_talks"),
+        (lambda: NegotiationModel("template").force("freeze:Lowland::grain", at=3), "at must be a date"),
+        (
+            lambda: copy.deepcopy(NegotiationModel("template", seed=7)),
+            r"make it again .seed=7, run=0., and step 0",
+        ),
+        (lambda: pickle.dumps(NegotiationModel("template", seed=7)), "cannot be pickled or copied"),
+    ],
+)
+def test_what_a_user_of_mesa_may_try_is_refused_in_words(ask: Callable[[], object], complaint: str):
+    with pytest.raises((TypeError, ValueError, KeyError), match=complaint):
+        ask()
+
+
+def test_a_run_that_was_broken_off_does_not_go_on_as_if_it_had_ended():
+    class Rash(Negotiator):
+        def hazards(self, view):
+            return [1.0] if view.day > 100 else None
+
+    model = NegotiationModel("template", seed=1, agents={"Upland": Rash})
+    with pytest.raises(DecisionError, match=r"\[1.0\]; allowed: a mapping of moves to numbers"):
+        model.run_model()
+    day = model.day
+    with pytest.raises(DecisionError, match="the run was broken off on 2000-0"):
+        model.step()
+    assert model.running
+    assert model.day == day < 200
 
 
 def test_mesas_own_batch_run_runs_it():
