@@ -46,7 +46,7 @@ def advance(world: World, parameters: Parameters, state: State, overdue: Flags, 
 
 def _ship(world: World, parameters: Parameters, state: State, elapsed: Floats, shrink: Array) -> None:
     """Move what is under way: shares shipped and stocks."""
-    inflow = driven(world, parameters, state, "supply") + np.zeros(state.memory.shape[-1])
+    inflow = driven(world, parameters, state, "supply") + np.zeros(max(state.width, parameters["quantity"].shape[-1]))
     moving = state.stage[world.flow_concession] == IN_FORCE
     if moving.any():
         share = np.minimum(elapsed / parameters["duration"], 1.0 - state.shipped)
@@ -94,18 +94,25 @@ def apply(world: World, parameters: Parameters, state: State, events: Ints, colu
 def pass_tick(world: World, parameters: Parameters, state: State, columns: Ints) -> Happened:
     """Pass a tick in some columns: timers run out, the calendar moves on. Changes the state."""
     state.time[columns] = world.tick_times[state.tick[columns] + 1]
-    happened = []
     flowing = state.stage[world.flow_concession] == IN_FORCE
     done = flowing[:, columns] & (state.shipped[:, columns] >= WHOLE)
-    # The first flow that ends in each column, then the second: no column twice at a time.
-    turn = np.cumsum(done, axis=0)
-    for number in range(1, int(turn.max(initial=0)) + 1):
-        flow, place = np.nonzero(done & (turn == number))
-        where, events = columns[place], world.moves + world.flow_concession[flow]
-        _move_stages(world, state, events, where)
-        _remember(world, parameters, state, events, where)
-        happened.append((events, where))
+    happened = _deliver(world, parameters, state, done, columns) if done.any() else []
     state.tick[columns] += 1
+    return happened
+
+
+def _deliver(world: World, parameters: Parameters, state: State, done: Flags, columns: Ints) -> Happened:
+    """End the flows that have been shipped whole."""
+    flow, place = np.nonzero(done)
+    events, where = world.moves + world.flow_concession[flow], columns[place]
+    _move_stages(world, state, events, where)
+    happened = []
+    # Memories learn of the first flow that ends in each column, then of the second: a column is changed once at a time.
+    turn = np.cumsum(done, axis=0)[flow, place]
+    for number in range(1, int(turn.max()) + 1):
+        now = turn == number
+        _remember(world, parameters, state, events[now], where[now])
+        happened.append((events[now], where[now]))
     return happened
 
 
@@ -178,6 +185,9 @@ def _move_channels(world: World, state: State, events: Ints, columns: Ints) -> N
     ):
         if chosen.any():
             act(world, state, events[chosen], columns[chosen])
+    consenting = (world.package_bits[events] > 0) | world.approves[events]
+    if consenting.any():
+        _sign_if_settled(world, state, world.event_channel[events[consenting]], columns[consenting])
 
 
 def _items(world: World, channels: Ints, bits: Ints) -> tuple[Ints, Ints, Ints]:
@@ -213,7 +223,6 @@ def _table_packages(world: World, state: State, events: Ints, columns: Ints) -> 
     for side in (0, 1):
         consents = world.consent_rule[2 * channels + side] != BEFORE_SIGNATURE
         state.consent[2 * channels + side, columns] = consents
-    _sign_if_settled(world, state, channels, columns)
 
 
 def _sign_if_settled(world: World, state: State, channels: Ints, columns: Ints) -> None:
@@ -238,7 +247,6 @@ def _approve(world: World, state: State, events: Ints, columns: Ints) -> None:
     rows = 2 * channels + world.event_side[events]
     before = world.consent_rule[rows] == BEFORE_SIGNATURE
     state.consent[rows[before], columns[before]] = True
-    _sign_if_settled(world, state, channels[before], columns[before])
     channels, rows, columns = channels[~before], rows[~before], columns[~before]
     position, which, items = _items(world, channels, state.awaiting[rows, columns])
     where = columns[which]

@@ -38,7 +38,8 @@ def driven(world: World, parameters: Parameters, state: State, target: str) -> A
     values = parameters[target]
     mine = [driver for driver in world.drivers if driver.target == target]
     if mine:
-        values = np.repeat(values, state.memory.shape[-1] // values.shape[-1], axis=-1)
+        width = max(values.shape[-1], state.width, *(parameters[driver.slot].shape[-1] for driver in mine))
+        values = np.repeat(values, width // values.shape[-1], axis=-1)
     for driver in mine:
         step = _at_step(parameters[driver.slot], driver.step[state.tick])
         values[driver.row] = values[driver.row] * step if target in FACTORS else values[driver.row] + step
@@ -86,6 +87,8 @@ def add_channel_quantities(
         waiting = np.exp(-(state.time - state.last_deal) / parameters["patience"])
         q["pain"] = add_up(q["need"][:-1], world.pains) / world.pain_sizes + (1.0 - waiting)
     if "pressure" in world.wants:
-        answered = (world.answers[:, :, None] & ((flags["bits"] & ANSWERING_BITS) != 0)).any(axis=1)
-        unanswered = (state.demand == RAISED) & ~answered
+        unanswered = state.demand == RAISED
+        answering = (flags["bits"] & ANSWERING_BITS) != 0
+        for demand, items in enumerate(world.answers):
+            unanswered[demand] &= ~answering[items].any(axis=0)
         q["pressure"] = add_up(parameters["demand_weight"] * unanswered, world.pressures)

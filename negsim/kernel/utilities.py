@@ -12,7 +12,8 @@ from negsim.state import Array, Parameters, State, World
 
 def find_utilities(world: World, parameters: Parameters, flags: dict[str, Any], q: dict[str, Any], width: int) -> Array:
     """What each item is worth to whom, by context: benefits, givers' rows, means, and a row of zeros."""
-    rows = np.zeros((world.utility_rows, width))
+    rows = np.empty((world.utility_rows, width))
+    rows[-1] = 0.0
     benefits, givers = len(world.benefit_chi), len(world.giver_exponent)
     trust = q["credibility"]
     believed = 1.0 - (1.0 - trust[world.chi_pair]) * parameters["doubt"]
@@ -93,10 +94,11 @@ def _surplus(world: World, parameters: Parameters, margins: Array, chosen: Array
     if width < margins.shape[-1]:  # one discrete state for all columns: whole rows
         rows = np.flatnonzero(count)
         products = log_products(np.exp(clip(margins[np.concatenate((rows, packages + rows))])), weight[rows])
-        value = np.zeros((packages, margins.shape[-1]))
-        value[rows] = np.exp(products, out=products)
-        number = add_up(chosen.astype(np.int16), world.channel_sums)
-        return add_up(value, world.channel_sums) / np.maximum(number, 1)
+        total = np.zeros((world.channels, margins.shape[-1]))
+        channels = world.package_channel[rows]
+        for channel, product in zip(channels, np.exp(products, out=products), strict=True):
+            total[channel] += product
+        return total / np.maximum(np.bincount(channels, minlength=world.channels), 1)[:, None]
     cells = np.flatnonzero(chosen)
     odds = np.exp(clip(np.take(margins, np.concatenate((cells, chosen.size + cells)))))
     weights = np.repeat(weight[:, 0], count) if weight.shape[-1] == 1 else weight.reshape(-1)[cells]
