@@ -23,7 +23,7 @@ from negsim.scalar.scoring import score_histories
 from negsim.scenario import Scenario
 from negsim.state import Floats, Ints, State
 
-REPLAY_WIDTH = 1024
+REPLAY_WIDTH = 4096
 """Columns replayed side by side."""
 MOST_PROBLEMS = 20
 """Impossible moves of a replay that are explained."""

@@ -94,11 +94,11 @@ def _surplus(world: World, parameters: Parameters, margins: Array, chosen: Array
     if width < margins.shape[-1]:  # one discrete state for all columns: whole rows
         rows = np.flatnonzero(count)
         products = log_products(np.exp(clip(margins[np.concatenate((rows, packages + rows))])), weight[rows])
-        total = np.zeros((world.channels, margins.shape[-1]))
+        value = np.zeros((world.channels, margins.shape[-1]))
         channels = world.package_channel[rows]
         for channel, product in zip(channels, np.exp(products, out=products), strict=True):
-            total[channel] += product
-        return total / np.maximum(np.bincount(channels, minlength=world.channels), 1)[:, None]
+            value[channel] += product
+        return value / np.maximum(np.bincount(channels, minlength=world.channels), 1)[:, None]
     cells = np.flatnonzero(chosen)
     odds = np.exp(clip(np.take(margins, np.concatenate((cells, chosen.size + cells)))))
     weights = np.repeat(weight[:, 0], count) if weight.shape[-1] == 1 else weight.reshape(-1)[cells]
