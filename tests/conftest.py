@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
+# Before numpy is loaded: threads of linear algebra burn the time they wait in, and tests keep all cores busy as it is.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import csv
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path

@@ -271,7 +271,7 @@ def rank_counts(exposure: float, blind: bool = False) -> np.ndarray:
     def simulate(theta: np.ndarray, unit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return rng.poisson(2.0 * theta[0], 4)
 
-    return rank_truth(fit, simulate, told, prior, latent=0, simulations=80)
+    return rank_truth(fit, simulate, told, prior, latent=0, simulations=150)
 
 
 def test_truths_rank_evenly_among_the_draws():

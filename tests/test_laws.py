@@ -298,7 +298,7 @@ def add_terms(scenario: Scenario) -> Scenario | None:
 
 
 @pytest.mark.parametrize("add", [add_move, add_actor, add_run_of_the_mill, add_terms])
-@examples(16)
+@examples(12)
 @given(scenario=scenarios(), seed=seeds)
 @calm
 def test_adding_what_does_nothing_changes_nothing(
@@ -347,7 +347,7 @@ def _rename(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-@examples(16)
+@examples(12)
 @given(scenarios(), seeds)
 @calm
 def test_actors_under_other_names_do_the_same_on_the_same_clocks(scenario: Scenario, seed: int):

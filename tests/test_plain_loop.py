@@ -64,7 +64,7 @@ def test_runs_beyond_the_first_block_of_clocks_are_the_same():
         assert_same_history(plain.run(run), expected[run], names)
 
 
-@examples(30)
+@examples(20)
 @given(drawn_scenarios(), st.integers(0, 2**32 - 1))
 @calm
 def test_a_drawn_scenario_has_the_same_histories(scenario: Scenario, seed: int):

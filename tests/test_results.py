@@ -16,7 +16,7 @@ from negsim.results import ResultError
 
 pytestmark = pytest.mark.xdist_group("results")  # one worker: what is recorded is simulated once
 
-RUNS = 300
+RUNS = 150
 
 
 @pytest.fixture(scope="module")

@@ -488,7 +488,7 @@ def test_too_few_points_make_no_surrogate_and_impossible_ones_teach_nothing():
 # -- ranks ------------------------------------------------------------------------------------------------------------
 
 
-def rank_dates(noise: float, simulations: int = 120) -> np.ndarray:
+def rank_dates(noise: float, simulations: int = 80) -> np.ndarray:
     """Rank truths where something is seen at an unknown date, with a noise that a fit supposes (0.3 is right)."""
     prior = JointPrior(["level"], [Prior1D("normal", 0.0, 1.0)])
 
