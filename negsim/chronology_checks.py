@@ -23,7 +23,10 @@ PURPOSE_STARTS = 72
 """Purpose number of the streams that draw points of a chronology."""
 DRAWS = 64
 MOST_BLOCKS = 50
-A_WAY: Final = "a move that the state allows; what came before it and nobody told is a row of its own, as implied"
+A_WAY: Final = (
+    "a move that the state allows; what came before it and nobody told is a row of its own, as implied "
+    "(rows of one day happen as they are listed)"
+)
 
 
 @dataclass(frozen=True)

@@ -499,6 +499,7 @@ def test_impossible_events_are_told_together_each_with_what_comes_before_it(tell
         "row E4": "pledge comes before)",
     }
     assert all("as implied" in problem.allowed for problem in problems)
+    assert all("rows of one day happen as they are listed" in problem.allowed for problem in problems)
 
 
 def test_events_that_are_possible_alone_and_never_together_are_told(tell):

@@ -107,7 +107,15 @@ def score(options: argparse.Namespace) -> None:
     print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
     sums = table.groupby("forecaster", sort=False)[["log_score", "brier", "crps_first", "rps_count"]]
     print("\nsums over the questions (smaller is better); model and what it is held against")
-    print(sums.sum(min_count=1).to_string(na_rep="", float_format="%.3f"))
+    print(f"{sums.sum(min_count=1).to_string(na_rep='', float_format='%.3f')}\n\n{SCORES}")
+
+
+SCORES = """\
+happened    share of the dates that the file leaves open on which it falls into the period (0 or 1 where none is open)
+log_score   minus the log of the probability that was given to what came about
+brier       squared distance of the probability from what came about
+crps_first  months: squared distance from forecast to what had happened, added up over the period
+rps_count   the same of how often it happened, over counts; blank while the period is not observed to its end"""
 
 
 def reopen(folder: Path) -> tuple[Scenario, Chronology, Posterior]:

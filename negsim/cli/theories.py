@@ -92,7 +92,7 @@ def _write_number(number: float, error: float) -> str:
         return ""
     if number == float("inf"):
         return "no bound"
-    return f"{number:.2f} ± {'<.01' if 0 < error < 0.005 else f'{error:.2f}'}"
+    return f"{round(number, 2) + 0.0:.2f} ± {'<.01' if 0 < error < 0.005 else f'{error:.2f}'}"
 
 
 LEGEND = """\

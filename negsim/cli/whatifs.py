@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from negsim.cli.futures import reopen
-from negsim.cli.words import InputError, add_case, add_command, add_engine, add_settings, date, make_folder, whole
+from negsim.cli.words import (
+    InputError,
+    add_case,
+    add_command,
+    add_engine,
+    add_settings,
+    date,
+    make_folder,
+    whole,
+    wrap_sentences,
+)
 
 if TYPE_CHECKING:
     from negsim.scenario import Scenario
@@ -30,7 +40,7 @@ def whatif(options: argparse.Namespace) -> None:
     posterior, given = _find_known(scenario, options)
     folder = None if options.out is None else make_folder(options.out)
     answer = _ask(scenario, posterior, given, options)
-    print(answer.text())
+    print(wrap_sentences(answer.text()))
     if folder is not None:
         answer.save(folder)
         if not options.no_plots:
