@@ -36,7 +36,7 @@ SMALLER = {
     "engines.md": {"runs=100_000": "runs=4"},
     "forecasts.md": {
         "--seed 1": "--seed 1 --particles 50 --runs 2",
-        "--out out/explained": "--out out/explained --histories 20 --particles 50 --runs 2",
+        "--out out/explained": "--out out/explained --histories 20 --particles 50 --runs 2 --no-refit",
         "compare out/fit": "compare out/fit --theory resentment",
         "forecast out/fit": "forecast out/fit --runs 20",
         "register out/fit": "register out/fit --runs 20",

@@ -69,7 +69,7 @@ def simulate_some(scenario: Scenario | str, **options: Any) -> Ensemble:
 # -- batches, workers, order -----------------------------------------------------------------------------------------
 
 
-@examples(16)
+@examples(10)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_a_run_is_the_same_to_the_bit_whatever_stands_beside_it(data: st.DataObject, scenario: Scenario, seed: int):
@@ -134,7 +134,7 @@ def test_workers_and_executors_take_numbers_of_each_run_along():
             assert table(simulate_some("two-state-channel", executor=executor, **options)) == expected, executor
 
 
-@examples(12)
+@examples(10)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_a_run_with_numbers_of_its_own_is_the_run_with_those_numbers(
@@ -156,7 +156,7 @@ def several(path: str, number: float, count: int) -> st.SearchStrategy[np.ndarra
     return eighths.map(lambda drawn: np.minimum(number * np.array(drawn) / 8, top))
 
 
-@examples(12)
+@examples(10)
 @given(scenarios(), seeds)
 @calm
 def test_what_is_recorded_changes_nothing(scenario: Scenario, seed: int):
@@ -168,7 +168,7 @@ def test_what_is_recorded_changes_nothing(scenario: Scenario, seed: int):
 # -- stopping --------------------------------------------------------------------------------------------------------
 
 
-@examples(14)
+@examples(10)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_what_happens_by_a_date_does_not_depend_on_the_end(data: st.DataObject, scenario: Scenario, seed: int):
@@ -180,7 +180,7 @@ def test_what_happens_by_a_date_does_not_depend_on_the_end(data: st.DataObject, 
     assert table(shorter) == [column[before].tolist() for column in longer.columns]
 
 
-@examples(14)
+@examples(10)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_stopping_and_going_on_is_going_through(data: st.DataObject, scenario: Scenario, seed: int):
@@ -298,7 +298,7 @@ def add_terms(scenario: Scenario) -> Scenario | None:
 
 
 @pytest.mark.parametrize("add", [add_move, add_actor, add_run_of_the_mill, add_terms])
-@examples(12)
+@examples(10)
 @given(scenario=scenarios(), seed=seeds)
 @calm
 def test_adding_what_does_nothing_changes_nothing(
@@ -347,7 +347,7 @@ def _rename(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-@examples(12)
+@examples(10)
 @given(scenarios(), seeds)
 @calm
 def test_actors_under_other_names_do_the_same_on_the_same_clocks(scenario: Scenario, seed: int):
@@ -397,7 +397,7 @@ def extreme_numbers(draw: Any, scenario: Scenario) -> dict[str, float]:
     return found
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_hazards_are_finite_and_never_negative_whatever_the_numbers(data: st.DataObject, scenario: Scenario, seed: int):
@@ -416,7 +416,7 @@ def test_hazards_are_finite_and_never_negative_whatever_the_numbers(data: st.Dat
 # -- the rules of the game -------------------------------------------------------------------------------------------
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_no_event_breaks_the_rules_and_what_is_recorded_is_what_they_say(
@@ -467,7 +467,7 @@ def compare_stages(ensemble: Ensemble, referee: Referee, tick: int, run: int) ->
 # -- replay ----------------------------------------------------------------------------------------------------------
 
 
-@examples(14)
+@examples(10)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_replay_scores_a_column_alike_alone_together_and_on_its_own_history(
@@ -505,7 +505,7 @@ def test_numbers_that_move_dates_are_scored_column_by_column(scenario: Scenario,
     assert together == pytest.approx(alone, rel=1e-11, abs=1e-12)
 
 
-@examples(15)
+@examples(10)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_a_shorter_window_scores_the_same_moves_up_to_its_end(data: st.DataObject, scenario: Scenario, seed: int):

@@ -60,7 +60,7 @@ def describe(row: Any) -> tuple[str, ...]:
 # -- histories -------------------------------------------------------------------------------------------------------
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds, st.sampled_from((0, 1, 255, 256, 700)))
 @calm
 def test_the_same_clocks_give_the_same_histories(data: st.DataObject, scenario: Scenario, seed: int, run: int):
@@ -111,7 +111,7 @@ def test_the_witness_runs_the_main_case_alike():
 # -- likelihood ------------------------------------------------------------------------------------------------------
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_likelihoods_agree_event_by_event(data: st.DataObject, scenario: Scenario, seed: int):
@@ -127,7 +127,7 @@ def test_likelihoods_agree_event_by_event(data: st.DataObject, scenario: Scenari
         assert scored.total[column] == pytest.approx(total, rel=1e-10, abs=1e-10)
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_a_history_of_any_moves_is_scored_alike(data: st.DataObject, scenario: Scenario, seed: int):
@@ -188,7 +188,7 @@ def watch(compiled: Compiled, numbers: dict[str, float], history: History, width
     return given_moves
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds, st.sampled_from((1, 2)))
 @calm
 def test_every_hazard_of_every_stretch_agrees(data: st.DataObject, scenario: Scenario, seed: int, width: int):
@@ -206,7 +206,7 @@ def test_every_hazard_of_every_stretch_agrees(data: st.DataObject, scenario: Sce
         assert not differing, number
 
 
-@examples(24)
+@examples(20)
 @given(st.data(), scenarios(), seeds)
 @calm
 def test_states_agree_at_the_end(data: st.DataObject, scenario: Scenario, seed: int):
