@@ -43,6 +43,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
         name: str(parameter.annotation)
         for name, parameter in signature.parameters.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and parameter.annotation is not parameter.empty  # self, and cls
     }
 
     @wraps(function)

@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calendar import moments as dates_of
 from negsim.compiler import Compiled
 from negsim.problems import describe_value, find_odd_field
@@ -127,6 +128,7 @@ class Ensemble:
         """Give the counts of the summary, and whatever was recorded at the ticks, as labelled arrays."""
         return _dataset(self)
 
+    @check_arguments
     def save(self, directory: str | Path) -> Path:
         """Write the result: events as Parquet, the scenario as TOML, provenance as JSON.
 

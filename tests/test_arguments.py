@@ -163,6 +163,43 @@ CALLS: dict[str, tuple[Any, str]] = {
 }
 
 
+RANGES = {"tempo": (0.5, 2.0)}
+METHODS: dict[str, tuple[Any, str]] = {
+    "grid of nothing": (lambda: negsim.Design.grid(None), "levels must be a mapping, not None"),
+    "points of a text": (lambda: negsim.Design.sobol(RANGES, "4"), "n must be a whole number of at least 1, not '4'"),
+    "no points": (lambda: negsim.Design.sobol_indices(RANGES, 0), "n must be a whole number of at least 1, not 0"),
+    "no ranges": (lambda: negsim.Design.latin_hypercube({}, 4), "a design needs at least one name and one point"),
+    "range of a text": (lambda: negsim.Design.sobol({"tempo": "x"}, 4), r"tempo: a range is \(low, high\) or a prior"),
+    "base of nothing": (lambda: negsim.Design.one_at_a_time(RANGES, None), "base must be a mapping, not None"),
+    "draws of nothing": (lambda: negsim.Design.draws(None, 4), "source must be a Posterior or a JointPrior"),
+    "trajectories": (lambda: negsim.Design.morris([1, 2]), r"ranges must be a mapping, not \[1, 2\]"),
+    "save nowhere": (
+        lambda: negsim.simulate(HARBOUR, runs=1).save(None),
+        "directory must be a text or a path, not None",
+    ),
+    "load nothing": (lambda: negsim.Posterior.load(None), "directory must be a text or a path, not None"),
+    "outcome of a number": (
+        lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2).outcome(3),
+        "event must be a text, not 3",
+    ),
+    "table of no events": (
+        lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2).to_frame([]),
+        "events: there are none",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "said"), METHODS.values(), ids=METHODS)
+def test_methods_that_people_call_refuse_by_the_arguments_name_as_well(call: Any, said: str):
+    with pytest.raises((TypeError, ValueError), match=said):
+        call()
+
+
+def test_a_design_of_the_priors_takes_a_case_as_everything_does():
+    by_name = negsim.Design.prior_draws(str(HARBOUR), 3, seed=1)
+    assert np.array_equal(by_name.values, negsim.Design.prior_draws(negsim.load_scenario(HARBOUR), 3, seed=1).values)
+
+
 @pytest.mark.parametrize(("call", "said"), CALLS.values(), ids=CALLS)
 def test_what_only_the_function_can_know_is_refused_by_it(call: Any, said: str):
     with pytest.raises((TypeError, ValueError), match=said):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
 from negsim.problems import find_odd_field
@@ -225,6 +226,7 @@ class Posterior:
         """Say in a line what it is of."""
         return f"<{_headline(self)}>"
 
+    @check_arguments
     def resample(self, n: int, rng: np.random.Generator) -> Posterior:
         """Draw `n` of the draws by their weights (systematically), in random order: equally weighted from now on."""
         chosen = rng.permutation(choose_systematically(self.weights, n, rng))
@@ -237,6 +239,7 @@ class Posterior:
             diagnostics={**self.diagnostics, "resampled": n, "ess": min(self.ess, float(n))},
         )
 
+    @check_arguments
     def save(self, directory: str | Path) -> Path:
         """Write the posterior: draws as Parquet, everything else as JSON.
 
@@ -246,6 +249,7 @@ class Posterior:
         return _save(self, Path(directory))
 
     @staticmethod
+    @check_arguments
     def load(directory: str | Path) -> Posterior:
         """Load what :meth:`save` wrote.
 
@@ -470,7 +474,7 @@ def _stack(columns: Mapping[str, Floats], names: Sequence[str], rows: int) -> Fl
 def _read_head(path: Path) -> dict[str, Any]:
     try:
         head = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise SamplingError(f"{path} is missing") from None
     except ValueError as error:
         raise SamplingError(f"{path} is damaged: {error}") from error

@@ -7,15 +7,18 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior, Prior1D, read_prior
 from negsim.parameters import Belief, Parameter
 from negsim.problems import require_whole
 from negsim.scenario import Prior, Scenario
+from negsim.scenario_files import take_scenario
 from negsim.state import Floats
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Design:
     # -- points that are written out --
 
     @classmethod
+    @check_arguments
     def grid(cls, levels: Mapping[str, Sequence[float]]) -> Design:
         """Every combination of some levels; the last name varies fastest.
 
@@ -94,6 +98,7 @@ class Design:
         return cls(tuple(sides), points.reshape(len(points), len(sides)), "grid", {"levels": sides})
 
     @classmethod
+    @check_arguments
     def table(cls, points: Any) -> Design:
         """Points of one's own.
 
@@ -108,6 +113,7 @@ class Design:
         return cls(tuple(columns), np.stack(list(columns.values()), axis=1) if columns else np.zeros((0, 0)))
 
     @classmethod
+    @check_arguments
     def one_at_a_time(cls, ranges: Mapping[str, tuple[float, float]], base: Mapping[str, float]) -> Design:
         """A base point, and for each number its low and its high value with all others at the base (tornado).
 
@@ -133,6 +139,7 @@ class Design:
     # -- points that fill a region --
 
     @classmethod
+    @check_arguments
     def latin_hypercube(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
         """A Latin hypercube: each number takes each of `n` slices of its range once (McKay, Beckman & Conover 1979)."""
         from scipy.stats import qmc
@@ -142,6 +149,7 @@ class Design:
         return cls._fill(ranges, cube, "latin_hypercube", {"seed": seed})
 
     @classmethod
+    @check_arguments
     def sobol(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
         """Points of a scrambled Sobol sequence, which cover a region evenly (Sobol 1967; Owen 1998).
 
@@ -151,6 +159,7 @@ class Design:
         return cls._fill(ranges, cube, "sobol", {"seed": seed})
 
     @classmethod
+    @check_arguments
     def sobol_indices(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
         """Points from which :func:`negsim.sobol_indices` finds first-order and total indices: n (names + 2) of them.
 
@@ -164,6 +173,7 @@ class Design:
         return cls._fill(ranges, np.concatenate([first, second, *mixed]), "sobol_indices", {"seed": seed, "n": n})
 
     @classmethod
+    @check_arguments
     def morris(
         cls, ranges: Mapping[str, tuple[float, float]], trajectories: int = 20, levels: int = 4, seed: int = 0
     ) -> Design:
@@ -175,6 +185,7 @@ class Design:
         return cls(tuple(ranges), np.asarray(points, dtype=float), "morris", details)
 
     @classmethod
+    @check_arguments
     def draws(cls, source: Posterior | JointPrior, n: int, seed: int = 0) -> Design:
         """Draws of a posterior (by their weights) or of a prior."""
         generator = _open_generator(seed)
@@ -183,8 +194,12 @@ class Design:
         return cls(source.names, source.draw(n, generator), "prior", {"seed": seed})
 
     @classmethod
-    def prior_draws(cls, case: Scenario, n: int, names: Sequence[str] | None = None, seed: int = 0) -> Design:
+    @check_arguments
+    def prior_draws(
+        cls, case: Scenario | str | Path, n: int, names: Sequence[str] | None = None, seed: int = 0
+    ) -> Design:
         """Draws of a case's parameters from the priors that it declares (default: of those it declares free)."""
+        case = take_scenario(case)
         priors = {spec.name: spec.prior for spec in case.parameter if spec.prior is not None}
         free = [spec.name for spec in case.parameter if spec.role == "free" and spec.name in priors]
         chosen = free if names is None else list(names)
@@ -197,7 +212,8 @@ class Design:
     def _fill(cls, ranges: Mapping[str, Range], cube: Floats, kind: str, details: Mapping[str, Any]) -> Design:
         columns = [_stretch(name, where, cube[:, place]) for place, (name, where) in enumerate(ranges.items())]
         told = {name: list(where) if isinstance(where, tuple | list) else str(where) for name, where in ranges.items()}
-        return cls(tuple(ranges), np.stack(columns, axis=1), kind, {**details, "ranges": told})
+        values = np.stack(columns, axis=1) if columns else np.zeros((0, 0))
+        return cls(tuple(ranges), values, kind, {**details, "ranges": told})
 
 
 def read_design(given: Any) -> Design:
@@ -229,6 +245,8 @@ def _stretch(name: str, where: Range, unit: Floats) -> Floats:
         if not low < high:
             raise ValueError(f"{name}: a range goes from a lower to a higher number, not from {low} to {high}")
         return low + (high - low) * unit
+    if not isinstance(where, Prior1D | Prior | Belief | Parameter):
+        raise ValueError(f"{name}: a range is (low, high) or a prior, not {where!r}")
     inside = np.clip(unit, 1e-12, 1 - 1e-12)  # a sequence may touch 0, where a prior has no value
     return read_prior(where).ppf(inside)
 
@@ -236,8 +254,9 @@ def _stretch(name: str, where: Range, unit: Floats) -> Floats:
 def _draw_sobol(dims: int, n: int, seed: int) -> Floats:
     from scipy.stats import qmc
 
-    if n < 1 or n & (n - 1):
-        below = 1 << max(int(math.log2(max(n, 1))), 0)
+    require_whole("n", n)
+    if n & (n - 1):
+        below = 1 << int(math.log2(n))
         raise ValueError(f"a Sobol sequence has a power of two points, such as {below} or {2 * below}, not {n}")
     points: Floats = qmc.Sobol(dims, rng=_open_generator(seed)).random(n)
     return points

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calendar import day_number
 from negsim.state import Array, Floats
 from negsim.sweeps.manifests import read_extents, read_sources
@@ -123,6 +124,7 @@ class Sweep:
 
         return ds.dataset([str(block.path) for block in self._blocks.values()], format="parquet")
 
+    @check_arguments
     def outcome(self, event: str, what: str = "happened", until: dt.date | None = None) -> Floats:
         """One outcome of every run of every point.
 
@@ -171,6 +173,7 @@ class Sweep:
 
     # -- tables --
 
+    @check_arguments
     def to_frame(self, events: Sequence[str] | None = None) -> pandas.DataFrame:
         """Sum up every point: a row for each point and kind of event (tidy).
 
@@ -196,6 +199,8 @@ class Sweep:
         return told[[*first, *(name for name in told.columns if name not in first)]]
 
     def _choose(self, events: Sequence[str] | None) -> list[str]:
+        if events is not None and not len(events):
+            raise ValueError("events: there are none; leave them out for all kinds")
         unknown = [event for event in events or () if event not in self.events]
         if unknown:
             raise ValueError("; ".join(say_unknown(event, self.events) for event in unknown))
@@ -257,6 +262,7 @@ class Sweep:
             found[f"date_{percent}"] = np.where(sizes > 0, dates, np.datetime64("NaT"))
         return found
 
+    @check_arguments
     def to_xarray(self, events: Sequence[str] | None = None) -> xarray.Dataset:
         """Give the summary as labelled arrays.
 
