@@ -198,18 +198,19 @@ def counterfactual(
     if record is not None:
         past = _compare(question, arms, PAST, numbers, record.name)
         returned = came_back(past.without, record.histories, min(back, record.end))
-    origin = describe_origin(scenario, seed, {}, ("events",)) | {
-        "runs": runs,
-        "question": question.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    return Counterfactual(question, worlds.gone, model, past, returned, _describe(inquiry, numbers, model, past))
+
+
+def _describe(inquiry: Inquiry, numbers: Numbers, model: Comparison | None, past: Comparison | None) -> dict[str, Any]:
+    """Where an answer comes from."""
+    engines = zip(PRODUCTS, (inquiry.engine, "numpy"), (model, past), strict=True)
+    return describe_origin(inquiry.scenario, inquiry.seed, {}, ("events",)) | {
+        "runs": inquiry.runs,
+        "question": inquiry.question.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "parameters": numbers.described,
         "given": None if past is None else past.given,
-        "engine": {
-            name: engine if name == "interventional" else "numpy"
-            for name, product in zip(PRODUCTS, (model, past), strict=True)
-            if product is not None
-        },
+        "engine": {name: engine for name, engine, product in engines if product is not None},
     }
-    return Counterfactual(question, worlds.gone, model, past, returned, origin)
 
 
 def _check_wanted(products: Collection[str], given: Any, runs: int, seed: int, workers: int) -> None:

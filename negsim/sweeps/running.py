@@ -142,16 +142,20 @@ def sweep(
     place = Store(tempfile.mkdtemp(prefix="negsim-sweep-") if store is None else store)
     with place.lock():
         if place.exists:
-            stored = place.read_manifest()
-            require_versions(stored, place.folder, any_version)
-            if points_per_block is None:
-                asked["points_per_block"] = stored["points_per_block"]
-            compare_manifests(stored, asked, place.folder)
+            _require_same(place, asked, points_per_block is None, any_version)
         else:
             write_sources(place, scenario, points)
             place.write_manifest(asked)
         _complete(place, executor, workers, progress)
     return Sweep(place.folder, temporary=store is None)
+
+
+def _require_same(place: Store, asked: Mapping[str, Any], any_blocks: bool, any_version: bool) -> None:
+    """Refuse a store that holds another sweep; with `any_blocks`, blocks of whatever size are as good."""
+    stored = place.read_manifest()
+    require_versions(stored, place.folder, any_version)
+    blocks = {"points_per_block": stored["points_per_block"]} if any_blocks else {}
+    compare_manifests(stored, {**asked, **blocks}, place.folder)
 
 
 def resume_sweep(
