@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import negsim.replays
 from checks import Referee, calm, examples, list_rows
 from negsim.compiler import Compiled, compile_scenario
 from negsim.ensemble import Drawn, Moment, Work, moments, run_block, simulate
@@ -525,12 +526,13 @@ def test_a_shorter_window_scores_the_same_moves_up_to_its_end(data: st.DataObjec
         assert window.total[column] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-def test_histories_of_any_length_and_number_are_scored_together():
+def test_histories_of_any_length_and_number_are_scored_together(monkeypatch: pytest.MonkeyPatch):
     """More than are replayed side by side, the longest in another block than the rest."""
-    ensemble = simulate("two-state-channel", runs=2100, seed=5)
+    monkeypatch.setattr(negsim.replays, "REPLAY_WIDTH", 100)
+    ensemble = simulate("two-state-channel", runs=210, seed=5)
     histories = split_runs(ensemble)
     scored = replay(ensemble.compiled, histories)
-    for column in (0, 1023, 1024, 2099):
+    for column in (0, 99, 100, 209):
         alone = replay(ensemble.compiled, histories[column])
         assert scored.total[column] == pytest.approx(alone.total[0], rel=1e-14)
         assert scored.events[: len(histories[column]), column].tolist() == alone.events[:, 0].tolist()
