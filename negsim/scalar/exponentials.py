@@ -43,7 +43,11 @@ WHOLE_BIAS: Final = 4503599627370496.0 + 1023.0
 
 def exponential(x: float) -> float:
     """Exponential function; beyond [-708, 709] that of the nearest end."""
-    x = min(max(x, LEAST_EXPONENT), MOST_EXPONENT)
+    return exponential_within(min(max(x, LEAST_EXPONENT), MOST_EXPONENT))
+
+
+def exponential_within(x: float) -> float:
+    """Exponential function of a number from -708 to 709."""
     shifted = x * LOG2_E + MAGIC
     whole = shifted - MAGIC
     r = (x - whole * LN2_HIGH) - whole * LN2_LOW

@@ -33,6 +33,10 @@ BENT = 10.0
 """Most by which a move is made likelier or less likely to come for the share that it has of the hazard."""
 
 
+STAYS, FAILS = -1.0, -2.0
+"""Instead of a wait: the move does not come before the tick; it cannot come in its window any more."""
+
+
 class Swarm(NamedTuple):
     """Room for the particles of one parameter vector."""
 
@@ -220,53 +224,66 @@ def _propose(
     horizon = U[v.next_tick] - time
     U[v.chosen], U[v.ended] = 0.0, 0.0
     if number == len(h.moves):
-        U[v.elapsed] = min(horizon, c.until - time)
-        if time + horizon >= c.until:
-            U[v.ended] = 1.0
-        _weigh(w, particle, -total * U[v.elapsed], 0.0)
+        U[v.ended] = 1.0 if time + horizon >= c.until else 0.0
+        _pass_by(U, v, w, particle, min(horizon, c.until - time), 0.0)
         return
     hazard = U[v.hazard + h.moves[number]]
     floor, ceiling = max(h.low[number] - time, 0.0), h.high[number] - time
+    wait, density = floor, 0.0
     if floor >= horizon or (hazard <= 0.0 and ceiling > horizon):
-        U[v.elapsed] = horizon
-        _weigh(w, particle, -total * horizon, 0.0)
+        wait = STAYS
+    elif hazard <= 0.0 or ceiling < floor:
+        wait = FAILS
+    elif ceiling > floor:
+        wait, density = _draw_moment(U, v, h, g, w, k, vector, particle, number)
+    if wait == STAYS:
+        _pass_by(U, v, w, particle, horizon, density)
         return
-    if hazard <= 0.0 or ceiling < floor:
+    if wait == FAILS:
         w.weight[particle] = -np.inf
         S[s.going] = OVER
         return
-    wait, density = floor, 0.0
-    if ceiling > floor:
-        if w.luck[particle] < 0.0:
-            w.luck[particle] = k.moves[vector, particle, number]
-        end = min(horizon, ceiling)
-        ready = total * min(max(hazard / (total * g.share[vector, number]), 1.0 / BENT), BENT)
-        first = find_node(h, number + 1, time + floor)
-        scale = _find_highest(h, w, number + 1, first, time + floor, time + end)
-        if ceiling > horizon:
-            scale = max(scale, look_ahead(h, w.ways, number, time + horizon))
-        comes = ready * _sum_cells(h, w, number + 1, first, time + floor, time + end, total, scale)
-        stays = 0.0
-        if ceiling > horizon:
-            stays = np.exp(look_ahead(h, w.ways, number, time + horizon) - scale - total * (horizon - floor))
-        if not comes + stays > 0.0:
-            w.weight[particle] = -np.inf
-            S[s.going] = OVER
-            return
-        luck = w.luck[particle] * (comes + stays)
-        if luck >= comes and stays > 0.0:
-            w.luck[particle] = (luck - comes) / stays
-            U[v.elapsed] = horizon
-            _weigh(w, particle, -total * horizon, np.log(stays / (comes + stays)))
-            return
-        wait = _find_wait(h, w, number + 1, first, time + floor, time + end, total, luck / ready) - time
-        ahead = look_ahead(h, w.ways, number + 1, time + wait) - scale
-        density = np.log(ready / (comes + stays)) + ahead - total * (wait - floor)
     w.luck[particle] = -1.0
     U[v.chosen], U[v.elapsed] = 1.0, wait
     _weigh(w, particle, np.log(hazard) - total * wait, density)
     w.days[number, particle] = time + wait
     w.pace[number, particle], w.share[number, particle] = total, hazard / total
+
+
+def _pass_by(U: Floats, v: Values, w: Swarm, particle: int, days: float, density: float) -> None:
+    """Let days pass without a move; weigh it."""
+    U[v.elapsed] = days
+    _weigh(w, particle, -U[v.integral] * days, density)
+
+
+def _draw_moment(
+    U: Floats, v: Values, h: Chain, g: Guide, w: Swarm, k: Luck, vector: int, particle: int, number: int
+) -> tuple[float, float]:  # fmt: skip
+    """Draw the wait for a possible move within its window, or that it does not come before the tick; log density."""
+    total, time = U[v.integral], U[v.time]
+    horizon, hazard = U[v.next_tick] - time, U[v.hazard + h.moves[number]]
+    floor, ceiling = max(h.low[number] - time, 0.0), h.high[number] - time
+    if w.luck[particle] < 0.0:
+        w.luck[particle] = k.moves[vector, particle, number]
+    end = min(horizon, ceiling)
+    ready = total * min(max(hazard / (total * g.share[vector, number]), 1.0 / BENT), BENT)
+    first = find_node(h, number + 1, time + floor)
+    scale = _find_highest(h, w, number + 1, first, time + floor, time + end)
+    if ceiling > horizon:
+        scale = max(scale, look_ahead(h, w.ways, number, time + horizon))
+    comes = ready * _sum_cells(h, w, number + 1, first, time + floor, time + end, total, scale)
+    stays = 0.0
+    if ceiling > horizon:
+        stays = np.exp(look_ahead(h, w.ways, number, time + horizon) - scale - total * (horizon - floor))
+    if not comes + stays > 0.0:
+        return FAILS, 0.0
+    luck = w.luck[particle] * (comes + stays)
+    if luck >= comes and stays > 0.0:
+        w.luck[particle] = (luck - comes) / stays
+        return STAYS, np.log(stays / (comes + stays))
+    wait = _find_wait(h, w, number + 1, first, time + floor, time + end, total, luck / ready) - time
+    ahead = look_ahead(h, w.ways, number + 1, time + wait) - scale
+    return wait, np.log(ready / (comes + stays)) + ahead - total * (wait - floor)
 
 
 def _sum_cells(

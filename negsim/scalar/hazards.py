@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from negsim.scalar.abreast import count_full_rows, count_true, look_up, pack, select, take_at, unpack
-from negsim.scalar.exponentials import exponential, log1p_of, logarithm
+from negsim.scalar.exponentials import exponential, exponential_within, log1p_of, logarithm
 from negsim.scalar.numbers import Values
 from negsim.scalar.possibilities import trailing_zeros
 from negsim.scalar.tables import (
@@ -255,7 +255,7 @@ def _find_product(V: Floats, v: Values, place: int, asked: bool) -> None:
     Packages are enabled in few runs at a time, so the others are left out and the rest stands closely packed.
     """
     one, two = V[v.packed + place], V[v.packed_second + place]
-    tail, other_tail = exponential(-abs(one)), exponential(-abs(two))
+    tail, other_tail = exponential_within(-abs(one)), exponential_within(-abs(two))
     # Gains are softplus of margins; the product is first ** weight * second ** (1 - weight).
     first, second = (
         logarithm(max(one, 0.0) + log1p_of(tail)),
@@ -307,7 +307,7 @@ def _find_factors(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
         total = V[v.zero]
         for entry in range(row, row + t.most_rates):
             total += V[T[entry]]
-        V[v.factor + 1 + signature] = exponential(_clip(total))
+        V[v.factor + 1 + signature] = exponential_within(_clip(total))
     for place in range(L[s.lengths + STEPS]):
         step = L[s.steps + place]
         margin = V[v.utility + T[t.alone + step]] - V[v.now_reservation + T[t.alone_state + step]]
@@ -316,7 +316,7 @@ def _find_factors(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
 
 
 def _logistic(odds: float) -> float:
-    return 1.0 / (1.0 + exponential(_clip(-odds)))
+    return 1.0 / (1.0 + exponential_within(_clip(-odds)))
 
 
 def _find_approvals(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:

@@ -1,6 +1,7 @@
 """What may one run do now? After a change of its discrete state: what is possible, and all that hangs on it.
 
-Everything here is scalar code over the numbers of one run (see :mod:`negsim.scalar.tables`). What is possible is
+Everything here is scalar code over the numbers of one run (see :mod:`negsim.scalar.tables`), with few branches: what a
+run does next is hard for a processor to foresee. What is possible is
 decided by switches; where a switch has another code than before, the rows of bits of all switches are united anew (see
 :mod:`negsim.scalar.wants`). Flags, numbers that are 0 or 1, tell it to what is computed for several runs abreast.
 """
@@ -246,12 +247,11 @@ def _list_promises(S: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
         return
     listed = 0
     for concession in range(t.concessions):
-        if S[s.stage + concession] == PROMISED:
-            S[s.promised + listed] = concession
-            listed += 1
-        else:
-            S[s.ready + concession] = 0
-            V[v.late + concession] = 0.0
+        is_promised = S[s.stage + concession] == PROMISED
+        S[s.promised + listed] = concession
+        S[s.ready + concession] *= is_promised
+        V[v.late + concession] *= flag(is_promised)
+        listed += is_promised
     S[s.lengths + PROMISED_ONES] = listed
 
 
@@ -269,10 +269,8 @@ def _read_timers(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values) ->
             mark(S, s, concession)
         V[v.late + concession] = flag(overdue)
         late += overdue
-        if since < lead:
-            coming = min(coming, lead - since)
-        elif not overdue:
-            coming = min(coming, lead + V[v.grace + concession] - since)
+        wait = lead - since if since < lead else lead + V[v.grace + concession] - since
+        coming = min(coming, np.inf if overdue else wait)
     S[s.lengths + OVERDUE_ONES] = late
     V[v.next_timer] = V[v.time] + coming * (1.0 - CLOSE) - CLOSE
 
@@ -319,9 +317,7 @@ def _find_offers(T: Ints, W: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: St
     for channel in range(t.channels):
         agreeing = _is_wanted(T, S, t, s, AGREEING, channel)
         V[v.agreeing + channel] = flag(agreeing != 0)
-        offered = 0
-        if agreeing or _is_wanted(T, S, t, s, SURPLUS, channel):
-            offered = S[s.available + channel]
+        offered = S[s.available + channel] * (agreeing | _is_wanted(T, S, t, s, SURPLUS, channel))
         if offered != S[s.offered + channel]:
             S[s.offered + channel] = offered
             included = _flag_packages(T, L, S, V, t, s, v, channel)
@@ -350,12 +346,10 @@ def _flag_packages(T: Ints, L: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v:
     offered, included = S[s.offered + channel], 0
     for package in range(T[t.channel_first + channel], T[t.channel_first + channel + 1]):
         members = T[t.package_members + package]
-        enabled = offered & members == members
-        if enabled:
-            included |= members
-        if enabled != (V[v.enabled + package] > 0.0):
-            V[v.enabled + package] = flag(enabled)
-            L[s.sharing + package] += 1 if enabled else -1
+        enabled, was_enabled = offered & members == members, V[v.enabled + package] > 0.0
+        included |= members * enabled
+        V[v.enabled + package] = flag(enabled)
+        L[s.sharing + package] += int(enabled) - int(was_enabled)
     return included
 
 
