@@ -33,7 +33,7 @@ from negsim.streams import BLOCK_WIDTH, PURPOSE_CLOCKS, Streams, address_words
 ROOM = 64
 """Events for which a column is given room at first."""
 FIRST_RINGS = 8
-"""Rings of a move for which there is room at first."""
+"""Rings of a move for which there is room at first; memory that nothing is written to is not taken."""
 
 _ROW, _NUMBERS, _TABLE = np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 0), np.int64)
 NO_ORDERS = Orders(
@@ -49,6 +49,8 @@ class Engine:
 
     layout: Layout
     machine: Machine
+    fresh: Ints
+    """S at the start of a run."""
 
 
 def prepare(compiled: Compiled) -> Engine:
@@ -62,20 +64,22 @@ def prepare(compiled: Compiled) -> Engine:
     if compiled.world.agenda.shape[1] > LONGEST_AGENDA:
         raise CannotCompile(f"an agenda has more than {LONGEST_AGENDA} items")
     if "compiled" not in compiled.kept:
-        layout = lay_out(compiled.world, compiled.bind(), group_events(compiled)[0])
-        compiled.kept["compiled"] = Engine(layout, build_machine(layout.formulas))
+        parameters = compiled.bind()
+        layout = lay_out(compiled.world, parameters, group_events(compiled)[0])
+        fresh = start_stand(layout, compiled.start(parameters, 1))
+        compiled.kept["compiled"] = Engine(layout, build_machine(layout.formulas), fresh)
     engine: Engine = compiled.kept["compiled"]
     return engine
 
 
-def lay_columns(compiled: Compiled, layout: Layout, parameters: Parameters, until: float) -> Columns:
+def lay_columns(engine: Engine, parameters: Parameters, until: float) -> Columns:
     """Lay out the parameters of some columns and where they start."""
+    layout = engine.layout
     shared, varying, rows = flatten_parameters(parameters)
     whole = np.zeros(layout.values.size)
     whole[: len(shared)] = shared
-    fresh = start_stand(layout, compiled.start(compiled.bind(), 1))
     none = make_rests(layout, 0)
-    return Columns(whole, varying, rows, fresh, np.array(layout.ticks), float(until), none, 0.0, False, none)
+    return Columns(whole, varying, rows, engine.fresh, np.array(layout.ticks), float(until), none, 0.0, False, none)
 
 
 def make_rests(layout: Layout, columns: int) -> Rests:
@@ -128,7 +132,7 @@ def draw_block(
         Part of the address of the clocks.
     """
     engine = prepare(compiled)
-    columns = lay_columns(compiled, engine.layout, compiled.bind(values), until)
+    columns = lay_columns(engine, compiled.bind(values), until)
     keeper = Keeper(compiled, engine.layout, columns, runs, until, wanted)
     if rests is not None:
         columns = columns._replace(rests=rests, origin=origin)
@@ -161,7 +165,7 @@ class Waits:
         row_of = np.zeros((*first, FIRST_RINGS), dtype=np.int64)
         row_of[:, :, 0] = np.arange(first[0] * first[1]).reshape(first)
         self._draws = Draws(
-            np.empty((2 * first[0] * first[1] + 1, BLOCK_WIDTH)), row_of, np.zeros(first, dtype=np.int64),
+            np.empty((FIRST_RINGS * first[0] * first[1] + 1, BLOCK_WIDTH)), row_of, np.zeros(first, dtype=np.int64),
             np.array([first[0] * first[1]]), states, ke_double, we_double, fe_double, self._block_of, self._place,
         )  # fmt: skip
 

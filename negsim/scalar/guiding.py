@@ -63,7 +63,7 @@ def estimate_likelihoods(
     engine = prepare(compiled)
     layout, vectors = engine.layout, len(guide.pace)
     moves, blocks = len(chain.moves), len(chain.ends)
-    columns = lay_columns(compiled, layout, compiled.bind(values), until)
+    columns = lay_columns(engine, compiled.bind(values), until)
     wanted = layout.lay_wants()
     found = Estimates(
         log_mean=np.full(vectors, -np.inf),

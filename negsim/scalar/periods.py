@@ -74,7 +74,7 @@ def draw_periods(
         Moves in a period after which a run is stopped.
     """
     engine, until = prepare(compiled), periods[-1].until
-    laid = [lay_columns(compiled, engine.layout, compiled.bind(period.values), period.until) for period in periods]
+    laid = [lay_columns(engine, compiled.bind(period.values), period.until) for period in periods]
     keeper = Keeper(compiled, engine.layout, laid[0], runs, until, ("events",))
     _draw_all(engine, laid, orders, Waits(seed, purpose, names, runs), len(runs), keeper, most_events)
     return keeper.finish(), keeper.filed

@@ -51,7 +51,7 @@ def score_histories(
     """
     engine = prepare(compiled)
     layout = engine.layout
-    columns = lay_columns(compiled, layout, compiled.bind(values), until)
+    columns = lay_columns(engine, compiled.bind(values), until)
     days: Floats = np.ascontiguousarray(histories.days.T, dtype=float)
     moves: Ints = np.ascontiguousarray(histories.moves.T, dtype=np.int64)
     logs, integrals = np.full((len(days), days.shape[1] - 1), np.nan), np.zeros(days.shape)
