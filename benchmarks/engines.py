@@ -49,7 +49,11 @@ def time_in_turns(turns: dict[str, Callable[[], Any]], units: dict[str, float], 
     """Seconds that each contestant takes for one unit, by round."""
     for act in turns.values():
         act()
-    return {name: [time_once(act) / units[name] for _ in range(rounds)] for name, act in turns.items()}
+    found: dict[str, list[float]] = {name: [] for name in turns}
+    for _ in range(rounds):
+        for name, act in turns.items():
+            found[name].append(time_once(act) / units[name])
+    return found
 
 
 def tell(name: str, value: float, unit: str, bar: str = "") -> dict[str, Any]:
