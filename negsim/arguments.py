@@ -7,8 +7,9 @@ is checked by the function itself.
 from __future__ import annotations
 
 import inspect
+import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, wraps
 from numbers import Real
 from os import PathLike
@@ -78,7 +79,11 @@ def _list_kinds(function: Callable[..., Any], annotation: str) -> tuple[str, ...
 
 
 def _split(annotation: str) -> Iterator[str]:
-    """Take an annotation apart at the bars that stand outside brackets, and leave off what stands in brackets."""
+    """Take an annotation apart at the bars that stand outside brackets, and leave off what stands in brackets.
+
+    But for lists of texts, which are a kind of their own.
+    """
+    annotation = re.sub(r"\b(Sequence|Iterable|Collection)\[str\]", "texts", annotation)
     depth, name = 0, ""
     for letter in f"{annotation}|":
         if letter == "|" and not depth:
@@ -120,6 +125,10 @@ def _is(given: object, kind: str) -> bool:
             return callable(given)
         case "Mapping" | "dict":
             return isinstance(given, Mapping)
+        case "texts":
+            if not isinstance(given, Iterable) or not _is(given, "Sequence"):
+                return False
+            return isinstance(given, Iterator) or all(isinstance(one, str) for one in given)
         case "Sequence" | "Iterable" | "Collection" | "tuple":
             return hasattr(given, "__iter__") and not isinstance(given, str | bytes | Mapping)
     return any(parent.__name__ == kind for parent in type(given).__mro__)
@@ -137,6 +146,7 @@ _WORDS: Final = {
     "Mapping": "a mapping",
     "dict": "a mapping",
     "Sequence": "a list",
+    "texts": "a list of texts",
     "Iterable": "a list",
     "Collection": "a list",
     "tuple": "a pair",

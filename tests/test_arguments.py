@@ -137,6 +137,14 @@ def test_a_replay_keeps_its_parameters_within_their_ranges_where_a_caller_comes_
 
 
 CALLS: dict[str, tuple[Any, str]] = {
+    "names of nothing": (
+        lambda: negsim.fit(HARBOUR, EVENTS, free=[None]),
+        r"free must be a list of texts or None, not \[N",
+    ),
+    "stages of nothing": (
+        lambda: negsim.compare_theories(HARBOUR, negsim.load_chronology(HARBOUR, EVENTS), stages=[None]),
+        "stages must be a number of them or dates, not None",
+    ),
     "history that has no rows": (lambda: negsim.replay(HARBOUR, 3), "a history is a list of moves"),
     "window of one day": (
         lambda: negsim.load_chronology(HARBOUR, EVENTS, window=["2010-01-01"]),

@@ -18,6 +18,7 @@ from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.ensemble import Explosive, ExplosiveWarning
 from negsim.forecasts import baselines, comparison, constant_rates, fits, omissions, reach, registration
+from negsim.forecasts.accounts import account_for
 from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
 from negsim.forecasts.explanations import explain_events, hold_events, list_told
@@ -213,12 +214,14 @@ def test_a_scenario_that_is_extended_keeps_its_past(channel):
         (explain_events, {"runs": 2.5}, "runs must be a whole number"),
         (explain_events, {"omit": "dates"}, "omit must be one of density, date"),
         (explain_events, {"events": []}, "events: there are none"),
+        (explain_events, {"events": [3]}, r"events must be a DataFrame, or mappings .*, not \[3\]"),
+        (account_for, {"events": "x"}, "events must be a DataFrame"),
         (explain_events, {"events": [{"kind": "meet"}]}, "events: row 1: date_start must be a date"),
     ],
 )
 def test_what_cannot_be_asked_of_a_fit_is_refused_before_anything_is_drawn(channel, ask, options, said):
     case, told, posterior = channel
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((TypeError, ValueError), match=said):
         ask(case, posterior, told.cut(dt.date(2003, 12, 31)), **options)
 
 

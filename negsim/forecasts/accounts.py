@@ -134,14 +134,14 @@ def account_for(
     Account
     """
     tell = progress or (lambda share, doing: None)
+    likelihood = bring_fit(case, posterior, chronology, engine)
+    told = list_told(likelihood, events)
     with ExitStack() as stack:
         folder = Path(keep if keep is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         fits = Fits(seed, {**(sampler or {}), "engine": engine}, folder)
         tell(0.0, "rivals")
         again: dict[str, Any] = {"keep": folder, "engine": engine}
         comparison = compare_theories(case, chronology, seed, (), posterior=posterior, **again, **(sampler or {}))
-        likelihood = bring_fit(case, posterior, chronology, engine)
-        told = list_told(likelihood, events)
         explanation = hold_events(
             likelihood,
             posterior,

@@ -283,6 +283,8 @@ def compare_theories(
     fits = Fits(seed, {**settings, "engine": likelihood.engine}, None if keep is None else Path(keep))
     work = _Work(scenario, tuple(sets), rivals, refit, fits)
     days = [*(spread_stages(told, stages) if isinstance(stages, int) else stages), told.until]
+    if odd := [day for day in days if not isinstance(day, dt.date)]:
+        raise TypeError(f"stages must be a number of them or dates, not {odd[0]!r}")
     found = []
     for number, day in enumerate(days):
         known = told if day == told.until else told.cut(day)

@@ -267,6 +267,9 @@ def _told_by(chronology: Chronology) -> tuple[Told, ...]:
 
 def _read_told(events: Any, likelihood: ChronologyLikelihood) -> tuple[Told, ...]:
     rows = events.to_dict("records") if hasattr(events, "to_dict") else events
+    rows = list(rows) if isinstance(rows, Iterable) else None
+    if rows is None or not all(isinstance(row, Mapping) for row in rows):
+        raise TypeError(f"events must be a DataFrame, or mappings with kind, date_start and so on, not {events!r}")
     found = []
     for number, row in enumerate(rows, start=1):
         parts = [_text(row, part) for part in ("kind", "actor", "channel", "subject")]
