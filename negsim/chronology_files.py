@@ -35,7 +35,9 @@ from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
 
 STATUSES: Final = ("mapped", "implied", "duplicate", "prediction", "outside")
 PARTS: Final = ("kind", "actor", "channel", "subject")
-COLUMNS: Final = ("id", "date", "date_start", "date_end", *PARTS, "move", "after", "status", "of", "reason", "conflict")
+COLUMNS: Final = (
+    "id", "date", "date_start", "date_end", *PARTS, "move", "after", "status", "of", "reason", "conflict", "fact",
+)  # fmt: skip
 """What a file of one's own says of a row, in any letters."""
 
 
@@ -201,6 +203,8 @@ def _other_mistakes(
 def _own_entry(compiled: Compiled, row: str, fields: Mapping[str, str], file: str, problems: list[Problem]) -> RowEntry:
     """What a row says of itself."""
     told: dict[str, Any] = {"reason": fields.get("reason", ""), "conflict": fields.get("conflict", "")}
+    if fields.get("fact", "").strip().lower() == "state":  # any other text is the user's own
+        told["fact"] = "state"
     status = fields.get("status", "").strip() or "mapped"
     if status == "outside":
         return RowEntry(outside=True, **told)

@@ -382,6 +382,18 @@ def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, beijing)
     assert chronology.until == dt.date(1999, 12, 31)
 
 
+def test_what_nobody_did_is_no_fact_that_is_a_move(tmp_path, beijing):
+    file = tmp_path / "own.csv"
+    file.write_text(
+        "date,move,status,Fact\n"
+        "1998-08-31,act:PRK::missile_test,,the launch\n"
+        "1998-09,,outside,state\n"
+        "1998-10,,outside,\n"
+        "2000-01-20/2000-03,,outside,State\n"
+    )
+    assert [row.is_move for row in load_chronology(beijing, file).rows] == [True, False, True, False]
+
+
 def test_a_move_may_be_one_of_several(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text("date,move\n1998,act:PRK::missile_test | act:PRK::short_range_test\n")
