@@ -385,11 +385,11 @@ def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, beijing)
 def test_what_nobody_did_is_no_fact_that_is_a_move(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text(
-        "date,move,status,Fact\n"
-        "1998-08-31,act:PRK::missile_test,,the launch\n"
-        "1998-09,,outside,state\n"
-        "1998-10,,outside,\n"
-        "2000-01-20/2000-03,,outside,State\n"
+        "date,move,status,reason,Fact\n"
+        "1998-08-31,act:PRK::missile_test,,,the launch\n"
+        "1998-09,,outside,a flood,state\n"
+        "1998-10,,outside,a visit,\n"
+        "2000-01-20/2000-03,,outside,an election,State\n"
     )
     assert [row.is_move for row in load_chronology(beijing, file).rows] == [True, False, True, False]
 
