@@ -18,7 +18,7 @@ import numpy as np
 
 from negsim.calibration.bases import Base, Bell
 from negsim.calibration.posterior import MAKE_POSSIBLE, SamplingError
-from negsim.calibration.psis import effective_sample_size
+from negsim.calibration.psis import effective_sample_size, scatter_error
 from negsim.calibration.surrogate import Archive, Surrogate
 from negsim.calibration.swarms import LEAP, Guide, Move, Reference, Swarm, raise_power
 from negsim.calibration.target import Progress, Target
@@ -51,6 +51,8 @@ MOST_ROUNDS: Final = 8
 """Rounds of moves at a temperature."""
 LONGER: Final = 2
 """From a bell, the runs stay so many times longer than the rehearsal at each temperature."""
+EVIDENCE_SPREAD: Final = 1.0
+"""Standard deviation of the runs' log evidence above which they are said to disagree."""
 LONGEST: Final = 4
 """They stay so many times longer at the last, whose states they return, and draw as many times more from the bell."""
 
@@ -87,6 +89,8 @@ class Plan:
         Share of points drawn from the prior that were possible.
     log_evidence : array, shape (scouts,)
         As each of the scouts found it.
+    evaluations : int
+        What it took to find the plan, in log-likelihoods.
     """
 
     draws: int
@@ -94,6 +98,7 @@ class Plan:
     base: Base
     possible: float
     log_evidence: Floats
+    evaluations: int = 0
 
 
 class Tuner:
@@ -191,7 +196,7 @@ def explore(
     stages = _ascend(scouts, possible, archive, lambda done: tell(0.7 * done, "scouts"))
     plan = Plan(draws, stages, scouts.base, possible / (draws * len(streams)), scouts.log_evidence)
     if fitted:
-        rehearsal = Swarm(target, particles, streams, archive, fit_bell(stages[-1].guide.reference))
+        rehearsal = Swarm(target, particles, streams, archive, fit_bell(stages[-1].guide.reference, target))
         surrogate = archive.fit(1.0, *stages[-1].particles)
         draws, possible = _draw_until_possible(rehearsal)
         shorter = _ascend(rehearsal, possible, archive, lambda done: tell(0.7 + 0.3 * done, "rehearsal"), surrogate)
@@ -221,9 +226,22 @@ def _ascend(
     return tuple(stages)
 
 
-def fit_bell(reference: Reference) -> Bell:
-    """Take a bell from the moments of particles at a temperature."""
-    return Bell(reference.mean, np.asarray(np.linalg.inv(reference.precision)))
+def fit_bell(reference: Reference, target: Target, wider: float = 1.0) -> Bell:
+    """Take a bell from the moments of particles, its covariance so much wider; parameters are spread along ridges."""
+    covariance = np.asarray(wider * np.linalg.inv(reference.precision))
+    return Bell(reference.mean, covariance, target.parameters or target.latent)
+
+
+def find_missed(scouts: Floats, log_evidence: float) -> list[str]:
+    """Say whether less evidence was found than by scouts (log evidence of each) and more than chance is behind it."""
+    ratio = np.exp(scouts - log_evidence)
+    missed = float(np.log(ratio.mean()))
+    if missed > EVIDENCE_SPREAD and ratio.mean() - 1 > 2 * scatter_error(ratio) * ratio.mean():
+        return [
+            f"the runs found less than the scouts before them, whose log evidence is {missed:.2f} higher (at most "
+            f"{EVIDENCE_SPREAD:g})"
+        ]
+    return []
 
 
 def _draw_until_possible(swarm: Swarm) -> tuple[int, int]:

@@ -5,6 +5,7 @@ Where dates are open and the order of all moves is known, there is one for just 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
@@ -13,8 +14,9 @@ from negsim.calibration.guided import sample_by_guided
 from negsim.calibration.importance import sample_by_importance
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
+from negsim.calibration.reweighing import sample_by_reweighing
 from negsim.calibration.target import Integrable, LogLikelihood, Progress, Target
-from negsim.calibration.tempering import sample_by_tempering
+from negsim.calibration.tempering import SCOUTING, sample_by_tempering, send_scouts
 
 Method = Literal["auto", "importance", "guided", "tempering", "emcee", "nautilus"]
 METHODS: Final = get_args(Method)
@@ -92,19 +94,43 @@ def sample_posterior(
     if marginal is not None and (method == "guided" or (method == "auto" and _has_many_dates(marginal, latent))):
         return sample_by_guided(marginal, prior, seed, progress=progress, **_choose(settings, "guided"))
     thorough, quick = _choose(settings, "tempering"), _choose(settings, "importance")
-    if method == "tempering" or (method == "auto" and latent):
+    if method == "tempering":
         return sample_by_tempering(target, seed, progress=progress, **thorough)
+    if latent:
+        return _sample_with_scouts(target, seed, method, thorough, quick, progress)
     try:
         return sample_by_importance(target, seed, progress=progress, **quick)
     except SamplingError as refusal:
         if method == "importance":
             raise
-        posterior = sample_by_tempering(target, seed, progress=progress, **thorough)
-        return replace(
-            posterior,
-            evaluations=target.evaluations,
-            diagnostics={**posterior.diagnostics, "refused": str(refusal)},
+        return _note_refusal(sample_by_tempering(target, seed, progress=progress, **thorough), target, refusal)
+
+
+def _sample_with_scouts(
+    target: Target, seed: int, method: str, thorough: Mapping[str, Any], quick: Mapping[str, Any],
+    progress: Progress | None,
+) -> Posterior:  # fmt: skip
+    """Send scouts; weigh draws from bells where they have been, or else let runs follow them."""
+    tell = progress or (lambda share, what: None)
+    pilot = {name: value for name, value in thorough.items() if name != "runs"}
+    plan = send_scouts(target, seed, progress=lambda share, what: tell(SCOUTING * share, what), **pilot)
+
+    def tell_rest(share: float, what: str) -> None:
+        tell(SCOUTING + (1 - SCOUTING) * share, what)
+
+    try:
+        return sample_by_reweighing(target, seed, plan, progress=tell_rest, **quick)
+    except SamplingError as refusal:
+        if method == "importance":
+            raise
+        return _note_refusal(
+            sample_by_tempering(target, seed, plan=plan, progress=progress, **thorough), target, refusal
         )
+
+
+def _note_refusal(posterior: Posterior, target: Target, refusal: SamplingError) -> Posterior:
+    told = {**posterior.diagnostics, "refused": str(refusal)}
+    return replace(posterior, evaluations=target.evaluations, diagnostics=told)
 
 
 def _take_integrable(log_likelihood: object) -> Integrable | None:

@@ -19,16 +19,15 @@ return is the posterior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from negsim.calibration.bases import Base
-from negsim.calibration.pilot import Plan, explore
+from negsim.calibration.pilot import EVIDENCE_SPREAD, Plan, explore, find_missed
 from negsim.calibration.posterior import LOOK, Posterior, SamplingError
-from negsim.calibration.psis import effective_sample_size
+from negsim.calibration.psis import effective_sample_size, scatter_error
 from negsim.calibration.swarms import Swarm
 from negsim.calibration.target import Progress, Target
 from negsim.state import Floats
@@ -47,8 +46,6 @@ DRAWS: Final = 600
 RUNS: Final = 8
 DISAGREEMENT: Final = 1.05
 """R-hat between runs above which they are said to disagree."""
-EVIDENCE_SPREAD: Final = 1.0
-"""Standard deviation of the runs' log evidence above which they are said to disagree."""
 
 ADVICE: Final = (
     "The posterior may have several modes or narrow ridges: fit with more particles (--particles N, in Python "
@@ -91,6 +88,29 @@ def follow(plan: Plan, swarm: Swarm, tell: Progress) -> Journey:
     return Journey(effective, acceptance)
 
 
+def send_scouts(
+    target: Target, seed: int, *, particles: int = PARTICLES, fitted: bool = True, progress: Progress | None = None
+) -> Plan:
+    """Find out where a posterior is, and how runs of so many particles are to go there.
+
+    Parameters
+    ----------
+    target, seed, particles, fitted, progress
+        See :func:`sample_by_tempering`.
+
+    Raises
+    ------
+    SamplingError
+        When hardly any point is possible.
+    """
+    if particles < FEWEST_PARTICLES:
+        raise ValueError(f"{particles} particles: at least {FEWEST_PARTICLES} are needed")
+    streams = [open_stream(seed, PURPOSE_TEMPERING, 0, (scout,)) for scout in range(SCOUTS)]
+    before = target.evaluations
+    plan = explore(target, -(-PILOT * particles // SCOUTS), streams, progress or (lambda share, what: None), fitted)
+    return replace(plan, evaluations=target.evaluations - before)
+
+
 def sample_by_tempering(
     target: Target,
     seed: int,
@@ -98,6 +118,7 @@ def sample_by_tempering(
     particles: int = PARTICLES,
     runs: int = RUNS,
     fitted: bool = True,
+    plan: Plan | None = None,
     progress: Progress | None = None,
 ) -> Posterior:
     """Sample a posterior by adaptive tempered sequential Monte Carlo.
@@ -113,6 +134,8 @@ def sample_by_tempering(
         Independent runs (at least 2), whose spread is the error.
     fitted : bool
         Whether the runs may set out from a bell fitted to what scouts found. False: from the prior, a longer way.
+    plan : Plan, optional
+        What scouts found who were sent before (:func:`send_scouts`, with the same seed, particles and `fitted`).
     progress : callable, optional
         See :data:`~negsim.calibration.target.Progress`.
 
@@ -130,13 +153,15 @@ def sample_by_tempering(
         raise ValueError(f"{runs} runs of {particles} particles: at least 2 of {FEWEST_PARTICLES} are needed")
     tell = progress or (lambda share, what: None)
     before = target.evaluations
-    scouts = [open_stream(seed, PURPOSE_TEMPERING, 0, (scout,)) for scout in range(SCOUTS)]
-    each = -(-PILOT * particles // SCOUTS)
-    plan = explore(target, each, scouts, lambda share, what: tell(SCOUTING * share, what), fitted)
+    if plan is None:
+        plan = send_scouts(
+            target, seed, particles=particles, fitted=fitted, progress=lambda share, what: tell(SCOUTING * share, what)
+        )
+        before += plan.evaluations
     streams = [open_stream(seed, PURPOSE_TEMPERING, run + 1, ()) for run in range(runs)]
     swarm = Swarm(target, particles, streams, base=plan.base)
     journey = follow(plan, swarm, lambda share, what: tell(SCOUTING + (1 - SCOUTING) * share, what))
-    posterior = _gather(swarm, plan, journey, seed, target.evaluations - before)
+    posterior = _gather(swarm, plan, journey, seed, plan.evaluations + target.evaluations - before)
     _require_agreement(posterior)
     return posterior
 
@@ -184,16 +209,6 @@ def _gather(swarm: Swarm, plan: Plan, journey: Journey, seed: int, evaluations: 
     )
 
 
-def scatter_error(values: Floats) -> float:
-    """Relative standard error of the mean of a few independent values, from their scatter.
-
-    Enlarged, by half for four values and a fifth for eight, so that twice the error holds the truth as often as twice
-    a known one would (Student 1908).
-    """
-    n = len(values)
-    return float(values.std(ddof=1) / values.mean() / np.sqrt(n) * stats.t.isf(stats.norm.sf(2), n - 1) / 2)
-
-
 def _between_to_within(each: Floats) -> Floats:
     """Variance of the runs' means over the variance within runs, shape (runs, n, quantities) to (quantities,)."""
     within = each.var(axis=1).mean(axis=0)
@@ -211,11 +226,6 @@ def _require_agreement(posterior: Posterior) -> None:
             f"{DISAGREEMENT}), their log evidence spreads by {spread:.2f} (at most {EVIDENCE_SPREAD:g}). {ADVICE}",
             posterior,
         )
-    scouts = np.exp(np.array(posterior.diagnostics["scouts"]) - posterior.log_evidence)
-    missed = float(np.log(scouts.mean()))
-    if missed > EVIDENCE_SPREAD and scouts.mean() - 1 > 2 * scatter_error(scouts) * scouts.mean():
-        raise SamplingError(
-            f"the runs found less than the scouts before them, whose log evidence is {missed:.2f} higher (at most "
-            f"{EVIDENCE_SPREAD:g}). {ADVICE}",
-            posterior,
-        )
+    missed = find_missed(np.array(posterior.diagnostics["scouts"]), posterior.log_evidence)
+    if missed:
+        raise SamplingError(f"{missed[0]}. {ADVICE}", posterior)
