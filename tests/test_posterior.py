@@ -410,10 +410,11 @@ def test_a_funnel_falls_through_the_gate():
     assert "k-hat" in sample_posterior(known.log_likelihood, known.prior, seed=1).diagnostics["refused"]
 
 
-def test_unknown_dates_are_tempered_at_once():
+@pytest.mark.parametrize(("method", "used"), [("auto", "importance"), ("tempering", "tempering")])
+def test_unknown_dates_are_sampled_along(method: str, used: str):
     known = shifted_dates(3)
-    posterior = sample_posterior(known.log_likelihood, known.prior, seed=1, latent=3, particles=60, runs=2)
-    assert posterior.method == "tempering"
+    posterior = sample_posterior(known.log_likelihood, known.prior, 1, method, latent=3, particles=60, runs=2)
+    assert posterior.method == used
     assert "refused" not in posterior.diagnostics
     assert posterior.latent.shape == (len(posterior.draws), 3)
     assert ((posterior.latent > 0) & (posterior.latent < 1)).all()

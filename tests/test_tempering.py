@@ -325,7 +325,7 @@ def test_steps_leave_the_reference_as_it_is(move: Move):
 def make_bell() -> Bell:
     rng = np.random.default_rng(8)
     z = 0.6 * rng.standard_normal((400, 3)) @ rng.standard_normal((3, 3)) + [1.0, 0.0, -1.0]
-    return fit_bell(Reference(z, np.full(400, 1 / 400)))
+    return fit_bell(Reference(z, np.full(400, 1 / 400)), Target(lambda theta: np.zeros(len(theta)), standard_prior(3)))
 
 
 def test_draws_of_a_bell_have_its_density():
@@ -408,7 +408,7 @@ def test_a_bell_that_shortens_nothing_is_left_out():
 def test_what_scouts_found_and_runs_did_not_is_an_error(monkeypatch: pytest.MonkeyPatch):
     """A bell in the wrong place, without the prior behind it: the runs agree on too little."""
     monkeypatch.setattr(bases, "FROM_PRIOR", 1e-12)
-    monkeypatch.setattr(pilot, "fit_bell", lambda reference: Bell(np.full(2, 1.5), 0.04 * np.eye(2)))
+    monkeypatch.setattr(pilot, "fit_bell", lambda reference, target: Bell(np.full(2, 1.5), 0.04 * np.eye(2)))
     known = two_bells(2, width=0.2, first=0.9)
     with pytest.raises(SamplingError, match=r"less than the scouts .* [0-9.]+ higher"):
         sample(known)

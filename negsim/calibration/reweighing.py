@@ -7,8 +7,8 @@ are then thrown away: a base that was fitted to its own draws flatters them. Fre
 adapted, are independent, and their weights say by themselves how good they are: the evidence has no bias, and a ridge
 that the base does not follow shows as a few huge weights.
 
-**The gate.** That of :mod:`negsim.calibration.importance`: k-hat at most 0.5, effective sample size at least 300; and
-not much less evidence than the scouts found from the prior.
+**The gate.** k-hat at most 0.7, effective sample size at least 300, and not much less evidence than the
+scouts found from the prior.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from scipy import special
 
 from negsim.calibration.bases import Base
-from negsim.calibration.importance import LARGEST_K, LEAST_ESS
+from negsim.calibration.importance import LEAST_ESS
 from negsim.calibration.pilot import Plan, find_missed, fit_bell
 from negsim.calibration.posterior import TEMPER, Posterior, SamplingError
 from negsim.calibration.psis import (
@@ -37,15 +37,20 @@ from negsim.state import Floats
 from negsim.streams import open_stream
 
 PURPOSE_REWEIGHING: Final = 103
-DRAWS: Final = 32_768
+MOST_DRAWS: Final = 49_152
+"""Draws that are weighed where no number is asked for, at most: as many as let `ENOUGH` be effective."""
 BLOCK: Final = 8192
 """Draws of a round of learning, and those that are weighed at a time."""
-ROUNDS: Final = 6
+ROUNDS: Final = 8
 """Rounds of learning, at most."""
-ENOUGH: Final = 1500.0
-"""Effective draws after which no further round is made."""
+ENOUGH: Final = 4000.0
+"""Effective draws after which no further round of learning is made, and that are aimed at thereafter."""
 HOPELESS: Final = 20.0
 """Effective draws of two rounds with which no third is worth it."""
+LARGEST_K: Final = 0.7
+"""With a larger k-hat the draws show where the base is too narrow: it is fitted to them, and they are drawn anew,"""
+ATTEMPTS: Final = 2
+"""until so many attempts have been made."""
 WIDER: Final = 1.1
 """Factor on the covariance of the draws."""
 KEPT: Final = 6000
@@ -53,7 +58,7 @@ KEPT: Final = 6000
 
 
 def sample_by_reweighing(
-    target: Target, seed: int, plan: Plan, *, draws: int = DRAWS, progress: Progress | None = None
+    target: Target, seed: int, plan: Plan, *, draws: int | None = None, progress: Progress | None = None
 ) -> Posterior:
     """Sample a posterior by importance sampling, from where scouts found it.
 
@@ -63,8 +68,9 @@ def sample_by_reweighing(
     seed : int
     plan : Plan
         Of the scouts (:func:`~negsim.calibration.tempering.send_scouts`).
-    draws : int
-        Draws that are weighed after the base is learned; of those with small weights some are returned for all.
+    draws : int, optional
+        Draws that are weighed after the base is learned (of those with small weights some are returned for all).
+        Usually as many as let 4,000 be effective, if those that the base was learned from say right, at most 49,152.
     progress : callable, optional
         See :data:`~negsim.calibration.target.Progress`.
 
@@ -79,26 +85,46 @@ def sample_by_reweighing(
     """
     tell = progress or (lambda share, what: None)
     before = target.evaluations
-    base = learn(target, plan, open_stream(seed, PURPOSE_REWEIGHING, 0, ()), lambda share: tell(0.5 * share, "bells"))
+    learning = open_stream(seed, PURPOSE_REWEIGHING, 0, ())
+    base, usual = learn(target, plan, learning, lambda share: tell(0.4 * share, "bells"))
     stream = open_stream(seed, PURPOSE_REWEIGHING, 1, ())
+    for attempt in range(1, ATTEMPTS + 1):
+        z, log_likelihood = _draw(target, base, draws or usual, stream, lambda share: tell(0.4 + 0.6 * share, "draws"))
+        log_weights, k_hat = smooth_weights(log_likelihood + base.excess(z))
+        worth = effective_sample_size(log_weights)
+        if k_hat <= LARGEST_K or worth < LEAST_ESS or attempt == ATTEMPTS:
+            break
+        base = fit_bell(weigh_particles(z, log_weights), target, WIDER)
+    posterior = _keep(target, z, log_likelihood, log_weights, seed, stream)
+    told = {**posterior.diagnostics, "k_hat": k_hat, "attempts": attempt}
+    posterior = replace(posterior, evaluations=plan.evaluations + target.evaluations - before, diagnostics=told)
+    doubts = find_doubts(k_hat, worth, LARGEST_K, LEAST_ESS)
+    doubts += find_missed(plan.log_evidence, posterior.log_evidence)
+    if doubts:
+        raise SamplingError(f"importance sampling is not to be trusted ({'; '.join(doubts)}): {TEMPER}", posterior)
+    return posterior
+
+
+def _draw(
+    target: Target, base: Base, draws: int, stream: np.random.Generator, tell: Callable[[float], None]
+) -> tuple[Floats, Floats]:
+    """Draw from a base, block by block; with log-likelihoods."""
     points, told = [], []
     for done in range(0, draws, BLOCK):
         points.append(base.draw(min(BLOCK, draws - done), target.size, stream))
         told.append(target.log_likelihood(points[-1]))
-        tell(0.5 + 0.5 * min(done + BLOCK, draws) / draws, "draws")
-    posterior = weigh(target, base, np.concatenate(points), np.concatenate(told), seed, stream)
-    posterior = replace(posterior, evaluations=plan.evaluations + target.evaluations - before)
-    doubts = find_doubts(posterior.diagnostics["k_hat"], posterior.ess, LARGEST_K, LEAST_ESS)
-    missed = find_missed(plan.log_evidence, posterior.log_evidence)
-    if missed or doubts:
-        raise SamplingError(
-            f"importance sampling is not to be trusted ({'; '.join([*doubts, *missed])}): {TEMPER}", posterior
-        )
-    return posterior
+        tell(min(done + BLOCK, draws) / draws)
+    return np.concatenate(points), np.concatenate(told)
 
 
-def learn(target: Target, plan: Plan, stream: np.random.Generator, tell: Callable[[float], None]) -> Base:
+def learn(target: Target, plan: Plan, stream: np.random.Generator, tell: Callable[[float], None]) -> tuple[Base, int]:
     """Fit a base to draws from a base, until enough of them are effective.
+
+    Returns
+    -------
+    Base
+    int
+        How many draws from it are worth weighing.
 
     Raises
     ------
@@ -106,30 +132,39 @@ def learn(target: Target, plan: Plan, stream: np.random.Generator, tell: Callabl
         When hardly any is.
     """
     reference = plan.stages[-1].guide.reference
-    bases, points, told = list[Base](), list[Floats](), list[Floats]()
+    bases, excess = list[Base](), list[Floats]()
+    z, told = np.zeros((0, target.size)), np.zeros(0)
     for number in range(ROUNDS):
         bases.append(fit_bell(reference, target, WIDER))
-        points.append(bases[-1].draw(BLOCK, target.size, stream))
-        told.append(target.log_likelihood(points[-1]))
-        z = np.concatenate(points)
-        mixture = special.logsumexp([-base.excess(z) for base in bases], axis=0) - np.log(len(bases))
-        log_weights, _ = smooth_weights(np.concatenate(told) - mixture)
+        drawn = bases[-1].draw(BLOCK, target.size, stream)
+        z, told = np.concatenate([z, drawn]), np.concatenate([told, target.log_likelihood(drawn)])
+        excess = [np.concatenate([known, base.excess(drawn)]) for known, base in zip(excess, bases, strict=False)]
+        excess.append(bases[-1].excess(z))
+        mixture = special.logsumexp([-each for each in excess], axis=0) - np.log(len(bases))
+        log_weights, _ = smooth_weights(told - mixture)
         worth = effective_sample_size(log_weights)
         if worth < HOPELESS and number:
             raise SamplingError(
                 f"of {len(z)} draws from bells where scouts have been, {worth:.0f} are effective: {TEMPER}"
             )
-        weights = np.exp(log_weights - log_weights.max())
-        reference = Reference(z, weights / weights.sum())
+        reference = weigh_particles(z, log_weights)
         tell((number + 1) / ROUNDS)
         if worth >= ENOUGH:
             break
-    return fit_bell(reference, target, WIDER)
+    blocks = np.ceil(ENOUGH / worth * len(z) / BLOCK)
+    return fit_bell(reference, target, WIDER), int(min(blocks * BLOCK, MOST_DRAWS))
 
 
-def weigh(target: Target, base: Base, z: Floats, told: Floats, seed: int, stream: np.random.Generator) -> Posterior:
-    """Weigh draws from a base, and keep few of those that weigh little."""
-    log_weights, k_hat = smooth_weights(told + base.excess(z))
+def weigh_particles(z: Floats, log_weights: Floats) -> Reference:
+    """Find the moments of weighted draws."""
+    weights = np.exp(log_weights - log_weights.max())
+    return Reference(z, weights / weights.sum())
+
+
+def _keep(
+    target: Target, z: Floats, log_likelihood: Floats, log_weights: Floats, seed: int, stream: np.random.Generator
+) -> Posterior:
+    """Make a posterior of weighted draws, few of those that weigh little."""
     worth = effective_sample_size(log_weights)
     kept, logs = control_rejection(log_weights, KEPT, stream)
     draws, latent = target.point(z[kept])
@@ -138,11 +173,11 @@ def weigh(target: Target, base: Base, z: Floats, told: Floats, seed: int, stream
         draws=draws,
         latent=latent,
         log_weights=logs,
-        log_likelihood=told[kept],
+        log_likelihood=log_likelihood[kept],
         log_evidence=float(special.logsumexp(log_weights) - np.log(len(z))),
         log_evidence_se=evidence_error(worth, len(z)),
         method="importance",
         evaluations=0,
         seed=seed,
-        diagnostics={"ess": effective_sample_size(logs), "k_hat": k_hat, "weighed": len(z), "effective": worth},
+        diagnostics={"ess": effective_sample_size(logs), "weighed": len(z), "effective": worth},
     )
