@@ -92,7 +92,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=10_000, help="histories of each kind (default: 10000)")
     parser.add_argument("--futures", type=int, default=4000, help="futures of the forecast (default: 4000)")
-    parser.add_argument("--particles", type=int, default=100, help="of the sampler; more is surer (default: 100)")
+    parser.add_argument("--particles", type=int, default=100, help="of the sampler's scouts (default: 100)")
     parser.add_argument("--engine", default="auto", help="who draws and replays: numpy, compiled or auto (default)")
     parser.add_argument("--seed", type=int, default=1, help="seed of sampler and clocks (default: 1)")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes (default: 2)")

@@ -14,9 +14,9 @@ told = negsim.load_chronology(case, sys.argv[2] if len(sys.argv) > 2 else None) 
 futures = int(sys.argv[3]) if len(sys.argv) > 3 else 2000
 print("\n".join(told.report().splitlines()[:4]))  # what became of the rows, and what they leave open
 
-# The case says which numbers may be learned and what is thought of them beforehand. Some minutes; it refuses to answer
-# where its independent runs disagree. particles=100 is quick, the default of 250 is surer.
-posterior = negsim.fit(case, told, seed=1, particles=100, engine="auto")
+# The case says which numbers may be learned and what is thought of them beforehand. Half a minute where the compiled
+# engine is installed, minutes elsewhere; it refuses to answer where its draws are not to be trusted.
+posterior = negsim.fit(case, told, seed=1, engine="auto")
 posterior.save("fit")  # negsim.Posterior.load("fit") brings it back
 print(posterior.summary()[["q05", "q50", "q95", "contraction", "contraction_mcse"]].round(2).to_string())
 for says in ("learned", "moved", "cannot tell", "prior-driven"):

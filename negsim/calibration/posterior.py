@@ -84,8 +84,9 @@ class Posterior:
     seed : int
         Seed of the sampler.
     diagnostics : dict
-        How the sampler fared. Always `ess`; with importance sampling `k_hat`, `modes` and `refused`; guided, `k_hat`,
-        `particles`, `noise` (of a log estimate in the survey) and `rounds`. With tempering
+        How the sampler fared. Always `ess`; with importance sampling `k_hat`, and `modes` and `refused` or, with open
+        dates, `weighed` (draws), `effective` (of these) and `attempts`; guided, `k_hat`, `particles`, `noise` (of a log
+        estimate in the survey) and `rounds`. With tempering
         `r_hat` by name, `runs` (log evidence and least effective share of each independent run), `possible` (share of
         the prior's draws), and for each temperature `temperatures`, `moves`, `glides` (those along a surrogate),
         `acceptance` and `memory` (largest correlation of a coordinate with where it started, after the moves).

@@ -54,8 +54,9 @@ def sample_posterior(
     seed : int
         The same seed gives the same draws.
     method : {"auto", "importance", "guided", "tempering", "emcee", "nautilus"}
-        ``auto``: importance sampling where there is nothing latent, and tempering wherever its gate refuses. Where more
-        than forty dates are open, the order of all moves is known and the compiled engine replays, ``guided``
+        ``auto``: importance sampling, and tempering wherever its gate refuses. With nothing latent bells are found by
+        Newton's method (:mod:`negsim.calibration.importance`), else by scouts who go before the runs of tempering
+        (:mod:`negsim.calibration.reweighing`). Where more than forty dates are open, the order of all moves is known and the compiled engine replays, ``guided``
         (:func:`~negsim.calibration.guided.sample_by_guided`). The last two are samplers of others
         (:mod:`negsim.calibration.adapters`).
     latent : int
@@ -63,7 +64,7 @@ def sample_posterior(
     progress : callable, optional
         Told the share of the work done, and what is being done.
     **settings
-        `particles`, `runs` and `fitted` for tempering
+        `particles`, `runs` and `fitted` for tempering and its scouts
         (:func:`~negsim.calibration.tempering.sample_by_tempering`), `draws` for importance sampling and the
         guided sampler, `particles`, `runs` and `steps` for emcee, `particles` (live points) and `draws` for nautilus.
 

@@ -35,7 +35,7 @@ def fit(options: argparse.Namespace) -> None:
     chronology = read_told(scenario, options)
     folder = None if options.out is None else make_folder(options.out)
     print("\n".join(chronology.report().splitlines()[:4]), file=sys.stderr)
-    settings = {name: getattr(options, name) for name in ("particles", "runs") if getattr(options, name) is not None}
+    settings = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     settings |= {name: getattr(options, name) for name in PASSED_ON}
     with _refusals_as_input(options, folder), share_bar("fit") as progress:
         posterior = fit_case(scenario, chronology, progress=progress, **settings)
@@ -47,6 +47,8 @@ def fit(options: argparse.Namespace) -> None:
         print(f"\n{describe_fit(posterior)}")
 
 
+SETTINGS: Final = ("particles", "runs", "draws")
+"""Options of the samplers, each with its own default."""
 PASSED_ON: Final = (
     "seed", "method", "free", "even_if_too_much", "even_if_explosive", "engine", "workers", "news",
 )  # fmt: skip
@@ -170,8 +172,10 @@ def add_told(parser: argparse.ArgumentParser) -> None:
 def add_sampler(parser: argparse.ArgumentParser) -> None:
     """Take what concerns the sampler."""
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the sampler (default: 0)")
-    parser.add_argument("--particles", metavar="N", type=whole(50), help="particles of each run (default: 125)")
-    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of the sampler (default: 8)")
+    parser.add_argument(
+        "--particles", metavar="N", type=whole(50), help="of scouts, and of each run of tempering (default: 125)"
+    )
+    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of tempering (default: 8)")
     add_engine(parser)
 
 
@@ -195,6 +199,12 @@ def add_fit(commands: Any) -> None:
     methods = ("auto", "importance", "guided", "tempering", "emcee", "nautilus")
     parser.add_argument(
         "--method", choices=methods, default="auto", help="which sampler (the last two: extra samplers)"
+    )
+    parser.add_argument(
+        "--draws",
+        metavar="N",
+        type=whole(1000),
+        help="draws that are weighed (default: about as many as let 4,000 be effective, at most 49,152)",
     )
     parser.add_argument(
         "--news",
