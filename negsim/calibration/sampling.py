@@ -56,7 +56,8 @@ def sample_posterior(
     method : {"auto", "importance", "guided", "tempering", "emcee", "nautilus"}
         ``auto``: importance sampling, and tempering wherever its gate refuses. With nothing latent bells are found by
         Newton's method (:mod:`negsim.calibration.importance`), else by scouts who go before the runs of tempering
-        (:mod:`negsim.calibration.reweighing`). Where more than forty dates are open, the order of all moves is known and the compiled engine replays, ``guided``
+        (:mod:`negsim.calibration.reweighing`). Where more than forty dates are open, the order of all moves is known
+        and the compiled engine replays, ``guided``
         (:func:`~negsim.calibration.guided.sample_by_guided`). The last two are samplers of others
         (:mod:`negsim.calibration.adapters`).
     latent : int

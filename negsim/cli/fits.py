@@ -204,7 +204,7 @@ def add_fit(commands: Any) -> None:
         "--draws",
         metavar="N",
         type=whole(1000),
-        help="draws that are weighed (default: about as many as let 4,000 be effective, at most 49,152)",
+        help="draws that are weighed (default: as many as some thousand effective ones take, at most 49,152)",
     )
     parser.add_argument(
         "--news",
