@@ -1,7 +1,8 @@
 """Do fits find the truth, and would planted bugs of the likelihood be found? Ranks of truths, a study to be resumed.
 
     python benchmarks/calibration/ranks.py small [--simulations 500]      the textbook channel, dated to the day
-    python benchmarks/calibration/ranks.py vague [--simulations 500]      the same, dated to the month: tempering
+    python benchmarks/calibration/ranks.py vague [--simulations 500]      the same, dated to the month
+    python benchmarks/calibration/ranks.py tempered [--simulations 500]   that by tempering, for hard cases
     python benchmarks/calibration/ranks.py planted [--simulations 500]    the first with six planted bugs
     python benchmarks/calibration/ranks.py checks [--simulations 500]     how often checks of fit cry wolf
     python benchmarks/calibration/ranks.py beijing [--simulations 500]    beijing-1999, seen as the article saw it
@@ -154,9 +155,14 @@ def run_small(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
 
 
 def run_vague(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
-    """Dates to the month are sampled along: every fit is by tempering, surrogate and all."""
-    observer = {"precision": "month"}
-    return study(textbook(2), "vague", simulations, keep, seed, observer=observer, particles=100, runs=4)
+    """Dates to the month are sampled along."""
+    return study(textbook(2), "vague", simulations, keep, seed, observer={"precision": "month"})
+
+
+def run_tempered(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
+    """The same by the sampler that others are passed on to, surrogate and all."""
+    settings = {"method": "tempering", "particles": 100, "runs": 4}
+    return study(textbook(2), "tempered", simulations, keep, seed, observer={"precision": "month"}, **settings)
 
 
 def run_planted(simulations: int, keep: Path, seed: int) -> dict[str, Any]:
@@ -229,6 +235,7 @@ def check_once(number: int, seed: int) -> dict[str, list[float]]:
 STUDIES = {
     "small": (run_small, 500),
     "vague": (run_vague, 500),
+    "tempered": (run_tempered, 500),
     "planted": (run_planted, 500),
     "beijing": (run_beijing, 500),
     "checks": (run_checks, 500),
