@@ -14,6 +14,7 @@ import pytest
 
 import negsim
 from negsim.cli import main
+from negsim.cli.theories import write_changes
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +219,30 @@ def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fi
     code, _, err = said("score", file, events)
     assert code == 2
     assert "has been changed" in err
+
+
+def test_a_change_of_nothing_has_no_sign():
+    table = pd.DataFrame(
+        {"without": ["season"], "change": [-0.001], "error": [0.002], "evidence_for": [1.0], "at_most": [0.0],
+         "at_most_error": [0.0], "says": ["cannot tell"]}
+    )  # fmt: skip
+    assert " 0.00 ± <.01" in write_changes(table)
+    assert "-0.00" not in write_changes(table)
+
+
+def test_fits_that_an_interrupt_loses_or_not_are_told(fitted, said, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("negsim.forecasts.comparison.compare_theories", interrupt)
+    monkeypatch.setattr("negsim.forecasts.accounts.account_for", interrupt)
+    for command in ("compare", "explain"):
+        assert said(command, fitted)[::2] == (
+            130,
+            "\nnegsim: finished fits are lost; with --keep DIR a stop loses none\nnegsim: interrupted\n",
+        )
+        code, _, err = said(command, fitted, "--keep", tmp_path / "kept")
+        assert (code, f"finished fits are in {tmp_path / 'kept'}; the same command takes them up again" in err) == (
+            130,
+            True,
+        )
