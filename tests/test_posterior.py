@@ -443,6 +443,9 @@ def test_what_cannot_be_asked_for_is_refused():
         sample_posterior(known.log_likelihood, known.prior, seed=1, method="nuts")
     with pytest.raises(TypeError, match="no setting walkers"):
         sample_posterior(known.log_likelihood, known.prior, seed=1, walkers=3)
+    for setting in ({"particles": None}, {"runs": "x"}, {"draws": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(setting))} must be a whole number of at least 1, not"):
+            sample_posterior(known.log_likelihood, known.prior, seed=1, **setting)
 
 
 def test_a_summary_of_resampled_draws_is_the_summary_within_its_error():

@@ -17,6 +17,7 @@ from negsim.calibration.priors import JointPrior
 from negsim.calibration.reweighing import sample_by_reweighing
 from negsim.calibration.target import Integrable, LogLikelihood, Progress, Target
 from negsim.calibration.tempering import SCOUTING, sample_by_tempering, send_scouts
+from negsim.problems import require_whole
 
 Method = Literal["auto", "importance", "guided", "tempering", "emcee", "nautilus"]
 METHODS: Final = get_args(Method)
@@ -79,13 +80,7 @@ def sample_posterior(
     SamplingError
         When no sampler can be trusted; the message says why, and `posterior` holds what was found.
     """
-    if method not in METHODS:
-        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
-    either = (*SETTINGS["tempering"], *SETTINGS["importance"])
-    allowed = SETTINGS.get(method, either)
-    unknown = set(settings) - {*allowed, *either}
-    if unknown:
-        raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are {', '.join(allowed)}")
+    _check_settings(method, settings)
     target = Target(log_likelihood, prior, latent)
     if method in ("emcee", "nautilus"):
         sample = sample_by_emcee if method == "emcee" else sample_by_nautilus
@@ -106,6 +101,20 @@ def sample_posterior(
         if method == "importance":
             raise
         return _note_refusal(sample_by_tempering(target, seed, progress=progress, **thorough), target, refusal)
+
+
+def _check_settings(method: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a method that there is not, what cannot be set of it, and numbers that are none."""
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    either = (*SETTINGS["tempering"], *SETTINGS["importance"])
+    allowed = SETTINGS.get(method, either)
+    unknown = set(settings) - {*allowed, *either}
+    if unknown:
+        raise TypeError(f"no setting {', '.join(sorted(unknown))}; there are {', '.join(allowed)}")
+    for name, value in settings.items():
+        if name != "fitted":
+            require_whole(name, value)
 
 
 def _sample_with_scouts(
