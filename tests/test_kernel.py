@@ -139,3 +139,11 @@ def test_a_source_that_tells_of_half_halves_every_hazard(columns):
     assert len(history) > 0
     assert told.events == pytest.approx(full.events + np.log(0.5))
     assert told.intervals == pytest.approx(0.5 * full.intervals)
+
+
+@pytest.mark.parametrize("rates", [(0.0, 5.0), (5.0, 0.0)])
+def test_a_move_that_some_of_the_numbers_make_impossible_is_told(rates):
+    given = [("2001-02-03", "meet:north:talks:")]
+    scored = replay("two-state-channel", given, {"channel.talks.rates.meet": np.array(rates)})
+    assert np.isneginf(scored.total).tolist() == [rate == 0.0 for rate in rates]
+    assert scored.problems == ("2001-02-03 meet:north:talks:: impossible, its rate is 0",)
