@@ -84,7 +84,7 @@ class Change:
     change, error : float
         Log evidence without it less log evidence with it (negative: the data speak for it), and its standard error.
     how : str
-        ``weights`` of the posterior, ``refit``, ``refused`` (a fit whose runs disagree), or ``formula``.
+        ``weights`` of the posterior, ``refit``, ``refused`` (a fit not to be trusted), or ``formula``.
     k_hat : float
         Of the weights; NaN where they were not used.
     at_most : float

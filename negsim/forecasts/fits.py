@@ -40,7 +40,7 @@ class Fits:
         Raises
         ------
         SamplingError
-            When its runs disagree; such a fit is kept as well, and refused again.
+            When it is not to be trusted; such a fit is kept as well, and refused again.
         """
         place = None if self.folder is None else self.folder / self._name(scenario, told)
         if place is not None and (place / "posterior.json").exists():
