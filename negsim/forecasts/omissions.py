@@ -42,7 +42,7 @@ class Omission:
     Attributes
     ----------
     how : str
-        ``weights`` of the posterior's draws, ``refit``, ``refused`` (a fit that is not to be trusted: nothing is known), or
+        ``weights`` of the posterior's draws, ``refit``, ``refused`` (a fit not to be trusted: nothing is known), or
         ``not known`` (weights that cannot be trusted, before the case is fitted again).
     k_hat : float
         Of the weights; NaN where none were tried.
