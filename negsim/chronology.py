@@ -22,7 +22,7 @@ import numpy as np
 from negsim.calendar import day_number, read_day
 from negsim.compiler import Compiled
 from negsim.edtf import format_interval
-from negsim.history import Coverage, History, Stacked
+from negsim.history import Coverage, History, Stacked, stack_moves
 from negsim.placement import Link, Placement, solve
 from negsim.reporting import Reporting
 from negsim.state import Floats, Ints
@@ -219,7 +219,7 @@ class Chronology:
 
     def number(self, compiled: Compiled) -> Ints:
         """Row numbers of the moves in a compiled scenario; where a row is open between some, that of the first."""
-        numbers = _number_moves(compiled)
+        numbers = compiled.labels.numbers
         return np.array([numbers[move.names[0]] for move in self.moves], dtype=np.int64)
 
     def place(self, compiled: Compiled, unit: Floats) -> Placed:
@@ -234,7 +234,7 @@ class Chronology:
         """
         unit = self._check(unit)
         days, volume = self.placement.place(unit[:, : self.placement.size])
-        numbers = _number_moves(compiled)
+        numbers = compiled.labels.numbers
         moves = np.tile(self.number(compiled), (len(unit), 1))
         for column, place in enumerate(self._choices, start=self.placement.size):
             names = np.array([numbers[name] for name in self.moves[place].names])
@@ -245,12 +245,8 @@ class Chronology:
 
     def stack(self, compiled: Compiled, unit: Floats) -> Stacked:
         """Turn points of the unit cube into complete histories side by side, as :func:`negsim.replay` takes them."""
-        placed = self.place(compiled, unit)
-        order = self.sort(placed.days)
-        days = np.take_along_axis(placed.days, order, axis=1)
-        moves = np.take_along_axis(placed.moves, order, axis=1)
-        beyond = np.full((1, len(days)), np.inf)
-        return Stacked(np.vstack((days.T, beyond)), np.vstack((moves.T, np.full(len(days), -1))))
+        placed, sequence = self.place(compiled, unit), self.placement.sequence
+        return stack_moves(placed.days[:, sequence], placed.moves[:, sequence])
 
     def sort(self, days: Floats) -> Ints:
         """Places of the moves in the order of time, shape (points, moves); of the same moment as the links say."""
@@ -287,7 +283,7 @@ class Chronology:
         ValueError
             When the history lacks a move of the chronology.
         """
-        numbers, free = _number_moves(compiled), list(zip(history.moves.tolist(), history.days.tolist(), strict=True))
+        numbers, free = compiled.labels.numbers, list(zip(history.moves.tolist(), history.days.tolist(), strict=True))
         days, choices = np.full(len(self.moves), np.nan), dict[int, int]()
         for place in sorted(range(len(self.moves)), key=lambda place: float(self.placement.low[place])):
             move = self.moves[place]
@@ -462,7 +458,3 @@ def _list_rows(title: str, entries: Sequence[tuple[str, str]]) -> Iterator[str]:
         yield f"{title} ({len(entries)})"
         for name, text in entries:
             yield textwrap.fill(f"  {name}: {text}", LINE, subsequent_indent="      ")
-
-
-def _number_moves(compiled: Compiled) -> dict[str, int]:
-    return {event.name: number for number, event in enumerate(compiled.labels.events[: compiled.world.moves])}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from negsim.layout.start import make_start
 from negsim.layout.ticks import lay_ticks
 from negsim.layout.utilities import lay_utilities, number_worths
 from negsim.moves import Event
-from negsim.numbers import Slot, collect_numbers, make_slot, resolve_params
+from negsim.numbers import Column, Slot, collect_numbers, lay_slot, make_slot, resolve_params
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
 from negsim.state import Floats, Parameters, State, World
@@ -58,6 +59,11 @@ class Labels:
         """Addresses of the moves, which are also those of their clocks."""
         return tuple(event.name for event in self.events[: self.moves])
 
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Row numbers of the moves by their addresses."""
+        return {name: number for number, name in enumerate(self.addresses)}
+
 
 @dataclass
 class Compiled:
@@ -70,6 +76,8 @@ class Compiled:
     slots: dict[str, Slot]
     _unmoved: dict[str, Floats] = field(default_factory=dict)
     """Slots at the scenario's own numbers, made when first asked for."""
+    _laid: dict[frozenset[str], dict[str, tuple[Column, ...]]] = field(default_factory=dict, repr=False, compare=False)
+    """Arguments of the slots that some key paths touch, by these paths."""
     kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What an engine makes of the world once, by the engine's name."""
 
@@ -110,15 +118,24 @@ class Compiled:
             Each a scalar or of shape ``(width,)``.
         """
         moved = {path: np.atleast_1d(np.asarray(value, dtype=float)) for path, value in (values or {}).items()}
+        laid = self._lay(frozenset(moved))
         made = {
-            name: make_slot(slot, self.numbers, moved) if slot.touches(moved) else self._own(name)
+            name: make_slot(slot, laid[name], moved) if name in laid else self._own(name)
             for name, slot in self.slots.items()
         }
         return Parameters(made, max((array.shape[-1] for array in made.values()), default=1))
 
+    def _lay(self, paths: frozenset[str]) -> dict[str, tuple[Column, ...]]:
+        """Lay out the slots that some key paths touch: once, as a fit asks for the same ones hundreds of times."""
+        if paths not in self._laid:
+            touched = {name: slot for name, slot in self.slots.items() if slot.touches(paths)}
+            self._laid[paths] = {name: lay_slot(slot, self.numbers, paths) for name, slot in touched.items()}
+        return self._laid[paths]
+
     def _own(self, name: str) -> Floats:
         if name not in self._unmoved:
-            self._unmoved[name] = make_slot(self.slots[name], self.numbers, {})
+            slot = self.slots[name]
+            self._unmoved[name] = make_slot(slot, lay_slot(slot, self.numbers, ()), {})
         return self._unmoved[name]
 
     def start(self, parameters: Parameters, width: int, shared: bool = False) -> State:

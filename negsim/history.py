@@ -78,8 +78,12 @@ class Coverage:
     def log_share(self, moves: Ints, days: Floats) -> Floats:
         """Log probability that moves at some days were reported."""
         period = np.clip(np.searchsorted(self.edges, days, side="right") - 1, 0, self.shares.shape[1] - 1)
+        return np.asarray(self._log_shares[self.profile[moves], period])
+
+    @cached_property
+    def _log_shares(self) -> Floats:
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self.shares[self.profile[moves], period]))
+            return np.asarray(np.log(self.shares))
 
 
 def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> History:
@@ -231,13 +235,14 @@ class Stacked:
 
 def stack_histories(histories: Sequence[History]) -> Stacked:
     """Put histories side by side."""
-    longest = max((len(history) for history in histories), default=0)
-    days = np.full((longest + 1, len(histories)), np.inf)
-    moves = np.full((longest + 1, len(histories)), -1, dtype=np.int64)
-    for column, history in enumerate(histories):
-        days[: len(history), column] = history.days
-        moves[: len(history), column] = history.moves
-    return Stacked(days, moves)
+    lengths = np.array([len(history.days) for history in histories], dtype=np.int64)
+    longest = int(lengths.max(initial=0))
+    days, moves = _pad(len(histories), longest + 1)
+    if longest:
+        told = np.arange(longest + 1) < lengths[:, None]
+        days[told] = np.concatenate([history.days for history in histories])
+        moves[told] = np.concatenate([history.moves for history in histories])
+    return Stacked(days.T, moves.T)
 
 
 def stack_moves(days: Floats, moves: Ints) -> Stacked:
@@ -249,7 +254,12 @@ def stack_moves(days: Floats, moves: Ints) -> Stacked:
         Moves of the same moment keep their order.
     """
     order = np.argsort(days, axis=1, kind="stable")
-    ordered = np.take_along_axis(days, order, axis=1).T
-    names = np.take_along_axis(np.broadcast_to(moves, days.shape), order, axis=1).T
-    columns = days.shape[0]
-    return Stacked(np.vstack((ordered, np.full(columns, np.inf))), np.vstack((names, np.full(columns, -1))))
+    ordered, names = _pad(days.shape[0], days.shape[1] + 1)
+    ordered[:, :-1] = np.take_along_axis(days, order, axis=1)
+    names[:, :-1] = np.take_along_axis(np.broadcast_to(moves, days.shape), order, axis=1)
+    return Stacked(ordered.T, names.T)
+
+
+def _pad(columns: int, length: int) -> tuple[Floats, Ints]:
+    """Days and moves beyond every end, shape (columns, length)."""
+    return np.full((columns, length), np.inf), np.full((columns, length), -1, dtype=np.int64)

@@ -106,21 +106,51 @@ def _hint(name: str, known: Sequence[str]) -> str:
     return f"; nearest: {', '.join(near)}" if near else ""
 
 
-def make_slot(slot: Slot, numbers: Mapping[str, float], values: Mapping[str, Floats]) -> Floats:
-    """Compute a slot, with some key paths at other values; shape ``(rows, 1)`` or ``(rows, width)``."""
-    columns = [_fetch(paths, numbers, values) for paths in slot.arguments]
-    result = columns[0] if slot.formula is None else np.asarray(slot.formula(*columns), dtype=float)
+@dataclass(frozen=True)
+class Column:
+    """One argument of a slot, laid out for some key paths that stand at other values.
+
+    Attributes
+    ----------
+    numbers : array, shape (rows, 1)
+        The scenario's own numbers.
+    moved : tuple of (str, array of int)
+        Key paths that stand at other values, each with its rows.
+    """
+
+    numbers: Floats
+    moved: tuple[tuple[str, Ints], ...]
+
+    def fill(self, values: Mapping[str, Floats]) -> Floats:
+        """Put the other values in; shape ``(rows, 1)`` or ``(rows, width)``."""
+        if not self.moved:
+            return self.numbers.copy()
+        result = np.empty((len(self.numbers), max(len(values[path]) for path, _ in self.moved)))
+        result[:] = self.numbers
+        for path, rows in self.moved:
+            result[rows] = values[path]
+        return result
+
+
+def lay_slot(slot: Slot, numbers: Mapping[str, float], paths: Container[str]) -> tuple[Column, ...]:
+    """Lay out the arguments of a slot for values of some key paths."""
+    return tuple(_lay_column(column, numbers, paths) for column in slot.arguments)
+
+
+def _lay_column(column: Paths, numbers: Mapping[str, float], paths: Container[str]) -> Column:
+    own = [float(path[1:]) if path.startswith("=") else numbers[path] for path in column]
+    rows: dict[str, list[int]] = {}
+    for row, path in enumerate(column):
+        if path in paths:
+            rows.setdefault(path, []).append(row)
+    moved = tuple((path, np.array(found, dtype=np.int64)) for path, found in rows.items())
+    return Column(np.array(own, dtype=float).reshape(-1, 1), moved)
+
+
+def make_slot(slot: Slot, columns: Sequence[Column], values: Mapping[str, Floats]) -> Floats:
+    """Compute a slot from its arguments, laid out for these values; shape ``(rows, 1)`` or ``(rows, width)``."""
+    filled = [column.fill(values) for column in columns]
+    result = filled[0] if slot.formula is None else np.asarray(slot.formula(*filled), dtype=float)
     if result.ndim < 2:
         result = np.broadcast_to(result, (len(slot.arguments[0]), 1)).copy()
     return result if slot.shape is None else result.reshape(*slot.shape, result.shape[-1])
-
-
-def _fetch(paths: Paths, numbers: Mapping[str, float], values: Mapping[str, Floats]) -> Floats:
-    width = max((len(values[path]) for path in paths if path in values), default=1)
-    result = np.empty((len(paths), width))
-    for row, path in enumerate(paths):
-        if path in values:
-            result[row] = values[path]
-        else:
-            result[row] = float(path[1:]) if path.startswith("=") else numbers[path]
-    return result

@@ -126,11 +126,11 @@ class Placement:
         """
         days = self._begin(len(unit))
         volume = np.full(len(unit), self.log_constant)
-        for number, step in enumerate(self.steps):
+        rest = 1.0 - np.clip(unit.T, 0.0, 1.0 - EDGE, order="C")
+        for left, bend, step in zip(rest, np.log(rest), self.steps, strict=True):
             floor, room = self._room(days, step)
-            left = 1.0 - np.clip(unit[:, number], 0.0, 1.0 - EDGE)
             days[:, step.place] = floor + room * (1.0 - left ** (1.0 / step.power))
-            volume += np.log(room / step.power) + (1.0 / step.power - 1.0) * np.log(left)
+            volume += np.log(room / step.power) + (1.0 / step.power - 1.0) * bend
         return days, volume
 
     def unplace(self, days: Floats) -> Floats:
@@ -144,7 +144,7 @@ class Placement:
         return unit
 
     def _begin(self, points: int) -> Floats:
-        days = np.empty((points, len(self.low)))
+        days = np.empty((len(self.low), points)).T  # a date's moments stand side by side
         days[:] = np.where(self.fixed, self.moments, np.nan)
         return days
 
@@ -152,10 +152,10 @@ class Placement:
         """The earliest moment that is left for a date, and how long a stretch from there."""
         floor = np.full(len(days), self.low[step.place])
         ceiling = np.full(len(days), self.high[step.place])
-        if len(step.floors):
-            floor = np.maximum(floor, (days[:, step.floors] - step.floor_gaps).max(axis=1))
-        if len(step.ceilings):
-            ceiling = np.minimum(ceiling, (days[:, step.ceilings] + step.ceiling_gaps).min(axis=1))
+        for place, gap in zip(step.floors.tolist(), step.floor_gaps.tolist(), strict=True):
+            np.maximum(floor, days[:, place] - gap, out=floor)
+        for place, gap in zip(step.ceilings.tolist(), step.ceiling_gaps.tolist(), strict=True):
+            np.minimum(ceiling, days[:, place] + gap, out=ceiling)
         return floor, np.maximum(ceiling - floor, EDGE)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import negsim
 from checks import calm, examples
+from negsim.calibration.outlook import count_by_loop, count_moves
 from negsim.compiler import compile_scenario
 from negsim.continuation import continue_histories
 from negsim.engines import EngineWarning, NoCompiledEngine, choose_engine
@@ -25,6 +26,7 @@ from negsim.replays import replay, split_runs
 from negsim.results import Ensemble
 from negsim.scalar.building import write_source
 from negsim.scalar.formulas import SHIPPED, list_formulas
+from negsim.scalar.numbers import flatten_parameters
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms
 from strategies import numbers_for, scenarios, two_state_channel
@@ -180,6 +182,27 @@ def test_a_planted_difference_is_seen():
 
 
 # -- which engine -----------------------------------------------------------------------------------------------------
+
+
+def test_histories_drawn_under_a_prior_make_as_many_moves_in_both_also_where_they_are_stopped():
+    compiled = compile_scenario(two_state_channel())
+    runs, most = 300, 7.5
+    rates = np.geomspace(0.5, 40.0, runs)
+    values = {f"channel.talks.rates.{name}": rates for name in ("plan", "cancel")}
+    one, two = (count(compiled, values, runs, 3, 200.0, most) for count in (count_moves, count_by_loop))
+    assert one.tolist() == two.tolist()
+    assert set(one.tolist()) == set(map(float, range(9)))
+
+
+def test_only_rows_that_are_not_the_same_in_all_columns_are_laid_out_by_column():
+    compiled = compile_scenario(two_state_channel())
+    rates = {"channel.talks.rates.plan": np.array([1.0, 2.0, 2.0]), "channel.talks.rates.cancel": np.full(3, 2.0)}
+    shared, varying, columns = flatten_parameters(compiled.bind(rates))
+    alone = [flatten_parameters(compiled.bind({path: rate[[k]] for path, rate in rates.items()})) for k in range(3)]
+    whole = np.repeat(shared[None, :], 3, axis=0)
+    whole[:, varying] = columns
+    assert whole.tolist() == [numbers.tolist() for numbers, _, _ in alone]
+    assert len(varying) == 1
 
 
 def test_the_provenance_says_which_engine_ran():

@@ -49,7 +49,10 @@ def _results(parts: Parts, columns: Sequence[Floats]) -> Iterator[Floats]:
 
 def _stack(rows: Sequence[Any], width: int) -> Floats:
     """Stack single rows, each one value or one for each column of the batch."""
-    return np.concatenate([np.broadcast_to(row, (1, width)) for row in rows]) if rows else np.zeros((0, width))
+    stacked = np.empty((len(rows), width))
+    for number, row in enumerate(rows):
+        stacked[number : number + 1] = row
+    return stacked
 
 
 # -- of one number ----------------------------------------------------------------------------------------------------

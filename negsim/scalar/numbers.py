@@ -259,7 +259,7 @@ def flatten_parameters(parameters: Parameters) -> tuple[Floats, Ints, Floats]:
     shared : array
         All slots one after the other (those that vary by their first column).
     varying : array of int
-        Indices of the rows that vary by column.
+        Indices of the rows that are not the same, bit by bit, in all columns.
     columns : array, shape (columns, rows that vary)
     """
     shared: list[Any] = []
@@ -270,11 +270,14 @@ def flatten_parameters(parameters: Parameters) -> tuple[Floats, Ints, Floats]:
         flat = array.reshape(-1, array.shape[-1])
         shared.append(flat[:, 0])
         if flat.shape[1] > 1:
-            varying.append(np.arange(end, end + len(flat)))
-            rows.append(flat)
+            bits = flat.view(np.int64)
+            found = np.flatnonzero((bits != bits[:, :1]).any(axis=1))
+            varying.append(end + found)
+            rows.append(flat[found])
         end += len(flat)
-    columns = np.concatenate(rows).T.copy() if rows else np.zeros((parameters.width, 0))
-    places = np.concatenate(varying) if varying else np.zeros(0, dtype=np.int64)
+    places = np.concatenate([np.zeros(0, dtype=np.int64), *varying])
+    columns = np.empty((parameters.width, len(places)))
+    np.concatenate([np.zeros((0, parameters.width)), *rows], out=columns.T)
     return np.concatenate(shared), places, columns
 
 

@@ -80,7 +80,7 @@ def _find_watched(count: int, moves: Ints, coverage: Coverage | None) -> Array |
     if coverage is None:
         return None
     watched: Array = np.asarray((coverage.shares > 0).any(axis=1))[coverage.profile]
-    watched[np.unique(moves[(moves >= 0) & (moves < count)])] = True
+    watched[moves[(moves >= 0) & (moves < count)]] = True
     return watched
 
 
