@@ -73,7 +73,7 @@ def fit(seed: int, **settings: Any) -> tuple[negsim.Posterior, dict[str, Any]]:
 
 
 def run_peers() -> dict[str, Any]:
-    """Effective samples a second, ours and emcee's, by one measure: how far the means of independent runs differ."""
+    """Effective samples a second: ours by their weights, emcee's by how far the means of independent runs differ."""
     fit(1, particles=50, runs=2)  # compiles
     ours, mine = fit(1, particles=100)
     theirs, other = fit(1, method="emcee", particles=100, runs=4, steps=300)
