@@ -25,7 +25,6 @@ OF_ANY_SCENARIO = (
     laws.test_replay_scores_a_column_alike_alone_together_and_on_its_own_history,
     laws.test_numbers_that_move_dates_are_scored_column_by_column,
     laws.test_a_shorter_window_scores_the_same_moves_up_to_its_end,
-    laws.test_histories_of_any_length_and_number_are_scored_together,
 )
 
 
@@ -48,6 +47,10 @@ def compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("law", OF_ANY_SCENARIO, ids=lambda law: law.__name__.removeprefix("test_"))
 def test_a_law_holds(law: Callable[[], None]):
     law()
+
+
+def test_histories_of_any_length_and_number_are_scored_together(monkeypatch: pytest.MonkeyPatch):
+    laws.test_histories_of_any_length_and_number_are_scored_together(monkeypatch)
 
 
 @pytest.mark.parametrize("add", [laws.add_move, laws.add_actor, laws.add_run_of_the_mill, laws.add_terms])
