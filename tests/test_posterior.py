@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from known_posteriors import funnel, gamma_poisson, gaussian, shifted_dates, two_bells
 from negsim.calibration.identifiability import identify
@@ -446,6 +447,23 @@ def test_what_cannot_be_asked_for_is_refused():
     for setting in ({"particles": None}, {"runs": "x"}, {"draws": 0}):
         with pytest.raises(ValueError, match=f"{next(iter(setting))} must be a whole number of at least 1, not"):
             sample_posterior(known.log_likelihood, known.prior, seed=1, **setting)
+
+
+def test_linear_algebra_keeps_to_one_thread_while_a_posterior_is_sampled():
+    known, threads = gamma_poisson(), list[int]()
+
+    def count_threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    def look(theta: np.ndarray) -> np.ndarray:
+        threads.extend(count_threads())
+        return known.log_likelihood(theta)
+
+    with threadpool_limits(2, "blas"):
+        before = count_threads()
+        sample_posterior(look, known.prior, seed=1)
+        assert count_threads() == before
+    assert set(threads) == {1}
 
 
 def test_a_summary_of_resampled_draws_is_the_summary_within_its_error():

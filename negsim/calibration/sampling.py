@@ -1,6 +1,9 @@
 """Which sampler finds the posterior? The quick one if it can be trusted, else the thorough one.
 
 Where dates are open and the order of all moves is known, there is one for just that (:mod:`negsim.calibration.guided`).
+
+While they work linear algebra keeps to one thread: its matrices are small, threads that wait for each other cost more
+than they save, and with the number of cores the last digits would change, and with them the draws.
 """
 
 from __future__ import annotations
@@ -80,20 +83,31 @@ def sample_posterior(
     SamplingError
         When no sampler can be trusted; the message says why, and `posterior` holds what was found.
     """
+    from threadpoolctl import threadpool_limits  # importing it sets a variable of the environment
+
     _check_settings(method, settings)
     target = Target(log_likelihood, prior, latent)
+    with threadpool_limits(1, "blas"):
+        return _sample(target, log_likelihood, seed, method, progress, settings)
+
+
+def _sample(
+    target: Target, log_likelihood: LogLikelihood, seed: int, method: str, progress: Progress | None,
+    settings: Mapping[str, Any],
+) -> Posterior:  # fmt: skip
+    """Sample by the method asked for, or by the first that can be trusted."""
     if method in ("emcee", "nautilus"):
         sample = sample_by_emcee if method == "emcee" else sample_by_nautilus
         return sample(target, seed, progress=progress, **_choose(settings, method))
     marginal = _take_integrable(log_likelihood)
     if method == "guided" and marginal is None:
         raise ValueError("the guided sampler takes the likelihood of a chronology and no other")
-    if marginal is not None and (method == "guided" or (method == "auto" and _has_many_dates(marginal, latent))):
-        return sample_by_guided(marginal, prior, seed, progress=progress, **_choose(settings, "guided"))
+    if marginal is not None and (method == "guided" or (method == "auto" and _has_many_dates(marginal, target.latent))):
+        return sample_by_guided(marginal, target.prior, seed, progress=progress, **_choose(settings, "guided"))
     thorough, quick = _choose(settings, "tempering"), _choose(settings, "importance")
     if method == "tempering":
         return sample_by_tempering(target, seed, progress=progress, **thorough)
-    if latent:
+    if target.latent:
         return _sample_with_scouts(target, seed, method, thorough, quick, progress)
     try:
         return sample_by_importance(target, seed, progress=progress, **quick)
@@ -152,5 +166,5 @@ def _has_many_dates(likelihood: Integrable, latent: int) -> bool:
     return latent > MANY_DATES and not likelihood.explain_no_marginal()
 
 
-def _choose(settings: dict[str, Any], method: str) -> dict[str, Any]:
+def _choose(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
     return {name: settings[name] for name in SETTINGS[method] if name in settings}
