@@ -26,6 +26,8 @@ from negsim.calibration.fitting import declare_prior
 from negsim.calibration.posterior import Posterior
 from negsim.ensemble import simulate
 from negsim.plots import draw_all, draw_histories, draw_ledger, draw_parameters, draw_state, draw_timeline
+from negsim.plots.page import measure_width
+from negsim.plots.rows import LARGE, LONGEST, SMALLEST, write_labels
 from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario
@@ -563,3 +565,16 @@ def test_more_panels_can_be_asked_for(ensembles: dict[str, Ensemble]):
     assert len(few.axes) == 1
     assert len(many.axes) == 3
     assert few.axes[0].get_title(loc="left") in [axes.get_title(loc="left") for axes in many.axes]
+
+
+def test_a_label_that_is_a_little_too_long_is_set_smaller_and_one_much_too_long_is_cut():
+    figure = Figure(figsize=(8, 2))
+    axes = figure.add_axes((0.5, 0.1, 0.4, 0.8))
+    label = "How strongly the unanswered demand on abductions breaks talks"
+    write_labels(axes, [label, "short", 2 * label])
+    whole, short, cut = axes.texts
+    assert (whole.get_text(), short.get_text()) == (label, "short")
+    assert cut.get_text().endswith("…")
+    assert SMALLEST * LARGE <= cut.get_fontsize() < whole.get_fontsize() < short.get_fontsize() == LARGE
+    for text in axes.texts:
+        assert measure_width(text.get_text(), text.get_fontsize()) <= LONGEST + 0.01

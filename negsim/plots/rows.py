@@ -18,6 +18,8 @@ GAP: Final = 0.1
 LARGE: Final = 8.5
 SMALL: Final = 7.0
 """Sizes of the first and of the second line, in points."""
+SMALLEST: Final = 0.85
+"""A label too long for its room is set in letters so much smaller, at least, before it is cut."""
 
 
 def measure_labels(labels: Sequence[str], below: Sequence[str] = (), longest: float = LONGEST) -> float:
@@ -38,7 +40,7 @@ def measure_labels(labels: Sequence[str], below: Sequence[str] = (), longest: fl
         Inches from the left edge of the page.
     """
     lines = [*((label, LARGE) for label in labels), *((label, SMALL) for label in below)]
-    widths = [measure_width(_fit(label, size, longest), size) for label, size in lines]
+    widths = [measure_width(*_fit(label, size, longest)) for label, size in lines]
     return max(widths, default=GAP) + MARGIN + GAP
 
 
@@ -54,16 +56,22 @@ def write_labels(axes: Axes, labels: Sequence[str], below: Sequence[str] = (), l
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "ha": "right"}
     for row, (label, second) in enumerate(zip_longest(labels, below, fillvalue="")):
         lift, side = (0.06, "bottom") if below else (0.0, "center")
-        axes.text(-0.012, row - lift, _fit(label, LARGE, longest), va=side, fontsize=LARGE, color=INK, **beside)
+        words, size = _fit(label, LARGE, longest)
+        axes.text(-0.012, row - lift, words, va=side, fontsize=size, color=INK, **beside)
         if below:
-            axes.text(-0.012, row + 0.02, _fit(second, SMALL, longest), va="top", fontsize=SMALL, color=GREY, **beside)
+            words, size = _fit(second, SMALL, longest)
+            axes.text(-0.012, row + 0.02, words, va="top", fontsize=size, color=GREY, **beside)
 
 
-def _fit(label: str, size: float, longest: float) -> str:
-    """Cut a label that is too long; of `something: what became of it` the end is kept, which tells rows apart."""
+def _fit(label: str, size: float, longest: float) -> tuple[str, float]:
+    """Make a label fit and say in which size: by smaller letters, or else cut.
+
+    Of `something: what became of it` the end is kept, which tells rows apart.
+    """
+    size = max(SMALLEST * size, min(size, size * longest / max(measure_width(label, size), 1e-9)))
+    fitted = fit_line(label, size, longest + 1e-3)
     thing, colon, became = label.rpartition(": ")
-    fitted = fit_line(label, size, longest)
     if fitted == label or not colon:
-        return fitted
+        return fitted, size
     end = colon + became
-    return fit_line(thing, size, longest - measure_width(end, size)) + end
+    return fit_line(thing, size, longest - measure_width(end, size)) + end, size
