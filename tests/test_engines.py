@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 import negsim
 from checks import calm, examples
-from negsim.calibration.outlook import count_by_loop, count_moves
 from negsim.compiler import compile_scenario
 from negsim.continuation import continue_histories
 from negsim.engines import EngineWarning, NoCompiledEngine, choose_engine
@@ -182,16 +181,6 @@ def test_a_planted_difference_is_seen():
 
 
 # -- which engine -----------------------------------------------------------------------------------------------------
-
-
-def test_histories_drawn_under_a_prior_make_as_many_moves_in_both_also_where_they_are_stopped():
-    compiled = compile_scenario(two_state_channel())
-    runs, most = 300, 7.5
-    rates = np.geomspace(0.5, 40.0, runs)
-    values = {f"channel.talks.rates.{name}": rates for name in ("plan", "cancel")}
-    one, two = (count(compiled, values, runs, 3, 200.0, most) for count in (count_moves, count_by_loop))
-    assert one.tolist() == two.tolist()
-    assert set(one.tolist()) == set(map(float, range(9)))
 
 
 def test_only_rows_that_are_not_the_same_in_all_columns_are_laid_out_by_column():

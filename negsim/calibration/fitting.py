@@ -101,7 +101,7 @@ def fit(
     nuisance = tuple(name for name in find_free(likelihood.compiled, ("marginalised",)) if name not in learned)
     _refuse_too_much(likelihood.chronology, learned, even_if_too_much)
     prior = declare_prior(scenario, (*learned, *nuisance))
-    outlook = foresee(likelihood.compiled, prior, likelihood.chronology, seed=seed, engine=likelihood.engine)
+    outlook = foresee(likelihood.compiled, prior, likelihood.chronology, seed=seed)
     if not even_if_explosive:
         outlook.require_calm()
     target = replace(likelihood, names=prior.names)

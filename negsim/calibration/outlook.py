@@ -7,7 +7,6 @@ is an error which names the number behind it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +17,6 @@ from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.ensemble import Drawn, Explosive, moments
 from negsim.kernel import Outlook
-from negsim.scalar.drawing import draw_block
 from negsim.state import Floats, Ints, State
 from negsim.streams import Clocks, open_stream
 
@@ -111,12 +109,7 @@ class PriorOutlook:
 
 
 def foresee(
-    compiled: Compiled,
-    prior: JointPrior,
-    chronology: Chronology | None = None,
-    runs: int = RUNS,
-    seed: int = 0,
-    engine: str = "numpy",
+    compiled: Compiled, prior: JointPrior, chronology: Chronology | None = None, runs: int = RUNS, seed: int = 0
 ) -> PriorOutlook:
     """Draw histories under the prior and count their moves.
 
@@ -129,8 +122,6 @@ def foresee(
         Counts go to the end of its window (default: the scenario's end).
     runs : int
     seed : int
-    engine : str
-        Who draws: ``numpy`` or ``compiled``.
 
     Returns
     -------
@@ -140,16 +131,15 @@ def foresee(
     until = float(compiled.world.tick_times[-1]) if chronology is None else chronology.window[1]
     theta = prior.from_unconstrained(z)
     most = max(STOPPED_A_YEAR * until / 365.25, MOST * FEWEST)
-    values = compiled.resolve({name: theta[:, k] for k, name in enumerate(prior.names)})
-    count = count_moves if engine == "numpy" else count_by_loop
-    moves = count(compiled, values, runs, seed, until, most)
+    moves = count_moves(compiled, {name: theta[:, k] for k, name in enumerate(prior.names)}, runs, seed, until, most)
     return PriorOutlook(prior.names, z, moves, until / 365.25, most)
 
 
 def count_moves(
-    compiled: Compiled, values: Mapping[str, Floats], runs: int, seed: int, until: float, most: float
+    compiled: Compiled, params: dict[str, Floats], runs: int, seed: int, until: float, most: float
 ) -> Floats:
     """Count the moves of histories, each until the end or until it has made `most` of them; shape (runs,)."""
+    values = compiled.resolve(params)
     parameters = compiled.bind(values)
     names = compiled.labels.addresses
     chooser = Bounded(Clocks(seed, names, np.arange(runs), PURPOSE_OUTLOOK), runs, most)
@@ -159,19 +149,6 @@ def count_moves(
     except Explosive:  # cannot be while `most` is below the loop's own bound
         chooser.made[:] = np.maximum(chooser.made, most)
     return chooser.made
-
-
-def count_by_loop(
-    compiled: Compiled, values: Mapping[str, Floats], runs: int, seed: int, until: float, most: float
-) -> Floats:
-    """Count the same moves as :func:`count_moves` by the compiled loop."""
-    block = draw_block(
-        compiled, values, compiled.labels.addresses, seed, np.arange(runs), until, ("events",), int(np.ceil(most)) - 1,
-        purpose=PURPOSE_OUTLOOK,
-    )  # fmt: skip
-    assert block.events is not None
-    run, event, _ = block.events
-    return np.bincount(run[event < compiled.world.moves], minlength=runs).astype(float)
 
 
 class Bounded(Drawn):
