@@ -82,7 +82,7 @@ def test_a_funnel_is_refused_by_its_tail():
 def test_less_evidence_than_the_scouts_found_is_refused():
     target = make_target(gaussian(4))
     plan = send_scouts(target, 1, particles=50)
-    with pytest.raises(SamplingError, match=r"less than the scouts .* 3\.\d+ higher"):
+    with pytest.raises(SamplingError, match=r"less was found than by the scouts .* 3\.\d+ higher"):
         sample_by_reweighing(target, 1, replace(plan, log_evidence=plan.log_evidence.mean() + np.full(4, 3.0)))
 
 

@@ -410,7 +410,7 @@ def test_what_scouts_found_and_runs_did_not_is_an_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(bases, "FROM_PRIOR", 1e-12)
     monkeypatch.setattr(pilot, "fit_bell", lambda reference, target: Bell(np.full(2, 1.5), 0.04 * np.eye(2)))
     known = two_bells(2, width=0.2, first=0.9)
-    with pytest.raises(SamplingError, match=r"less than the scouts .* [0-9.]+ higher"):
+    with pytest.raises(SamplingError, match=r"less was found than by the scouts .* [0-9.]+ higher"):
         sample(known)
 
 

@@ -238,7 +238,7 @@ def find_missed(scouts: Floats, log_evidence: float) -> list[str]:
     missed = float(np.log(ratio.mean()))
     if missed > EVIDENCE_SPREAD and ratio.mean() - 1 > 2 * scatter_error(ratio) * ratio.mean():
         return [
-            f"the runs found less than the scouts before them, whose log evidence is {missed:.2f} higher (at most "
+            f"less was found than by the scouts before, whose log evidence is {missed:.2f} higher (at most "
             f"{EVIDENCE_SPREAD:g})"
         ]
     return []
