@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from negsim.comparisons import Comparison
-from negsim.interference import Log
 from negsim.interventions import Intervention, NumberChange
 from negsim.scenario_files import dump_toml
 from negsim.whole_files import whole_file, write_whole
@@ -139,8 +138,9 @@ def _tell_exploded(comparison: Comparison) -> Iterator[str]:
         yield f"{gone:,} of {comparison.runs:,} pairs are left out: one of their histories exploded."
 
 
-def _tell_log(log: Log, runs: int) -> Iterator[str]:
+def _tell_log(comparison: Comparison) -> Iterator[str]:
     """Say in how many runs the intervention found something to do."""
+    log, runs = comparison.changed.log, comparison.runs
     words = {
         "removed": "A ring was removed",
         "forced": "A forced move was made",
@@ -151,7 +151,7 @@ def _tell_log(log: Log, runs: int) -> Iterator[str]:
         run = log.table(what)[0]
         if len(run):
             reason = f" (such as: {min(log.reasons)[1]})" if what == "impossible" and log.reasons else ""
-            yield f"{said} in {_percent(len(np.unique(run)) / runs, runs)} of the runs{reason}."
+            yield f"{said} in {_percent(len(np.unique(run)) / runs, comparison.effective)} of the runs{reason}."
 
 
 # -- the model --------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def _tell_model(model: Comparison) -> Iterator[str]:
     start, end = ensemble.scenario.start, ensemble.scenario.end
     yield MODEL.format(runs=model.runs, start=start, end=end, numbers=model.numbers)
     yield from _tell_exploded(model)
-    yield from _tell_log(model.changed.log, model.runs)
+    yield from _tell_log(model)
     yield from _tell_thinned(model)
     for row in model.outcomes.to_dict("records"):
         yield (
@@ -207,8 +207,8 @@ def _tell_partings(comparison: Comparison) -> str:
     middle = np.datetime64(comparison.without.ensemble.scenario.start) + np.timedelta64(int(np.median(days)), "D")
     where = "with the change" if first["only"] == "changed" else "without it"
     return (
-        f"The histories of a pair part in {_percent(float(parted['share'].sum()), comparison.runs)} of the pairs, half "
-        f"of those by {middle}, most often through {name} {where}: {_percent(first['share'], comparison.runs)}."
+        f"The histories of a pair part in {_share(float(parted['share'].sum()), comparison)} of the pairs, half of "
+        f"those by {middle}, most often through {name} {where}: {_share(first['share'], comparison)}."
     )
 
 
@@ -220,7 +220,7 @@ def _tell_history(past: Comparison, returned: bool) -> Iterator[str]:
     back = "comes back exactly" if returned else "does NOT come back exactly: do not believe what follows"
     yield f"Without the change the history {back}."
     yield from _tell_exploded(past)
-    yield from _tell_log(past.changed.log, past.runs)
+    yield from _tell_log(past)
     for row in past.outcomes.to_dict("records"):
         yield (
             f"- {row['outcome']}: {_certain(row['without'], past)} as it happened, {_share(row['changed'], past)} with "
@@ -249,17 +249,22 @@ def _share(share: float, comparison: Comparison) -> str:
 def _percent(share: float, effective: float) -> str:
     """A share in per cent and its standard error; of one that is all or none, what the runs can rule out."""
     share = round(share, 12)  # a sum of shares may miss 1 by its last bit
-    if share in (0.0, 1.0):  # the rule of three: had it been further off, one of the runs would show it (95%)
-        bound = 300.0 / effective
+    if share in (0.0, 1.0):
+        bound = _rule_out(effective)
         return f"0% (at most {bound:.1f}%)" if share == 0.0 else f"100% (at least {100 - bound:.1f}%)"
     return f"{100 * share:.1f}% ± {100 * np.sqrt(share * (1 - share) / effective):.1f}"
+
+
+def _rule_out(effective: float) -> float:
+    """Per cent from which on a share is ruled out by so many runs that show nothing: one of them would (95%)."""
+    return float(100 * (1 - 0.05 ** (1 / effective)))
 
 
 def _points(row: Mapping[str, float], comparison: Comparison) -> str:
     """A difference in points; where all pairs agree, what the runs can rule out."""
     difference, error = row["difference"], row["difference_se"]
     if error == 0.0:
-        bound = 300.0 / comparison.worth
+        bound = _rule_out(comparison.worth)
         return f"no pair differs, so at most {bound:.1f} points" if difference == 0.0 else "every pair differs"
     return f"a difference of {100 * difference:+.1f} ± {100 * error:.1f} points"
 

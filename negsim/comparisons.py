@@ -79,7 +79,7 @@ class Comparison:
 
     def through(self) -> pandas.DataFrame:
         """Through which moves the pairs part (see :func:`negsim.pairs.tabulate_partings`)."""
-        return tabulate_partings(self.partings, self.without.ensemble)
+        return tabulate_partings(self.partings, self.without.ensemble, self.worth)
 
     @cached_property
     def outcomes(self) -> pandas.DataFrame:

@@ -111,9 +111,11 @@ def compare(without: Measured, changed: Measured, other: Measured | None, effect
         **_mean(later, share, "days_later"),
     }
     if other is not None:
-        row |= {"independent_se": _mean(other.happened - without.happened, effective, "x")["x_se"]}
-        row |= variance_ratio(other.happened - without.happened, changed.happened - without.happened, "variance_ratio")
-        row |= variance_ratio(other.count - without.count, changed.count - without.count, "count_variance_ratio")
+        apart, together = (arm.happened - without.happened for arm in (other, changed))
+        row |= {"independent_se": _mean(apart, effective, "x")["x_se"]}
+        row |= variance_ratio(apart, together, "variance_ratio", effective)
+        wide, narrow = (arm.count - without.count for arm in (other, changed))
+        row |= variance_ratio(wide, narrow, "count_variance_ratio", effective)
     return row
 
 
@@ -128,20 +130,20 @@ def _mean(values: Array, effective: float, name: str) -> dict[str, float]:
     return {name: float(values.mean()), f"{name}_se": float(values.std(ddof=1) / np.sqrt(effective))}
 
 
-def variance_ratio(independent: Array, common: Array, name: str) -> dict[str, float]:
-    """Variance on independent clocks over that on common ones, with a standard error (delta method)."""
+def variance_ratio(independent: Array, common: Array, name: str, effective: float) -> dict[str, float]:
+    """Variance on independent clocks over that on common ones, with a standard error.
+
+    The error is taken run by run (delta method): both differences are from the same arm, so their squares vary
+    together.
+    """
+    if len(common) < 2:
+        return {name: np.nan, f"{name}_se": np.nan}
     wide, narrow = (float(np.var(values, ddof=1)) for values in (independent, common))
     if narrow == 0.0:
         return {name: np.inf if wide > 0 else np.nan, f"{name}_se": np.nan}
-    relative = np.sqrt(_spread(independent) + _spread(common))
-    return {name: wide / narrow, f"{name}_se": float(wide / narrow * relative)}
-
-
-def _spread(values: Array) -> float:
-    """Squared relative error of a variance, from the values' kurtosis."""
-    centred = values - values.mean()
-    second = float(np.mean(centred**2))
-    return (float(np.mean(centred**4)) / second**2 - 1.0) / len(values) if second > 0 else 0.0
+    ratio = wide / narrow
+    pulls = (independent - independent.mean()) ** 2 - ratio * (common - common.mean()) ** 2
+    return {name: ratio, f"{name}_se": float(pulls.std(ddof=1) / narrow / np.sqrt(effective))}
 
 
 def compare_kinds(
@@ -258,14 +260,15 @@ def _sequences(ensemble: Ensemble, numbers: dict[str, int], shared: set[str], ow
     return [(event[a:b], day[a:b]) for a, b in pairwise(edges)]
 
 
-def tabulate_partings(partings: Partings, without: Ensemble) -> pandas.DataFrame:
+def tabulate_partings(partings: Partings, without: Ensemble, effective: float) -> pandas.DataFrame:
     """Through which moves histories part: share of pairs with its standard error, and the middle date.
 
-    Pairs that never part make a row of their own (kind empty), told apart by whether dates shift.
+    Pairs that never part make a row of their own (kind empty), told apart by whether dates shift. Errors are those of
+    so many independent pairs.
     """
     import pandas as pd
 
-    runs, rows = len(partings.day), []
+    rows = []
     keys = [(kind, bool(only)) for kind, only in zip(partings.kind, partings.only_changed, strict=True)]
     parted = {key for key in keys if key[0] is not None}
     for kind, only in sorted(parted, key=lambda key: -keys.count(key)):
@@ -274,16 +277,15 @@ def tabulate_partings(partings: Partings, without: Ensemble) -> pandas.DataFrame
         middle = moments(without.scenario.start, np.array([np.median(partings.day[here])]))[0]
         arm = "changed" if only else "without"
         rows.append(
-            {**dict(zip(GROUP_COLUMNS, kind, strict=True)), "only": arm, **_share(here, runs), "date_50": middle}
+            {**dict(zip(GROUP_COLUMNS, kind, strict=True)), "only": arm, **_share(here, effective), "date_50": middle}
         )
     never = ~np.isfinite(partings.day)
     for said, here in (("same order, other dates", partings.shifted), ("the same", never & ~partings.shifted)):
-        rows.append(
-            {**dict.fromkeys(GROUP_COLUMNS, ""), "only": said, **_share(here, runs), "date_50": np.datetime64("NaT")}
-        )
+        nobody = dict.fromkeys(GROUP_COLUMNS, "")
+        rows.append(nobody | {"only": said, **_share(here, effective), "date_50": np.datetime64("NaT")})
     return pd.DataFrame(rows)
 
 
-def _share(here: Flags, runs: int) -> dict[str, Any]:
+def _share(here: Flags, effective: float) -> dict[str, Any]:
     share = float(here.mean())
-    return {"share": share, "share_se": float(np.sqrt(share * (1 - share) / runs))}
+    return {"share": share, "share_se": float(np.sqrt(share * (1 - share) / effective))}

@@ -67,10 +67,6 @@ class Answers:
     first: Floats
     count: Ints
 
-    def within(self, start: float, days: float) -> Floats:
-        """Share of the runs in which it happens within some days of a start, shape (questions,)."""
-        return np.asarray((self.first < start + days).mean(axis=0))
-
 
 def case_questions(case: str) -> tuple[Question, ...]:
     """Questions that ship with a case; none where it has no file of them."""

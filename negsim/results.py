@@ -110,7 +110,7 @@ class Ensemble:
             raise ResultError('events were not recorded: simulate with record=("events",)')
         return event_table(self.compiled, *self.columns)
 
-    def summary(self, events: bool = True) -> pandas.DataFrame:
+    def summary(self) -> pandas.DataFrame:
         """Say for each kind of event how often and when it happens.
 
         Returns

@@ -166,6 +166,8 @@ def energy_score(ensemble: Any, outcome: Any, weights: Any = None, *, fair: bool
     members, outcome = np.asarray(ensemble, dtype=float), np.asarray(outcome, dtype=float)
     if members.ndim != 2 or outcome.shape != members.shape[1:]:
         raise ValueError(f"an outcome of shape {outcome.shape} does not fit an ensemble of shape {members.shape}")
+    if not (np.isfinite(members).all() and np.isfinite(outcome).all()):
+        raise ValueError("a member or an outcome is not finite: the energy score has no place for what never happens")
     shares = _as_weights(weights, members.shape[:1])
     away = shares @ np.linalg.norm(members - outcome, axis=1)
     rows = max(1, PAIRS_AT_ONCE // members.size)
@@ -187,6 +189,8 @@ def interval_score(low: Any, high: Any, outcome: Any, level: float) -> Floats:
     if not 0 < level < 1:
         raise ValueError(f"level {level} is not between 0 and 1")
     low, high, outcome = (np.asarray(bound, dtype=float) for bound in (low, high, outcome))
+    if not (low <= high).all():
+        raise ValueError("an interval ends before it begins")
     outside = np.maximum(low - outcome, 0) + np.maximum(outcome - high, 0)
     return np.asarray(high - low + 2 / (1 - level) * outside)
 
@@ -210,6 +214,8 @@ def randomised_pit(ensemble: Any, outcome: Any, uniform: Any, weights: Any = Non
     0.5
     """
     members, outcome = np.asarray(ensemble, dtype=float), np.asarray(outcome, dtype=float)[..., None]
+    if np.isnan(members).any() or np.isnan(outcome).any():
+        raise ValueError("a member or an outcome is not a number")
     shares = _as_weights(weights, members.shape)
     below, tied = ((shares * where).sum(axis=-1) for where in (members < outcome, members == outcome))
     return np.asarray(below + np.asarray(uniform, dtype=float) * tied)
@@ -259,8 +265,8 @@ def difference_e_process(gains: Any, bounds: Any) -> Floats:
     array, shape (n,)
     """
     gains, bounds = np.broadcast_arrays(np.asarray(gains, dtype=float), np.asarray(bounds, dtype=float))
-    if (bounds < 0).any() or (gains < -bounds * (1 + 1e-12)).any():
-        raise ValueError("a gain is below minus its bound")
+    if not ((bounds >= 0) & (gains >= -bounds * (1 + 1e-12))).all():
+        raise ValueError("a gain is below minus its bound, or not a number")
     ratios = np.divide(gains, bounds, out=np.zeros(gains.shape), where=bounds > 0)
     with np.errstate(over="ignore"):
         return np.asarray(np.exp(np.log1p(BETS[:, None] * ratios).cumsum(axis=1)).mean(axis=0))
@@ -303,6 +309,8 @@ def _take(probabilities: Floats, outcome: Any) -> Floats:
 
 def _as_weights(weights: Any, shape: tuple[int, ...]) -> Floats:
     """Weights that add up to one along the last axis."""
+    if not shape or not shape[-1]:
+        raise ValueError("an ensemble needs at least one member")
     if weights is None:
         return np.full(shape, 1 / shape[-1])
     weights = np.broadcast_to(np.asarray(weights, dtype=float), shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -405,11 +406,46 @@ def test_common_clocks_leave_less_variance_than_independent_ones():
 
 def test_a_variance_ratio_is_what_it_says():
     rng = np.random.default_rng(1)
-    ratio = variance_ratio(3.0 * rng.normal(size=4000), rng.normal(size=4000), "r")
+    ratio = variance_ratio(3.0 * rng.normal(size=4000), rng.normal(size=4000), "r", 4000)
     assert abs(ratio["r"] - 9.0) < 4 * ratio["r_se"]
     assert 0.1 < ratio["r_se"] < 0.8
-    assert variance_ratio(rng.normal(size=10), np.zeros(10), "r")["r"] == np.inf
-    assert np.isnan(variance_ratio(np.zeros(10), np.zeros(10), "r")["r"])
+    assert variance_ratio(rng.normal(size=10), np.zeros(10), "r", 10)["r"] == np.inf
+    assert np.isnan(variance_ratio(np.zeros(10), np.zeros(10), "r", 10)["r"])
+    assert np.isnan(variance_ratio(np.ones(1), np.ones(1), "r", 1)["r"])
+
+
+def test_the_error_of_a_variance_ratio_is_its_scatter_though_both_differences_are_from_one_arm():
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(400):
+        without, changed, other = rng.gamma(1.0, size=(3, 300)) * [[3.0], [1.0], [1.0]]
+        found.append(variance_ratio(other - without, changed - without, "r", 300))
+    scatter, said = np.std([one["r"] for one in found]), np.mean([one["r_se"] for one in found])
+    assert said == pytest.approx(scatter, rel=0.2)  # taken apart, their errors would come to six times that
+    assert variance_ratio(other - without, changed - without, "r", 75)["r_se"] == pytest.approx(2 * found[-1]["r_se"])
+
+
+def test_what_runs_are_worth_is_in_every_error_of_an_answer(talks):
+    watched = {"event": "plan", "by": dt.date(1998, 9, 30), "label": "talks are planned"}
+    answer = ask(talks, {"remove": [{"move": PLAN, "within": "1998"}], "watch": [watched]}, runs=256)
+    model = answer.interventional
+    fewer = replace(model, effective=model.effective / 4)
+    for name in ("outcomes", "kinds"):
+        errors = [column for column in getattr(model, name) if column.endswith("_se")]
+        once, twice = (getattr(one, name)[errors].to_numpy(dtype=float) for one in (model, fewer))
+        assert twice == pytest.approx(2 * once, nan_ok=True)
+    assert fewer.through()["share_se"].to_numpy() == pytest.approx(2 * model.through()["share_se"].to_numpy())
+    text = replace(answer, interventional=fewer).text()
+    shares = [float(share) for share in re.findall(r"(\d+\.\d)% ± ", text)]
+    told = [float(error) for error in re.findall(r"% ± (\d+\.\d)", text)]
+    assert len(shares) >= 4
+    for share, error in zip(shares, told, strict=True):
+        assert error == pytest.approx(np.sqrt(share * (100 - share) / fewer.worth), abs=0.06)
+
+
+def test_a_handful_of_pairs_rules_out_no_more_than_all_of_them(talks):
+    answer = ask(talks, {"watch": [{"event": "plan", "by": dt.date(1998, 1, 2), "label": "early"}]}, runs=2)
+    assert "0% (at most 77.6%)" in answer.text()
 
 
 def test_pairs_of_which_a_history_explodes_are_left_out_and_counted(talks, monkeypatch):

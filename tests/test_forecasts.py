@@ -7,11 +7,12 @@ import json
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, linalg, stats
 
 import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
@@ -28,7 +29,8 @@ from negsim.forecasts.reach import LEVEL, measure_reach
 from negsim.forecasts.verification import power, score, score_all
 from negsim.observation import observe
 from negsim.problems import ScenarioError
-from negsim.questions import Question, answer, ask_about
+from negsim.questions import Answers, Question, answer, ask_about
+from negsim.reporting import Reporting, Rule
 from negsim.scenario_files import require_valid
 from negsim.theories import list_theories, make_static, switch_off
 
@@ -93,6 +95,18 @@ def test_two_forecasters_that_say_the_same_cannot_be_told_apart():
     assert "cannot tell them apart" in said.describe()
 
 
+def test_outcomes_as_probable_as_what_came_about_count_whatever_its_placements_add_up_to():
+    period = replace(PERIOD, questions=PERIOD.questions[:1])
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        mine, other = (poisson_outlook("x", rng.random(1), 900, seed, period) for _ in range(2))
+        happens = np.isfinite(other.first[:, 0])
+        for happened, others in ((True, happens), (False, ~happens)):
+            day = np.full((64, 1), 3.0 if happened else np.inf)
+            said = power(mine, other, Outlook("told", period, day, np.isfinite(day).astype(int))).p_value
+            assert said in (1.0, pytest.approx((others.sum() + 1) / 901))
+
+
 def test_forecasts_of_different_periods_are_not_compared():
     other = poisson_outlook("x", RATES, 10, 1, replace(PERIOD, end=365.0))
     with pytest.raises(ValueError, match="different questions or periods"):
@@ -107,15 +121,18 @@ def record_of(rates: np.ndarray, years: float, seed: int) -> baselines.Record:
     count = rng.poisson(rates * years)
     days = -np.sort(rng.random(count.sum()) * years * 365.25)[::-1]
     kinds = rng.permutation(np.repeat(np.arange(len(rates)), count))
-    return baselines.Record(days[None], kinds[None], np.full(len(rates), years * 365.25), years * 365.25)
+    watched, lately = (np.full(len(rates), 365.25 * span) for span in (years, min(years, 1.0)))
+    return baselines.Record(days[None], kinds[None], watched, lately, years * 365.25)
 
 
 def test_climatology_goes_on_at_the_rates_of_the_record_and_draws_rare_ones_together():
     record = record_of(RATES, 200.0, 1)
     found = baselines.climatology(record, PERIOD, 4000, 2)
     assert found.count.mean(axis=0) == pytest.approx(2 * RATES, rel=0.2)
-    short = baselines.climatology(record_of(RATES * 0, 8.0, 1), PERIOD, 4000, 2)
-    assert (short.count.mean(axis=0) > 0).all() or short.count.sum() == 0
+    rare = replace(record, days=record.days[:, :1], kinds=record.kinds[:, :1])
+    told = baselines.climatology(rare, PERIOD, 40_000, 2).count.mean(axis=0)
+    assert (told > 0).all()
+    assert told.max() < 10 * told.min()  # each by itself: one in two hundred years, the others never
 
 
 def test_persistence_looks_at_the_last_year_only():
@@ -125,6 +142,22 @@ def test_persistence_looks_at_the_last_year_only():
         baselines.persistence(late, PERIOD, 2000, 1).count.mean()
         < baselines.climatology(late, PERIOD, 2000, 1).count.mean() / 2
     )
+
+
+def test_persistence_learns_nothing_from_a_year_that_nobody_watched(channel):
+    case, told, _ = channel
+    rules = (Rule(("meet:*",), last=dt.date(2002, 6, 30)), Rule(("adjourn:*",), first=dt.date(2003, 7, 1)))
+    compiled = bring_together(case, told).compiled
+    origin = dt.date(2004, 1, 1)
+    period = replace(hold_out(compiled, told, origin), questions=ask_about(compiled, ["meet", "adjourn"]))
+    record = baselines.read_record(compiled, replace(told, reporting=Reporting(rules)), period)
+    days = [(origin - case.start).days, (origin - dt.date(2003, 7, 1)).days]
+    assert record.watched == pytest.approx([days[0] - (origin - dt.date(2002, 7, 1)).days, days[1]], abs=8)
+    assert record.lately == pytest.approx([0.0, days[1]], abs=2)
+    often = replace(record, days=np.full((1, 9), -100.0), kinds=np.ones((1, 9), dtype=np.int64))  # all of them adjourn
+    silent = replace(often, lately=np.array([365.25, record.lately[1]]))
+    unknown, known = (baselines.persistence(one, period, 4000, 1).count[:, 0].mean() for one in (often, silent))
+    assert unknown > 2 * known
 
 
 def test_the_first_event_of_a_constant_rate_comes_when_it_should():
@@ -149,6 +182,37 @@ def test_the_likelihood_of_a_hawkes_process_is_that_of_a_slow_loop():
             total += np.log((base + (1 - own) * sum(heats)) * common[kinds[i]] + own * same)
             total -= offspring * (1 - np.exp(decay * days[i]))
         assert fast[row] == pytest.approx(total, rel=1e-10)
+
+
+def test_futures_of_a_hawkes_process_have_the_means_of_its_equations():
+    """Intensities of kinds decay to the background and jump with each event: a linear equation for their means."""
+    common, span, length = np.array([0.5, 0.3, 0.2]), 1000.0, 400.0
+    background, offspring, half_life, own = theta = np.array([0.8, 0.5, 60.0, 0.7])
+    days, kinds = np.array([-40.0, -3.0]), np.array([2, 0])
+    decay, base = np.log(2) / half_life, background * len(days) / span
+    heat = offspring * decay * (np.exp(decay * days)[:, None] * (kinds[:, None] == np.arange(3))).sum(axis=0)
+    spread = own * np.eye(3) + (1 - own) * np.outer(common, np.ones(3))
+    # Rows: what is expected of heat, then of counts, then a constant.
+    drift = np.zeros((7, 7))
+    drift[:3, :3] = offspring * decay * spread - decay * np.eye(3)
+    drift[:3, 6] = offspring * decay * base * common
+    drift[3:6, :3], drift[3:6, 6] = spread, base * common
+    expected = (linalg.expm(drift * length) @ [*heat, 0.0, 0.0, 0.0, 1.0])[3:6]
+    stream, runs = np.random.default_rng(1), 4000
+    first, count = np.full((runs, 3), np.inf), np.zeros((runs, 3), dtype=np.int64)
+    for run in range(runs):
+        baselines._continue(theta, days, kinds, common, span, length, stream, first[run], count[run])
+    error = count.std(axis=0) / np.sqrt(runs)
+    assert (np.abs(count.mean(axis=0) - expected) < 4 * error).all()
+    turned = (linalg.expm(drift * length) @ [*heat[::-1], 0.0, 0.0, 0.0, 1.0])[3:6]  # planted: kinds mixed up
+    assert (np.abs(count.mean(axis=0) - turned) > 4 * error).any()
+    assert (np.isfinite(first) == (count > 0)).all()
+
+
+def test_a_record_without_events_foretells_none():
+    empty = record_of(RATES * 0, 8.0, 1)
+    for forecaster in (baselines.climatology, baselines.persistence, baselines.hawkes):
+        assert forecaster(empty, PERIOD, 50, 1).count.sum() == 0
 
 
 # -- a model among them -----------------------------------------------------------------------------------------------
@@ -194,6 +258,17 @@ def test_a_forecast_of_the_model_is_scored_beside_its_rivals(channel):
     assert table["probability"].iloc[meet] > 0.9
 
 
+def test_the_errors_of_a_forecast_are_those_of_as_many_runs_as_its_posterior_is_worth(channel):
+    case, told, posterior = channel
+    known = told.cut(dt.date(2003, 12, 31))
+    few = replace(posterior, diagnostics={**posterior.diagnostics, "ess": 20.0})
+    ahead = forecast(case, few, known, until=dt.date(2005, 12, 31), runs=180, seed=1)
+    plain, said = ahead.ensemble.summary(), ahead.summary()
+    for name in ("probability_mcse", "count_mcse"):
+        assert said[name].to_numpy() == pytest.approx(3 * plain[name].to_numpy())
+    assert (said["count_mcse"] > 0).any()
+
+
 def test_a_scenario_that_is_extended_keeps_its_past(channel):
     case, told, posterior = channel
     short, long = (
@@ -232,6 +307,19 @@ def test_an_event_left_out_of_a_flat_fit_changes_nothing(channel):
     assert table["left_out"].to_numpy() == pytest.approx(table["posterior"].to_numpy())
     assert (table["k_hat"] == 0).all()
     assert table["posterior"].between(0, 1).all()
+
+
+def test_an_event_that_several_rows_tell_is_left_out_with_all_of_them(channel):
+    case, told, posterior = channel
+    known = told.cut(dt.date(2003, 12, 31))
+    first, second = [move.row for move in known.moves if move.names[0].startswith("meet")][:2]
+    day = dt.date(2002, 7, 1)
+    events = [{"kind": "meet", "channel": "talks", "date_start": day, "date_end": day, "row": rows}
+              for rows in (f"{first};{second}", f"{second};{first}", first)]  # fmt: skip
+    table = explain_events(case, posterior, known, events, runs=200, seed=1).table
+    both, turned, one = table["k_hat"]
+    assert both == turned
+    assert both != one
 
 
 def test_an_event_whose_date_is_forgotten_is_implied_and_a_flat_fit_does_not_mind(channel, tmp_path):
@@ -634,6 +722,17 @@ def test_registered_probabilities_never_fall(registered):
         assert (np.diff(reached, axis=1) >= 0).all()
         assert ((reached > 0) & (reached < 1)).all()
         assert np.array(frozen["counts"]).sum(axis=1) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_of_very_many_futures_no_probability_is_rounded_to_0_or_1():
+    first = np.broadcast_to([np.inf, 0.0], (200_000, 2))
+    many = SimpleNamespace(
+        ask=lambda questions: Answers(questions, first, np.isfinite(first).astype(int)),
+        ensemble=SimpleNamespace(scenario=SimpleNamespace(start=dt.date(2000, 1, 1)), seed=1),
+        effective_runs=200_000.0,
+    )
+    reached = np.array(registration._freeze(many, PERIOD.questions[:2], [dt.date(2000, 1, 31)])["by_month_end"])
+    assert ((reached > 0) & (reached < 1)).all()
 
 
 def test_the_forecast_that_is_kept_here_is_the_one_whose_digest_is_published():

@@ -258,7 +258,12 @@ def test_no_event_costs_more_than_its_bound(mine: float, theirs: float, happened
         (lambda: crps([1.0], 1.0, fair=True), "more than one"),
         (lambda: energy_score([[1.0]], [1.0, 2.0]), "shape"),
         (lambda: interval_score(0.0, 1.0, 0.5, level=1.0), "level"),
+        (lambda: interval_score(1.0, 0.0, 0.5, level=0.5), "ends before it begins"),
         (lambda: difference_e_process([-2.0], 1.0), "bound"),
+        (lambda: difference_e_process([0.5, np.nan], 1.0), "not a number"),
+        (lambda: randomised_pit([0.5, np.nan], 1.0, 0.5), "not a number"),
+        (lambda: energy_score([[1.0, np.inf]], [1.0, 2.0]), "not finite"),
+        (lambda: crps([], 1.0), "at least one member"),
     ],
 )
 def test_what_is_no_forecast_is_refused(call, says: str):

@@ -46,7 +46,9 @@ class Record:
     kinds : array of int, shape (placements, told)
         Which question each event answers.
     watched : array, shape (questions,)
-        Days on which it would have been told, at full coverage.
+        Days on which it could have been told.
+    lately : array, shape (questions,)
+        Those of them that are in the last twelve months.
     span : float
         Days from the begin of the record to the start of the period.
     """
@@ -54,6 +56,7 @@ class Record:
     days: Floats
     kinds: Ints
     watched: Floats
+    lately: Floats
     span: float
 
     def counts(self, days: float | None = None) -> Floats:
@@ -72,14 +75,21 @@ def read_record(compiled: Compiled, chronology: Chronology, period: Period, seed
     answered = np.full(len(compiled.labels.events), -1)
     for number, question in enumerate(period.questions):
         answered[question.events(compiled.labels.events)] = number
-    begin = known.window[0]
-    middles = np.linspace(begin, period.start, 241)[:-1] + (period.start - begin) / 480
-    watched = []
+    begin, end = known.window[0], period.start
+    since = (begin, max(begin, end - YEAR))
+    watched, lately = (_count_watched(compiled, chronology, period, day, end) for day in since)
+    return Record(days - end, answered[moves], watched, lately, end - begin)
+
+
+def _count_watched(compiled: Compiled, chronology: Chronology, period: Period, begin: float, end: float) -> Floats:
+    """Days between two on which each question of a period could have been told, to a 240th of them."""
+    middles = np.linspace(begin, end, 241)[:-1] + (end - begin) / 480
+    shares = []
     for question in period.questions:
         names = [compiled.labels.events[n].name for n in question.events(compiled.labels.events)]
         told = [chronology.reporting.probabilities(chronology.start, name, middles) > 0 for name in names]
-        watched.append(float(np.any(told, axis=0).mean()) * (period.start - begin))
-    return Record(days - period.start, answered[moves], np.array(watched), period.start - begin)
+        shares.append(np.any(told, axis=0).mean())
+    return np.array(shares) * (end - begin)
 
 
 # -- constant rates ---------------------------------------------------------------------------------------------------
@@ -92,8 +102,7 @@ def climatology(record: Record, period: Period, runs: int, seed: int = 0) -> Out
 
 def persistence(record: Record, period: Period, runs: int, seed: int = 0) -> Outlook:
     """Each kind of event goes on at the rate of the last twelve months."""
-    years = np.minimum(record.watched, YEAR) / YEAR
-    return _constant("persistence", record.counts(YEAR), years, period, runs, seed)
+    return _constant("persistence", record.counts(YEAR), record.lately / YEAR, period, runs, seed)
 
 
 def _constant(name: str, counts: Floats, years: Floats, period: Period, runs: int, seed: int) -> Outlook:
@@ -206,6 +215,8 @@ def _continue(
     now, edges = 0.0, np.cumsum(common)
     while True:
         ceiling = base + heat.sum()
+        if ceiling == 0.0:  # nothing was ever told
+            return
         wait = stream.exponential(1 / ceiling)
         now += wait
         if now >= length:

@@ -74,12 +74,13 @@ class Forecast:
     def summary(self) -> pandas.DataFrame:
         """Probability and dates of the next event of each kind (see :meth:`Ensemble.summary`).
 
-        ``probability_mcse`` counts the runs; the posterior's own Monte-Carlo error is added to it as if it had
-        ``posterior.ess`` independent draws.
+        ``probability_mcse`` and ``count_mcse`` are those of as many independent runs as the forecast is worth
+        (:attr:`effective_runs`).
         """
         table = self.ensemble.summary()
-        p = table["probability"]
-        table["probability_mcse"] = np.sqrt(p * (1 - p) / self.effective_runs)
+        wider = np.sqrt(self.ensemble.whole.runs / self.effective_runs)
+        for name in ("probability_mcse", "count_mcse"):
+            table[name] *= wider
         return table
 
     def ask(self, questions: Sequence[Question] | Iterable[str] = ()) -> Answers:

@@ -354,15 +354,15 @@ def _share(name: str, happened: Flags, weights: Floats | None, worth: float) -> 
 
 def _leave_out_density(one: Told, after: Ensemble, drawn: Posterior, hazards: Mapping[str, Floats]) -> dict[str, Any]:
     """Weigh the runs as if the event's own density had no part in the fit (Pareto-smoothed importance weights)."""
-    row = next((row for row in one.rows if row in hazards), None)
-    if row is None:
+    told = [hazards[row] for row in one.rows if row in hazards]
+    if not told:
         return dict(NOT_LEFT_OUT)
     happened = _near(after, one)
-    smooth, k_hat = smooth_weights(-hazards[row])
+    smooth, k_hat = smooth_weights(-np.sum(told, axis=0))
     share = effective_sample_size(smooth) / len(smooth)
     weights = np.exp(smooth - smooth.max())
-    told = _share("left_out", happened, weights, share * min(drawn.ess, len(happened)))
-    return {**told, "k_hat": k_hat, "how": "density"}
+    left = _share("left_out", happened, weights, share * min(drawn.ess, len(happened)))
+    return {**left, "k_hat": k_hat, "how": "density"}
 
 
 def _leave_out_dates(

@@ -134,7 +134,7 @@ def see(name: str, ahead: Forecast, chronology: Chronology, period: Period, seed
     assert ensemble.columns is not None, "a forecast records its events"
     run, event, day = ensemble.columns
     known = ensemble.compiled.labels.events
-    reported = _report(chronology, [one.name for one in known], event, day, ensemble.runs, run, seed)
+    reported = _report(chronology, [one.name for one in known], event, day, seed)
     kept = reported & (day >= period.start) & (day < period.end)
     first = np.full((ensemble.runs, len(period.questions)), np.inf)
     count = np.zeros(first.shape, dtype=np.int64)
@@ -145,9 +145,7 @@ def see(name: str, ahead: Forecast, chronology: Chronology, period: Period, seed
     return Outlook(name, period, first, count)
 
 
-def _report(
-    chronology: Chronology, names: Sequence[str], event: Ints, day: Floats, runs: int, run: Ints, seed: int
-) -> Flags:
+def _report(chronology: Chronology, names: Sequence[str], event: Ints, day: Floats, seed: int) -> Flags:
     """Decide which events are reported, each kind from a stream of its own."""
     told = np.zeros(len(event), dtype=bool)
     for number in np.unique(event):

@@ -318,7 +318,7 @@ def _freeze(one: Forecast, questions: Sequence[Question], ends: Sequence[dt.date
         "runs": runs,
         "seed": one.ensemble.seed,
         "worth_of_runs": round(one.effective_runs, 1),
-        "by_month_end": np.round(reached, 5).tolist(),
+        "by_month_end": np.round(reached, max(5, len(str(runs)) + 1)).tolist(),  # half a run is not rounded away
         "counts": np.round(shares, 5).tolist(),
     }
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LEVEL: Final = 0.05
 """How often a difference may be called one when the reference is right."""
+ROUNDING: Final = 1e-9
+"""Relative difference up to which two gains are one."""
 YEAR: Final = 365.25
 SCORES: Final = ("log_score", "brier", "crps_count", "crps_first")
 
@@ -164,7 +166,8 @@ def power(
     gain = p_value = None
     if happened is not None:
         gain = float(_gains(outlook, reference, happened, score).mean())
-        p_value = float(((wrong >= gain).sum() + 1) / (len(wrong) + 1))
+        # The mean of equal placements may miss them by its last bit: then what ties with it would not count.
+        p_value = float(((wrong > gain - ROUNDING * max(1.0, abs(gain))).sum() + 1) / (len(wrong) + 1))
     error = float(np.sqrt(max(share * (1 - share), 1 / len(right)) / len(right)))
     names = (outlook.name, reference.name, score, level)
     return Power(*names, critical, share, error, float(right.mean()), float(wrong.mean()), gain, p_value)
