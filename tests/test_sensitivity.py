@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from negsim.scenario import Scenario
 from negsim.sweeps import sensitivity
 from negsim.sweeps.designs import Design
 from negsim.sweeps.discovery import cut_into_boxes, find_regions
+from negsim.sweeps.readings import error_over_points
 from negsim.sweeps.running import sweep
 from negsim.sweeps.sensitivity import (
     compare_points,
@@ -150,6 +153,41 @@ def test_the_error_of_a_difference_counts_pairs_only_where_runs_are_pairs():
     assert compare_points(there, here, common=False)[1] == pytest.approx(np.sqrt(2 / 500), rel=0.1)
 
 
+def test_what_is_missing_at_some_points_is_refused_or_left_out_without_a_warning():
+    pytest.importorskip("SALib")
+    pytest.importorskip("sklearn")
+    hypercube = Design.latin_hypercube({"a": (0.0, 1.0), "b": (0.0, 1.0)}, 80, seed=1)
+    outcome = np.random.default_rng(7).integers(0, 2, (80, 16)).astype(float)
+    outcome[3] = np.nan
+    outcome[7, :15] = np.nan
+    done = SimpleNamespace(design=hypercube, manifest={"common_noise": True}, outcome=lambda *_, **__: outcome)
+    with pytest.raises(ValueError, match="1 points have no run that came to the end"):
+        pawn_indices(done, "talks")
+    with pytest.raises(ValueError, match="4 points have no run"):
+        explain_variance(Design.sobol_indices(ANGLES, 8), np.full((40, 4), [[np.nan]] * 4 + [[1.0]] * 36))
+    found = find_regions(done, "talks", most=2)
+    assert found.table["points"].sum() == 39
+    assert np.isfinite(found.table["probability_se"]).all()
+    for common in (True, False):
+        difference, error = compare_points(outcome[7], outcome[0], common)
+        assert difference == outcome[7, 15] - (outcome[0, 15] if common else outcome[0].mean())
+        assert np.isnan(error)
+        assert np.isnan(compare_points(outcome[3], outcome[0], common)).all()
+
+
+def test_the_error_of_a_mean_over_points_counts_the_runs_that_they_share():
+    stream = np.random.default_rng(8)
+    means, errors = [], []
+    for _ in range(400):
+        chances, clocks = stream.beta(2.0, 2.0, (40, 1)), stream.random((1, 16))
+        outcome = (clocks < chances).astype(float)
+        means.append(outcome.mean())
+        errors.append([error_over_points(outcome, common) for common in (True, False)])
+    scatter, (said, apart) = np.std(means), np.mean(errors, axis=0)
+    assert said == pytest.approx(scatter, rel=0.1)
+    assert apart < scatter / 2  # planted: as if every point had clocks of its own
+
+
 # -- regions ----------------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +197,7 @@ def test_the_box_that_was_hidden_is_found():
     values = stream.random((800, 3))
     inside = (values[:, 0] > 0.6) & (values[:, 1] < 0.5)
     shares = np.where(inside, 0.9, 0.2) + stream.normal(0, 0.05, 800)
-    found = cut_into_boxes(("a", "b", "c"), values, shares, "talks", most=3, least_points=10, seed=0)
+    found = cut_into_boxes(("a", "b", "c"), values, shares[:, None], "talks", most=3, least_points=10, seed=0)
     best = found.table.iloc[0]
     assert best["a.low"] == pytest.approx(0.6, abs=0.03)
     assert best["b.high"] == pytest.approx(0.5, abs=0.03)
@@ -173,7 +211,7 @@ def test_the_box_that_was_hidden_is_found():
 def test_where_there_is_no_region_the_boxes_say_so():
     pytest.importorskip("sklearn")
     stream = np.random.default_rng(6)
-    found = cut_into_boxes(("a", "b"), stream.random((400, 2)), stream.random(400), "talks", 6, 10, seed=0)
+    found = cut_into_boxes(("a", "b"), stream.random((400, 2)), stream.random((400, 1)), "talks", 6, 10, seed=0)
     assert found.explained < 0.02  # on the points that grew it the tree explains more than that
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from negsim.plots.page import BLUE, GREEN, INK, MARGIN, ORANGE, PALE, PURPLE, SKY, VERMILION, WIDTH, Page, fit_line
 from negsim.plots.sensitivity import say_event, say_number, say_origin
 from negsim.state import Array, Floats
-from negsim.sweeps.readings import Sweep
+from negsim.sweeps.readings import Sweep, average_runs, error_over_points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def draw_responses(
     legend = 0.22 * len(events) + 0.1
     caption = (
         "Share of runs, ± two standard errors (band). With several numbers varying: mean over the points at each level "
-        "(or in each eighth of the range), and the band is the error of that mean over points."
+        "(or in each eighth of the range), and the band is the error of that mean over points and runs."
     )
     by = "" if until is None else f": by {until}"
     subject = (done.scenario.title or done.scenario.name) + by
@@ -95,7 +95,7 @@ def _draw_panel(axes: Axes, done: Sweep, name: str, outcomes: Sequence[Floats]) 
     group = _group(values)
     drawn = values
     for place, outcome in enumerate(outcomes):
-        at, middle, error = _average(values, group, outcome)
+        at, middle, error = _average(values, group, outcome, done.manifest["common_noise"])
         drawn = at
         style: dict[str, Any] = {"color": COLOURS[place], "linestyle": STYLES[place]}
         axes.fill_between(at, middle - 2 * error, middle + 2 * error, color=COLOURS[place], alpha=0.2, linewidth=0)
@@ -116,18 +116,13 @@ def _group(values: Floats) -> Array:
     return np.searchsorted(edges, values, side="right")
 
 
-def _average(values: Floats, group: Array, outcome: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean outcome of each group of points and its error: over points, or over runs where there is one point only."""
+def _average(values: Floats, group: Array, outcome: Floats, common: bool) -> tuple[Floats, Floats, Floats]:
+    """Mean outcome of each group of points (those without a run left out) and its error."""
     rows = []
     for number in range(int(group.max()) + 1):
-        here = outcome[group == number]
-        shares = np.nanmean(here, axis=1)
-        known = np.count_nonzero(~np.isnan(here))
-        if len(shares) > 1:
-            error = shares.std(ddof=1) / np.sqrt(len(shares))
-        else:
-            error = np.sqrt(shares[0] * (1 - shares[0]) / known)
-        rows.append((values[group == number].mean(), shares.mean(), error))
+        here = outcome[(group == number) & ~np.isnan(outcome).all(axis=1)]
+        middle = average_runs(here).mean() if len(here) else np.nan
+        rows.append((values[group == number].mean(), middle, error_over_points(here, common)))
     at, middle, error_of = np.array(rows).T
     return at, middle, error_of
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.state import Floats, Ints
-from negsim.sweeps.readings import Sweep
+from negsim.state import Flags, Floats, Ints
+from negsim.sweeps.readings import Sweep, average_runs, error_over_points
 
 if TYPE_CHECKING:
     import pandas
@@ -38,8 +38,8 @@ class Regions:
     table : DataFrame
         A row for each box, the one where the event is most probable first: ``NAME.low`` and ``NAME.high`` (infinite
         where the box ends with the region), ``points`` held out in it, ``probability`` there and its error
-        ``probability_se`` (over points: what the box leaves open, and the runs), ``share`` of the region that it
-        takes, ``coverage``, its share of all histories in which the event happens.
+        ``probability_se`` (over points: what the box leaves open; and over runs, where points share their clocks),
+        ``share`` of the region that it takes, ``coverage``, its share of all histories in which the event happens.
     explained : float
         Share of the variance between held-out points that the boxes explain; below 0 they say nothing.
     """
@@ -111,17 +111,26 @@ def find_regions(
     ValueError
         When there are too few points.
     """
-    shares = np.nanmean(done.outcome(event, until=until), axis=1)
-    return cut_into_boxes(done.design.names, done.design.values, shares, event, most, least_points, seed)
+    outcome = done.outcome(event, until=until)
+    names, values, common = done.design.names, done.design.values, done.manifest["common_noise"]
+    return cut_into_boxes(names, values, outcome, event, most, least_points, seed, common)
 
 
 def cut_into_boxes(
-    names: tuple[str, ...], values: Floats, shares: Floats, event: str, most: int, least_points: int, seed: int
+    names: tuple[str, ...],
+    values: Floats,
+    outcome: Floats,
+    event: str,
+    most: int,
+    least_points: int,
+    seed: int,
+    common: bool = False,
 ) -> Regions:
-    """Find boxes from points and what happens at them; see :func:`find_regions`."""
+    """Find boxes from points and what happens in their runs, shape (points, runs); see :func:`find_regions`."""
     import pandas as pd
 
     tree_maker = _require_tree()
+    shares = average_runs(outcome)
     known = np.flatnonzero(~np.isnan(shares))
     if len(known) < 4 * least_points:
         raise ValueError(f"{len(known)} points: regions are found from {4 * least_points} or more")
@@ -132,20 +141,21 @@ def cut_into_boxes(
     tree.fit(values[growing], shares[growing])
     box_of = tree.apply(values[judging])
     rows = [
-        {**_name_sides(names, sides), **_judge(shares[judging], box_of == leaf)}
+        {**_name_sides(names, sides), **_judge(outcome[judging], box_of == leaf, common)}
         for leaf, sides in _find_boxes(tree.tree_, len(names)).items()
     ]
     table = pd.DataFrame(rows).sort_values("probability", ascending=False, ignore_index=True)
     return Regions(event, names, table, _explain(shares[judging], box_of, shares[growing], tree.apply(values[growing])))
 
 
-def _judge(shares: Floats, here: Any) -> dict[str, float]:
+def _judge(outcome: Floats, here: Flags, common: bool) -> dict[str, float]:
+    shares = average_runs(outcome)
     inside = shares[here]
     count, total = len(inside), float(shares.sum())
     return {
         "points": count,
         "probability": float(inside.mean()) if count else np.nan,
-        "probability_se": float(inside.std(ddof=1) / np.sqrt(count)) if count > 1 else np.nan,
+        "probability_se": error_over_points(outcome[here], common) if count > 1 else np.nan,
         "share": count / len(shares),
         "coverage": float(inside.sum()) / total if total else np.nan,
     }

@@ -309,6 +309,31 @@ def open_sweep(folder: str | Path) -> Sweep:
     return Sweep(folder)
 
 
+def average_runs(outcome: Floats) -> Floats:
+    """Mean outcome of each point over its runs, shape (points, runs) to (points,); NaN for points without any."""
+    known = ~np.isnan(outcome)
+    runs, total = known.sum(axis=1), np.where(known, outcome, 0.0).sum(axis=1)
+    return np.asarray(np.divide(total, runs, out=np.full(len(runs), np.nan), where=runs > 0))
+
+
+def error_of_mean(outcome: Floats) -> float:
+    """Standard error of the mean of independent values, those that are missing left out; NaN for fewer than two."""
+    known = outcome[~np.isnan(outcome)]
+    return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else np.nan
+
+
+def error_over_points(outcome: Floats, common: bool) -> float:
+    """Standard error of the mean outcome of points that stand for others like them, shape (points, runs).
+
+    From how points differ; where they share the clocks of their runs, also from how runs differ, which no number of
+    points averages out. Of one point, from its runs.
+    """
+    if len(outcome) == 1:
+        return error_of_mean(outcome[0])
+    by_points = error_of_mean(average_runs(outcome))
+    return float(np.hypot(by_points, error_of_mean(average_runs(outcome.T)))) if common else by_points
+
+
 # -- files ------------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from negsim.state import Floats
 from negsim.sweeps.designs import Design, describe_problem, require_salib
-from negsim.sweeps.readings import Sweep
+from negsim.sweeps.readings import Sweep, average_runs, error_of_mean
 
 if TYPE_CHECKING:
     import pandas
@@ -53,7 +53,8 @@ def sobol_indices(
     Raises
     ------
     ValueError
-        For another design, and for an outcome that is the same at all points.
+        For another design, for points without a run that came to the end, and for an outcome that is the same at all
+        points.
     """
     return explain_variance(done.design, read_outcome(done, event, what, until), done.manifest["common_noise"], seed)
 
@@ -65,9 +66,7 @@ def explain_variance(design: Design, outcome: Floats, common: bool = True, seed:
     if design.kind != "sobol_indices":
         raise ValueError(f"Sobol indices need a design of Design.sobol_indices, not of kind {design.kind!r}")
     count, dims = int(design.details["n"]), len(design.names)
-    middle = np.nanmean(outcome, axis=1)
-    if np.isnan(middle).any():
-        raise ValueError(f"{int(np.isnan(middle).sum())} points have no finished run: resume the sweep first")
+    middle = _require_means(outcome)
     if np.ptp(middle) == 0:
         raise ValueError(f"the outcome is {middle[0]:g} at all points: there is no variance to explain")
     first, total = _estimate(middle[None], count, dims)
@@ -179,9 +178,10 @@ def _tabulate(
     """Put what was found beside the Monte-Carlo error of its first column."""
     import pandas as pd
 
+    middle = _require_means(outcome)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SALib's own, about older calls of numpy and pandas
-        found = find(np.nanmean(outcome, axis=1))
+        found = find(middle)
         leading = next(iter(found))
         drawn = resample_runs(outcome, done.manifest["common_noise"], open_resampling(seed), RESAMPLED // 4)
         spread = np.array([find(means, 2)[leading] for means in drawn]).std(axis=0, ddof=1)
@@ -223,19 +223,20 @@ def one_at_a_time(done: Sweep, event: str, what: str = "happened", until: dt.dat
             row[f"{word}_change"], row[f"{word}_mcse"] = compare_points(
                 outcome[point], outcome[0], done.manifest["common_noise"]
             )
-        rows.append({**row, "base": np.nanmean(outcome[0])})
+        rows.append({**row, "base": average_runs(outcome[:1])[0]})
     return pd.DataFrame(rows).set_index("name")
 
 
 def compare_points(there: Floats, here: Floats, common: bool) -> tuple[float, float]:
-    """Difference of two points' mean outcomes and its Monte-Carlo error; by pairs of runs if they share clocks."""
+    """Difference of two points' mean outcomes and its Monte-Carlo error; by pairs of runs if they share clocks.
+
+    The error of a single run is not known (NaN), nor is anything without one.
+    """
     if common:
         difference = there - here
-        known = difference[~np.isnan(difference)]
-        return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
-    parts = [part[~np.isnan(part)] for part in (there, here)]
-    variance = sum(float(part.var(ddof=1)) / len(part) for part in parts)
-    return float(parts[0].mean() - parts[1].mean()), float(np.sqrt(variance))
+        return float(average_runs(difference[None])[0]), error_of_mean(difference)
+    first, second = average_runs(np.stack((there, here)))
+    return float(first - second), float(np.hypot(error_of_mean(there), error_of_mean(here)))
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------
@@ -246,6 +247,17 @@ def read_outcome(done: Sweep, event: str, what: str, until: dt.date | None) -> F
     if what == "day":
         raise ValueError("what: a first date has no mean where an event may never happen; ask for happened or count")
     return done.outcome(event, what, until)
+
+
+def _require_means(outcome: Floats) -> Floats:
+    """Mean outcome of each point, where every point has one."""
+    means = average_runs(outcome)
+    if lacking := int(np.isnan(means).sum()):
+        raise ValueError(
+            f"{lacking} points have no run that came to the end: resume the sweep, or look at its failures and at the "
+            "runs that exploded"
+        )
+    return means
 
 
 def resample_runs(
