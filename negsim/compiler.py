@@ -102,7 +102,7 @@ class Compiled:
             For what is out of range.
         """
         for name, value in (params or {}).items():
-            if not np.isfinite(value).all():
+            if not np.isfinite(np.asarray(value, dtype=float)).all():  # None is not
                 raise ValueError(f"params[{name!r}]: not every number is finite")
         for end in (np.min, np.max) if params else ():
             require_settings(

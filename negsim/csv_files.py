@@ -17,7 +17,8 @@ from negsim.problems import Problem, ScenarioError, describe_value
 from negsim.toml_files import find_neighbour, read_text, refuse
 
 MAX_BYTES: Final = 5_000_000
-SEPARATORS: Final = (",", ";", "\t")
+NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""What may stand between cells, the first found in the header, and what it is called."""
 
 
 def read_numbers(path: Path, file: str, what: str) -> dict[str, list[float]]:
@@ -68,13 +69,14 @@ def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[st
     if not path.is_file():
         raise refuse(file, "a directory" if path.is_dir() else "no such file", f"{what} (CSV)", find_neighbour(path))
     text = read_text(path, file, what, MAX_BYTES)
+    mark = _separator(text)
     try:
-        header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))) or [[]]
+        header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)) or [[]]
     except csv.Error as error:
         raise refuse(file, str(error), "a table in CSV") from error
     columns = [name.strip() for name in header]
     filled = [cells for cells in lines if any(cell.strip() for cell in cells)]
-    if problems := [*_twice(columns, file), *_too_long(columns, filled, file)]:
+    if problems := [*_twice(columns, file), *_too_long(columns, filled, file, mark)]:
         raise ScenarioError(problems)
     if not filled:
         raise refuse(file, "no rows", f"{what}: a CSV file with a header and rows")
@@ -84,7 +86,7 @@ def read_rows(path: Path, file: str, what: str = "a chronology") -> list[dict[st
 def _separator(text: str) -> str:
     """What stands between the cells: a comma, unless the header has none and something else instead."""
     header = text.partition("\n")[0]
-    return next((mark for mark in SEPARATORS if mark in header), ",")
+    return next((mark for mark in NAMES if mark in header), ",")
 
 
 def _twice(columns: list[str], file: str) -> list[Problem]:
@@ -96,14 +98,13 @@ def _twice(columns: list[str], file: str) -> list[Problem]:
     ]
 
 
-def _too_long(columns: list[str], rows: list[list[str]], file: str) -> list[Problem]:
+def _too_long(columns: list[str], rows: list[list[str]], file: str, mark: str) -> list[Problem]:
     """Rows that would lose a cell: mostly a separator within a text."""
     problems = []
+    allowed = f'a cell for each column; a text with {NAMES[mark]} is put in "quotes"'
     for number, cells in enumerate(rows, start=1):
         beyond = [cell for cell in cells[len(columns) :] if cell.strip()]
         if beyond:
             given = f"{len(cells)} cells, the last {describe_value(beyond[-1])}, under {len(columns)} columns"
-            problems.append(
-                Problem(file, f"row {number}", given, 'a cell for each column; a text with commas is put in "quotes"')
-            )
+            problems.append(Problem(file, f"row {number}", given, allowed))
     return problems

@@ -111,7 +111,7 @@ def _terms_of_giving(given: Concession) -> str:
         [
             f"costs {given.cost:g}",
             f"worth {_amounts(given.worth)}" if given.worth else "",
-            f"{given.quantity:,.0f} {given.unit}".rstrip() if given.good else "",
+            f"{given.quantity:,.10g} {given.unit}".rstrip() if given.good else "",
             f"in return for {', '.join(given.in_return_for)}" if given.in_return_for else "",
             f"while {given.while_open} is open" if given.while_open else "",
             "once" if given.once else "",

@@ -131,6 +131,8 @@ def test_a_replay_keeps_its_parameters_within_their_ranges_where_a_caller_comes_
             negsim.replay(HARBOUR, history, params={"tempo": wild})
     with pytest.raises(ValueError, match=r"params\['cool'\]: not every number is finite"):
         negsim.replay(HARBOUR, history, params={"cool": math.inf})
+    with pytest.raises(ValueError, match=r"params\['cool'\]: not every number is finite"):
+        negsim.replay(HARBOUR, history, params={"cool": None})
     compiled = compile_case(HARBOUR)
     inside = negsim.replay(HARBOUR, history, params={"tempo": 0.5}).total
     assert np.array_equal(negsim.replay(compiled, history, params={"tempo": 0.5}).total, inside)

@@ -586,6 +586,10 @@ def test_cells_that_would_be_lost_are_told_with_their_rows(tmp_path, beijing):
         load_chronology(beijing, file)
     assert [problem.key for problem in caught.value.problems] == ["header", "row 1", "row 3"]
     assert '" at noon"' in caught.value.problems[1].given
+    assert "a text with commas" in caught.value.problems[1].allowed
+    file.write_text("date;move\n1998;act:PRK::missile_test;one; two\n")
+    with pytest.raises(ScenarioError, match="a text with semicolons is put in"):
+        load_chronology(beijing, file)
 
 
 @pytest.mark.parametrize("content", [b"", b"id,date,move\n", b"\xff\xfe\x00", b"date,move\n1998,\0\n"])

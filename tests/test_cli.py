@@ -84,6 +84,14 @@ def test_show_says_in_words_who_can_give_what_where_and_by_which_theories(said):
         assert " ".join(words.split()) in " ".join(out.split())
 
 
+@pytest.mark.parametrize(("written", "shown"), [("4.25", "4.25 t"), ("0.4", "0.4 t"), ("5e6", "5,000,000 t")])
+def test_show_rounds_no_quantity(said, tmp_path, written: str, shown: str):
+    own = tmp_path / "own.toml"
+    said("new", str(own))
+    own.write_text(own.read_text("utf-8").replace("quantity = 20000.0", f"quantity = {written}"), "utf-8")
+    assert f"; {shown}; in return for water" in " ".join(said("show", str(own))[1].split())
+
+
 def test_show_counts_the_moves_that_the_engine_has(said):
     _, out, _ = said("show", "beijing-1999")
     from negsim.compiler import compile_scenario
