@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Status = Literal["mapped", "duplicate", "prediction", "outside"]
 STATUSES: Final[tuple[Status, ...]] = ("mapped", "duplicate", "prediction", "outside")
+SESSION_ENDS: Final = ("adjourn", "walk_out")
 LINE: Final = 120
 
 
@@ -385,6 +386,22 @@ class Chronology:
         """What contradicts a row, by its id."""
         return {row.id: row.conflict for row in self.rows if row.conflict}
 
+    def sessions_left(self) -> list[DatedMove]:
+        """The meetings that nothing in the chronology ends: their sessions last to the end of the record."""
+        channels: dict[str, list[int]] = {}
+        for place, move in enumerate(self.moves):
+            kind, _, channel, _ = move.names[0].split(":")
+            if kind in ("meet", *SESSION_ENDS):
+                channels.setdefault(channel, []).append(place)
+        reach = self.placement.reach
+        return [
+            self.moves[met]
+            for places in channels.values()
+            for met in places
+            if self.moves[met].names[0].startswith("meet:")
+            and not any(reach[met, other] > 0 for other in places if other != met)
+        ]
+
     def table(self) -> pandas.DataFrame:
         """One line for each row: what became of it, the moves it stands for with their windows, reason and conflict."""
         import pandas as pd
@@ -424,6 +441,9 @@ class Chronology:
             f"unknown: {dates} dates, {len(self.unknowns) - dates} choices; "
             f"{int(self.placement.fixed.sum())} known to the day"
         )
+        for met in self.sessions_left():
+            since = format_interval(self.date(met.low), self.date(met.high))
+            yield f"  {met.names[0]} of {since} ({met.key}) is never told to end: in session to the end of the record"
         weak = sum(row.weak for row in self.rows)
         if weak:
             yield f"  {weak} rows rest on general knowledge at least in part"

@@ -92,7 +92,8 @@ def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> Hist
     Parameters
     ----------
     rows : iterable or DataFrame
-        Pairs (when, move), mappings with ``date`` (or ``day``) and the parts of the move, or an event table. *When* is
+        Pairs (when, move), mappings with ``date`` (or ``day``) and ``move``
+        (its address) or the parts of the move, or an event table. *When* is
         a date, a datetime or a number of days from the start. Rows of the same moment keep their order.
 
     Raises
@@ -177,6 +178,8 @@ def find_move(compiled: Compiled, what: Any) -> int:
         if what in names:
             return names.index(what)
         raise _Misread(repr(what), "a move of the scenario, kind:actor:channel:subject", find_nearest(what, names))
+    if isinstance(what, Mapping) and _told(what.get("move")):
+        return find_move(compiled, what["move"])
     if isinstance(what, Mapping):
         return _find_by_parts(moves, {part: str(what[part]) for part in PARTS if _told(what.get(part))})
     raise _Misread(repr(what), "a move by its address or its parts")

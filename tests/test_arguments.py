@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import negsim
@@ -136,6 +137,16 @@ def test_a_replay_keeps_its_parameters_within_their_ranges_where_a_caller_comes_
     compiled = compile_case(HARBOUR)
     inside = negsim.replay(HARBOUR, history, params={"tempo": 0.5}).total
     assert np.array_equal(negsim.replay(compiled, history, params={"tempo": 0.5}).total, inside)
+
+
+def test_a_history_may_come_in_the_columns_of_a_chronology():
+    history = [("2010-05-01", "act:coast::seizure"), ("2010-07-01", "act:coast::seizure")]
+    table = pd.DataFrame(history, columns=["date", "move"])
+    expected = negsim.replay(HARBOUR, history).total
+    assert np.array_equal(negsim.replay(HARBOUR, table).total, expected)
+    assert np.array_equal(negsim.replay(HARBOUR, table.to_dict("records")).total, expected)
+    with pytest.raises(negsim.ScenarioError, match="did you mean act:coast::seizure"):
+        negsim.replay(HARBOUR, [{"date": "2010-05-01", "move": "act:coast::seizur"}])
 
 
 CALLS: dict[str, tuple[Any, str]] = {

@@ -382,6 +382,28 @@ def test_a_file_of_ones_own_loads_with_vague_dates_and_orders(tmp_path, beijing)
     assert chronology.until == dt.date(1999, 12, 31)
 
 
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        ("", ["3"]),
+        ("1992-03-09,adjourn:JPN:official:", []),
+        ("1992-03,walk_out:JPN:official:", []),
+        ("1992-03-09,adjourn:JRC:red_cross:", ["3"]),  # of another table
+        ("1992-03-02/1992-03-09,adjourn:JPN:official:", []),  # may have come after it
+    ],
+)
+def test_a_session_that_is_never_told_to_end_is_named(tmp_path, beijing, end: str, left: list[str]):
+    file = tmp_path / "own.csv"
+    file.write_text(
+        "date,move\n1992-01-06,meet:JPN:official:\n1992-01-08,adjourn:JPN:official:\n1992-03-05,meet:JPN:official:\n"
+        f"{end}\n"
+    )
+    chronology = load_chronology(beijing, file, check=False)
+    assert [move.row for move in chronology.sessions_left()] == left
+    told = [line for line in chronology.report().splitlines() if "in session to the end of the record" in line]
+    assert [("1992-03-05" in line) for line in told] == [True] * len(left)
+
+
 def test_what_nobody_did_is_no_fact_that_is_a_move(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text(

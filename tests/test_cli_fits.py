@@ -89,6 +89,13 @@ def test_a_run_and_a_forecast_are_the_same_by_either_engine(fitted, said):
         assert said(*words, "--engine", "auto")[1] == out
 
 
+def test_a_forecast_leaves_the_dates_of_what_never_comes_blank(fitted, said):
+    _, out, _ = said("forecast", fitted, "--runs", "1")
+    never = [line for line in out.splitlines() if line.split()[1:2] == ["0.000"]]
+    assert never
+    assert not any("None" in line or "-" in line for line in never)
+
+
 def test_a_forecast_may_go_beyond_the_scenarios_end_and_says_so(fitted, said):
     code, out, _ = said("forecast", fitted, "--runs", "10", "--until", "2009-12-31")
     assert code == 0

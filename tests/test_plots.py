@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import inspect
 import itertools
 import os
 import struct
@@ -22,6 +23,7 @@ from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from negsim import plots
 from negsim.calibration.fitting import declare_prior
 from negsim.calibration.posterior import Posterior
 from negsim.ensemble import simulate
@@ -45,6 +47,15 @@ PICTURES = {
     "ledger": (draw_ledger, "Who gave what for what?"),
     "state": (draw_state, "How did the state move?"),
 }
+
+
+@pytest.mark.parametrize("name", [name for name in plots.__all__ if name.startswith("draw_")])
+def test_a_picture_is_told_what_it_cannot_be_drawn_of(name: str, tmp_path: Path):
+    draw = getattr(plots, name)
+    arguments = list(inspect.signature(draw).parameters.values())
+    others = ["x" if one.name == "event" else tmp_path for one in arguments[1:] if one.default is one.empty]
+    with pytest.raises(TypeError, match=rf"^{arguments[0].name} must be an? [A-Z]\w+, not 7$"):
+        draw(7, *others)
 
 
 @pytest.fixture(scope="module")

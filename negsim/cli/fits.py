@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ def fit(options: argparse.Namespace) -> None:
             declare_prior(scenario, options.free)
     chronology = read_told(scenario, options)
     folder = None if options.out is None else make_folder(options.out)
-    print("\n".join(chronology.report().splitlines()[:4]), file=sys.stderr)
+    print("\n".join(_heading(chronology.report().splitlines())), file=sys.stderr)
     settings = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     settings |= {name: getattr(options, name) for name in PASSED_ON}
     with _refusals_as_input(options, folder), share_bar("fit") as progress:
@@ -45,6 +46,11 @@ def fit(options: argparse.Namespace) -> None:
     finally:  # a full disk loses the files, not the answer
         print(posterior.summary()[list(SHOWN)].rename(columns=SHOWN).to_string(float_format="%.3g"))
         print(f"\n{describe_fit(posterior)}")
+
+
+def _heading(report: list[str]) -> list[str]:
+    """What a report says before its lists: its first line, and those set in below it."""
+    return [report[0], *itertools.takewhile(lambda line: line.startswith("  "), report[1:])]
 
 
 SETTINGS: Final = ("particles", "runs", "draws")

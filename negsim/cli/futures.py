@@ -44,7 +44,9 @@ def forecast(options: argparse.Namespace) -> None:
             print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", file=sys.stderr)
     finally:  # a full disk loses the files, not the answer
         print(f"{scenario.title or scenario.name}: {told.origin} to {told.until}, {options.runs:,} futures\n")
-        print(table.to_string(index=False, na_rep="", float_format="%.3f"))
+        dates = [name for name in table if str(name).startswith("date_")]
+        shown = table.assign(**{name: table[name].map(lambda day: "" if day is None else day) for name in dates})
+        print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
     if told.until > scenario.end:
         print(
             f"\nBeyond the scenario's end ({scenario.end}) nothing new comes from outside: drivers keep their values."

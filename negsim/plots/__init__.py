@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from negsim.arguments import check_arguments
 from negsim.plots.foresight import draw_explanation, draw_forecast
 from negsim.plots.histories import draw_histories
 from negsim.plots.information import draw_information
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 
+@check_arguments
 def draw_all(ensemble: Ensemble, directory: str | Path, marks: Any = None, prefix: str = "") -> list[Path]:
     """Draw the pictures for which data were recorded, and write them as PNG files.
 

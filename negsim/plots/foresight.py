@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.forecasts.drawing import Forecast
 from negsim.forecasts.explanations import NOT_TRUSTED, Explanation
 from negsim.plots.page import (
@@ -41,6 +42,7 @@ NAMES: Final = {"prior": "prior", "posterior": "fitted", "left_out": "fitted wit
 # -- what was probable ------------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_explanation(held: Explanation, figure: Figure | None = None) -> Figure:
     """Draw for each told event how probable the model makes it near its date, and when it would have it.
 
@@ -97,6 +99,7 @@ def _draw_shares(axes: Axes, table: Any) -> None:
 # -- what comes next --------------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_forecast(
     ahead: Forecast,
     unlearned: Forecast | None = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.moves import Event
 from negsim.plots.page import (
     BLACK,
@@ -74,6 +75,7 @@ FAMILIES: Final = (
 """Signs; ``once`` is the beginning of an act, which is its whole doing."""
 
 
+@check_arguments
 def draw_histories(ensemble: Ensemble, runs: Sequence[int] = (0, 1, 2), figure: Figure | None = None) -> Figure:
     """Draw some runs as swim-lanes.
 

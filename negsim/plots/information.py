@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.forecasts.information import Information
 from negsim.moves import list_events
 from negsim.plots.page import (
@@ -38,6 +39,7 @@ CAPTION: Final = (
 )
 
 
+@check_arguments
 def draw_information(held: Information, figure: Figure | None = None) -> Figure:
     """Draw what every told event says for a model against another.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.moves import Event
 from negsim.plots.page import (
     GREY,
@@ -58,6 +59,7 @@ LAST: Final = FIRST + STEP * len(COLUMNS) + 0.12
 FULL: Final = WIDTH - 2 * MARGIN
 
 
+@check_arguments
 def draw_ledger(ensemble: Ensemble, figure: Figure | None = None) -> Figure:
     """Draw who gave what to whom, how often, and what stood against it in accords.
 

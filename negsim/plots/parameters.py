@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, Posterior, weighted_quantiles
 from negsim.plots.page import (
     BLACK,
@@ -39,6 +40,7 @@ BARS: Final = 2.3
 """Width of the panel of contractions in inches."""
 
 
+@check_arguments
 def draw_parameters(posterior: Posterior, figure: Figure | None = None, scenario: Scenario | None = None) -> Figure:
     """Draw each parameter before and after the fit, in standard deviations of its prior, and how far it was narrowed.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.plots.page import BLUE, GREEN, INK, MARGIN, ORANGE, PALE, PURPLE, SKY, VERMILION, WIDTH, Page, fit_line
 from negsim.plots.sensitivity import say_event, say_number, say_origin
 from negsim.state import Array, Floats
@@ -30,6 +31,7 @@ WIDE: Final = 8.0
 """From this ratio of its ends on, a range is drawn on a logarithmic axis."""
 
 
+@check_arguments
 def draw_responses(
     done: Sweep,
     events: Sequence[str],
@@ -148,6 +150,7 @@ def _are_plain(levels: Floats) -> bool:
 # -- two numbers ------------------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_phase_map(done: Sweep, event: str, until: dt.date | None = None, figure: Figure | None = None) -> Figure:
     """Draw how probable an event is over two numbers: where it is nearly certain, where it hardly happens.
 

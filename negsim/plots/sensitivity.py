@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.moves import Event
 from negsim.plots.page import (
     BLUE,
@@ -63,6 +64,7 @@ def say_origin(done: Sweep, subject: str) -> Origin:
 # -- one at a time ----------------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_tornado(done: Sweep, event: str, until: dt.date | None = None, figure: Figure | None = None) -> Figure:
     """Draw how the probability of an event changes when one number goes to the low or the high end of its range.
 
@@ -121,6 +123,7 @@ def _draw_change(axes: Axes, row: int, change: float, error: float, value: float
 # -- shares of variance -----------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_indices(
     done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, figure: Figure | None = None
 ) -> Figure:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.plots.page import (
     BLUE,
     INK,
@@ -44,6 +45,7 @@ LEFT: Final = 0.45
 PANEL_WIDTH: Final = (WIDTH - ACROSS * LEFT - MARGIN) / ACROSS
 
 
+@check_arguments
 def draw_state(
     ensemble: Ensemble,
     quantities: Iterable[str] | None = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.moves import Event
 from negsim.plots.page import (
     BLACK,
@@ -50,6 +51,7 @@ Address = tuple[str, str, str, str]
 """Kind, actor, channel, subject; empty for any."""
 
 
+@check_arguments
 def draw_timeline(
     ensemble: Ensemble, marks: Any = None, events: Iterable[str] | None = None, figure: Figure | None = None
 ) -> Figure:

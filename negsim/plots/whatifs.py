@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.comparisons import Comparison
 from negsim.counterfactuals import Counterfactual
 from negsim.moves import Event
@@ -59,6 +60,7 @@ PARTED: Final = (
 )
 
 
+@check_arguments
 def draw_answer(answer: Counterfactual, directory: str | Path) -> list[Path]:
     """Draw the pictures of an answer and write them as PNG files.
 
@@ -82,6 +84,7 @@ def draw_answer(answer: Counterfactual, directory: str | Path) -> list[Path]:
 # -- outcomes ---------------------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_outcomes(answer: Counterfactual, figure: Figure | None = None) -> Figure:
     """Draw the watched outcomes with and without the change, and the paired difference.
 
@@ -191,6 +194,7 @@ _HEADS: Final[Mapping[Any, str]] = {
 # -- partings ---------------------------------------------------------------------------------------------------------
 
 
+@check_arguments
 def draw_partings(answer: Counterfactual, figure: Figure | None = None) -> Figure:
     """Draw when the histories of a pair part, and through which moves.
 
