@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from negsim.cli import main
 from negsim.odd import describe_model, write_markdown
 from negsim.report import NothingFound, write_report
 from negsim.report.findings import gather_findings
+from negsim.scenario_files import scenario_digest
 from negsim.state import State
 from negsim.terms import QUANTITIES, SHELF
 from negsim.vocabulary import MOVE_KINDS
@@ -127,6 +129,7 @@ def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page
     assert "negsim report DIR, with a fit in DIR" in text
     assert "25.0%\u00a0±\u00a05.0" in text
     assert "fewer talks" in text
+    assert "log evidence -10.00 ± 0.10 (" in text
 
 
 def test_an_empty_folder_is_refused_with_what_was_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -159,6 +162,20 @@ def test_results_of_two_versions_of_a_scenario_are_told_apart(folder: Path, tmp_
     assert "Of another version of the scenario than this page: other" in " ".join(
         read_page(write_report(tmp_path, runs=0)).text
     )
+
+
+@pytest.mark.parametrize("case", ["template", "gone.toml"])
+def test_a_forecast_beyond_the_end_makes_no_stranger_of_its_fit(folder: Path, tmp_path: Path, case: str):
+    scenario = negsim.load_scenario("template")
+    posterior = make_posterior()
+    told = {**posterior.provenance, "scenario_digest": scenario_digest(scenario), "asked": {"case": case}}
+    replace(posterior, provenance=told).save(tmp_path / "fit")
+    shutil.copytree(folder / "forecast", tmp_path / "a-forecast")  # first among the folders
+    longer = scenario.model_copy(update={"end": scenario.end.replace(year=2011)})
+    negsim.simulate(longer, runs=2, seed=1, until=scenario.start.replace(year=2001)).save(tmp_path / "a-forecast")
+    found = gather_findings(tmp_path)
+    assert found.strangers == []
+    assert found.scenario == (scenario if case == "template" else longer)
 
 
 def test_the_command_writes_into_the_folder_and_says_where(

@@ -79,6 +79,10 @@ class Findings:
     unread: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
 
+    def is_forecast(self, name: str) -> bool:
+        """Whether the histories of a folder begin in the middle: futures, which have their own section."""
+        return name != "." and any(Path(path).parent.as_posix() == name for path, _ in self.tables_called("forecast"))
+
     def tables_called(self, *endings: str) -> Iterator[tuple[str, pandas.DataFrame]]:
         """Tables whose file name ends so, without its suffix."""
         return ((path, table) for path, table in self.tables.items() if Path(path).stem.endswith(endings))
@@ -146,9 +150,10 @@ def _try(found: Findings, name: str, read: Any) -> None:
 
 
 def _scenario(found: Findings) -> Scenario | None:
-    """The case that the results are about: as it was simulated, else as it was fitted."""
-    for ensemble in found.ensembles.values():
-        return ensemble.scenario
+    """The case that the results are about: as it was simulated, else as it was fitted, else as it was foreseen."""
+    for name, ensemble in found.ensembles.items():
+        if not found.is_forecast(name):
+            return ensemble.scenario
     for name in found.sweeps:
         return load_scenario(found.folder / name / "scenario.toml")
     for posterior in found.posteriors.values():
@@ -160,22 +165,25 @@ def _scenario(found: Findings) -> Scenario | None:
         if scenario_digest(scenario) == posterior.provenance.get("scenario_digest"):
             return scenario
         found.unread.append(f"{scenario.name}: has changed since it was fitted, and is left out")
-    return None
+    return next((ensemble.scenario for ensemble in found.ensembles.values()), None)
 
 
 def _find_strangers(found: Findings) -> Iterator[str]:
     """Results that are not of the scenario of the page: it was changed between two commands.
 
-    A forecast's scenario may end later; what else differs is a difference.
+    A forecast's scenario may end later; what else differs is a difference. Where there is no other, fits have
+    nothing to be held against.
     """
     if (scenario := found.scenario) is None:
         return
-    ours = {scenario_digest(scenario)}
+    ours, others = {scenario_digest(scenario)}, found.posteriors
     for name, ensemble in found.ensembles.items():
         if ensemble.scenario.model_copy(update={"end": scenario.end}) == scenario:
             ours.add(scenario_digest(ensemble.scenario))
+            if ensemble.scenario is scenario and found.is_forecast(name):
+                others = {}
         else:
             yield name
-    for name, posterior in found.posteriors.items():
+    for name, posterior in others.items():
         if posterior.provenance.get("scenario_digest", scenario_digest(scenario)) not in ours:
             yield name

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from negsim.calibration.identifiability import identify
-from negsim.calibration.posterior import Posterior
+from negsim.calibration.posterior import Posterior, describe_evidence
 from negsim.chronology_files import load_chronology
 from negsim.descriptions import list_sections
 from negsim.forecasts.explanations import explain_events
@@ -142,8 +142,7 @@ def _question(found: Findings) -> Section:
         section.paragraphs.append(
             f"Fitted ({name_place(name)}): {told.get('chronology', 'a chronology')} until "
             f"{told.get('until', 'its end')}, by {posterior.method}, {posterior.evaluations:,} likelihoods, "
-            f"worth {posterior.ess:.0f} independent draws; "
-            f"log evidence {posterior.log_evidence:.1f} ± {posterior.log_evidence_se:.1f}."
+            f"worth {posterior.ess:.0f} independent draws; {describe_evidence(posterior)}."
         )
     for name, ensemble in found.ensembles.items():
         section.paragraphs.append(
@@ -168,7 +167,7 @@ def _scenario(found: Findings) -> Section:
 def _model(found: Findings) -> Section:
     section = Section("model", "What the model says")
     for name, ensemble in found.ensembles.items():
-        if _is_forecast(found, name):
+        if found.is_forecast(name):
             continue
         section.pictures += list(_draw_ensemble(ensemble))
         section.listings.append(_summary(ensemble))
@@ -466,8 +465,3 @@ def _description(found: Findings) -> Section:
     section = Section("odd", "The model, by the ODD protocol")
     section.parts = describe_model(found.scenario)
     return section
-
-
-def _is_forecast(found: Findings, name: str) -> bool:
-    """Whether the histories of a folder begin in the middle: futures, which have their own section."""
-    return any(Path(path).parent.as_posix() == name for path, _ in found.tables_called("forecast")) and name != "."
