@@ -10,13 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from negsim.scalar.tables import WORDS_ABREAST
+from negsim.scalar.tables import LANES, WORDS_ABREAST
 from negsim.state import Floats, Ints
 
 
 def select(truth: bool, one: float, other: float) -> float:
     """One number where it is true, the other where it is not; both are computed."""
     return one if truth else other
+
+
+def select_whole(truth: bool, one: int, other: int) -> int:
+    """Do the same with whole numbers."""
+    return one if truth else other
+
+
+def as_bits(truth: bool) -> int:
+    """Mask of the runs for which it is true: a bit for each."""
+    return int(truth)
+
+
+def as_truths(bits: int) -> bool:
+    """Whether it is true, by a mask."""
+    return bits & 1 != 0
+
+
+def view_lane(rows: Any, lane: int) -> Any:
+    """Numbers of one run, in a row of their own."""
+    return rows[lane::LANES]
 
 
 def take_at(V: Floats, row: int, steps: float) -> float:
@@ -71,3 +91,8 @@ def number_of(bits: Any) -> float:
     """Number of some bits."""
     number: float = np.uint64(bits).view(np.float64)
     return number
+
+
+def trailing_zeros(word: int) -> int:
+    """Place of the lowest bit that is set."""
+    return (word & -word).bit_length() - 1

@@ -6,7 +6,8 @@ what it made beside that file. The directory is named by a digest of all that we
 scalar code or of numba makes another.
 
 What is computed for some runs abreast (the modules in ABREAST, and the formulas) is written for one: there ``V[row]``
-is read as the numbers of all lanes (:mod:`negsim.scalar.lanes`). A formula that lanes do not suit is called for each.
+and ``A[row]`` are read as the numbers of all lanes (:mod:`negsim.scalar.lanes`). A formula that lanes do not suit is
+called for each.
 
 Two things are promised to the compiler that it cannot see: no index into the rows of numbers is negative, and no two
 arguments of a loop overlap. It can then keep in registers what it has read.
@@ -49,13 +50,15 @@ import negsim.scalar.ways as ways_ahead
 from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
-ABREAST: Final = (exponentials, hazards, relations, passage, clocks)
+ABREAST: Final = (exponentials, possibilities, hazards, relations, passage, clocks)
 MODULES: Final = (
-    *ABREAST, possibilities, listing, effects, interfering, waits, loops, given_histories, ways_ahead, guided_dates,
+    *ABREAST, listing, effects, interfering, waits, loops, given_histories, ways_ahead, guided_dates,
 )  # fmt: skip
-GIVEN: Final = ("evaluate_rows", "trailing_zeros")
-"""Scalar functions that are written or taken from numba."""
+GIVEN: Final = ("evaluate_rows",)
+"""Scalar functions that are written."""
 ROWS: Final = ("T", "W", "A", "L", "S", "U", "V")
+WIDE: Final = ("A", "V")
+"""Those of them in which the numbers of all lanes stand side by side."""
 ENTRIES: Final[dict[str, Callable[..., Any]]] = {
     "draw": loops.draw, "score": given_histories.score, "guide": guided_dates.guide,
 }  # fmt: skip
@@ -184,7 +187,7 @@ def _make_compilers() -> tuple[Any, Any]:
 class _Rewriter(ast.NodeTransformer):
     """Hands indices into the rows of numbers over as unsigned ones: numba need not look whether they are negative.
 
-    Where `wide`, a number in V is that of all lanes.
+    Where `wide`, a number in A or V is that of all lanes.
     """
 
     def __init__(self, wide: bool) -> None:
@@ -198,7 +201,7 @@ class _Rewriter(ast.NodeTransformer):
             node.slice.elts = [_call("unsigned", index) for index in node.slice.elts]
         else:
             node.slice = _call("unsigned", node.slice)
-        if self._wide and node.value.id == "V" and isinstance(node.ctx, ast.Load):
+        if self._wide and node.value.id in WIDE and isinstance(node.ctx, ast.Load):
             return _call("take", node.value, node.slice)
         return node
 
@@ -216,7 +219,7 @@ class _Rewriter(ast.NodeTransformer):
         return self._put(node.target, ast.BinOp(now, node.op, node.value)) or node
 
     def _is_wide(self, target: ast.AST) -> bool:
-        rows = isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id == "V"
+        rows = isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id in WIDE
         return self._wide and rows
 
     def _put(self, target: ast.expr, value: ast.expr) -> ast.AST | None:

@@ -84,7 +84,8 @@ def lay_columns(engine: Engine, parameters: Parameters, until: float) -> Columns
 
 def make_rests(layout: Layout, columns: int) -> Rests:
     """Room for where so many columns rest."""
-    return Rests(np.zeros((columns, layout.stand.size), dtype=np.int64), np.zeros((columns, layout.values.size)))
+    whole = np.zeros((columns, layout.stand.code), dtype=np.int64)
+    return Rests(whole, np.zeros((columns, layout.values.gate_active)))
 
 
 # -- blocks -----------------------------------------------------------------------------------------------------------
@@ -190,11 +191,17 @@ def select_columns(columns: Columns, here: Ints) -> Columns:
 
 
 def make_rows(layout: Layout) -> tuple[Ints, Floats]:
-    """Room for what runs abreast carry along: A and V of the loops, V beginning where a vector may."""
-    whole = np.zeros((LANES + 1, layout.stand.size), dtype=np.int64)
-    room = np.zeros((layout.values.size + 1) * LANES)
+    """Room for what runs abreast carry along: A and V of the loops."""
+    stand = layout.stand
+    whole = _make_row(LANES * stand.possible + stand.size, np.int64)
+    return whole, _make_row(LANES * layout.values.size, np.float64)
+
+
+def _make_row(count: int, kind: type) -> Array:
+    """Zeros in a row that begins where a vector may."""
+    room: Array = np.zeros(count + LANES, dtype=kind)
     first = -(room.ctypes.data // room.itemsize) % LANES
-    return whole, room[first : first + layout.values.size * LANES]
+    return room[first : first + count]
 
 
 def draw_columns(
@@ -217,9 +224,10 @@ def draw_columns(
             keeper.clear(noted)
             keeper.file(orders)
         elif status == EXPLODES:
-            going = whole[:LANES, layout.stand.going]
+            stand, place = layout.stand, layout.values.time * LANES
+            going, column = (whole[row * LANES : (row + 1) * LANES] for row in (stand.going, stand.column))
             for lane in np.flatnonzero(going == EXPLODED).tolist():
-                keeper.stop(int(whole[lane, layout.stand.column]), float(numbers[layout.values.time * LANES + lane]))
+                keeper.stop(int(column[lane]), float(numbers[place + lane]))
             going[going == EXPLODED] = OVER
     keeper.clear(noted)
     keeper.file(orders)

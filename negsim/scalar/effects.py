@@ -8,7 +8,6 @@ from __future__ import annotations
 from negsim.kernel.effects import WHOLE
 from negsim.kernel.stages import AFTER, BEFORE_SIGNATURE
 from negsim.scalar.numbers import Values
-from negsim.scalar.possibilities import mark
 from negsim.scalar.tables import EVENT_COLUMNS, Stand, Tables
 from negsim.state import Floats, Ints
 from negsim.vocabulary import CLOSED, DORMANT, IN_FORCE, NONE, PROMISED, RAISED, SIGNED, SUSPENDED, TABLED
@@ -29,7 +28,6 @@ def change_stages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, e
     if T[row + NEW_BEGUN] >= 0:
         S[s.begun + concession] = T[row + NEW_BEGUN]
     if T[row + NEW_FROZEN] >= 0:
-        mark(S, s, concession)
         S[s.frozen + concession] = T[row + NEW_FROZEN]
     if T[row + ENDS]:
         if T[t.flow_of + concession] >= 0:
@@ -38,9 +36,9 @@ def change_stages(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values, e
             S[s.completions + concession] += 1
             for demand in range(t.demands):
                 if T[t.answers + demand * t.concessions + concession]:
-                    _set_demand(T, S, t, s, demand, DORMANT)
+                    S[s.demand + demand] = DORMANT
     if T[row + DEMAND] >= 0:
-        _set_demand(T, S, t, s, T[row + DEMAND], RAISED)
+        S[s.demand + T[row + DEMAND]] = RAISED
     for entry in range(T[t.effect_first + event], T[t.effect_first + event + 1]):
         place = T[t.effect_row + entry]
         V[place] = V[place] * V[T[t.effect_scale + entry]] + V[T[t.effect_add + entry]]
@@ -52,7 +50,6 @@ def change_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values,
     channel = T[row + CHANNEL]
     if channel < 0:
         return
-    S[s.touched + channel] = 1
     if T[row + NEW_CHANNEL] >= 0:
         S[s.channel + channel] = T[row + NEW_CHANNEL]
     if T[row + DROPS]:
@@ -66,14 +63,8 @@ def change_channels(T: Ints, S: Ints, V: Floats, t: Tables, s: Stand, v: Values,
 
 
 def _set_stage(S: Ints, V: Floats, s: Stand, v: Values, concession: int, stage: int) -> None:
-    mark(S, s, concession)
     S[s.stage + concession] = stage
     V[v.changed + concession] = V[v.time]
-
-
-def _set_demand(T: Ints, S: Ints, t: Tables, s: Stand, demand: int, stage: int) -> None:
-    S[s.demand + demand] = stage
-    S[s.touched + T[t.demand_channel + demand]] = 1
 
 
 def _send_back(S: Ints, V: Floats, s: Stand, v: Values, concession: int) -> None:

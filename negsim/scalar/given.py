@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from negsim.scalar.abreast import view_lane
 from negsim.scalar.clocks import add_exposed, add_hazards, approach, expose
 from negsim.scalar.effects import change_channels, change_stages, find_broken, find_delivered, name_consequence
 from negsim.scalar.hazards import read_calendar
-from negsim.scalar.loops import Account, Columns, find_hazards, keep_rest, pass_tick, start_lanes, take_column
+from negsim.scalar.loops import (
+    Account,
+    Columns,
+    find_hazards,
+    keep_rest,
+    pass_tick,
+    start_lanes,
+    take_column,
+)
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
 from negsim.scalar.tables import BEGINS, GOING, LANES, OVER, Stand, Tables
@@ -33,9 +42,9 @@ def score(
     """Score the given histories of some columns (see :class:`negsim.replays.Given`)."""
     if first == last:
         return
-    L, following = A[LANES], start_lanes(T, A, V, t, s, v, c, first, last)
+    L, following = A[LANES * s.possible :], start_lanes(T, A, V, t, s, v, c, first, last)
     for lane in range(LANES):
-        _open_history(A[lane], V[lane::LANES], s, v, a)
+        _open_history(view_lane(A, lane), view_lane(V, lane), s, v, a)
     going = True
     while going:
         find_hazards(T, W, A, V, t, s, v, False)
@@ -48,9 +57,9 @@ def score(
             add_hazards(L, V, s, v)
         going = _account(A, V, s, v, a)
         for lane in range(LANES):
-            if A[lane, s.going] == OVER and following < last:
+            if A[s.going * LANES + lane] == OVER and following < last:
                 take_column(A, V, t, s, v, c, lane, following)
-                _open_history(A[lane], V[lane::LANES], s, v, a)
+                _open_history(view_lane(A, lane), view_lane(V, lane), s, v, a)
                 following, going = following + 1, True
         advance(T, L, V, t, s, v)
         _stop_given(T, A, V, t, s, v, c, a)
@@ -69,7 +78,7 @@ def _account(A: Ints, V: Floats, s: Stand, v: Values, a: Account) -> bool:
     """Enter what the way to the next stop adds, and the hazard of a move that comes; whether any column goes on."""
     going = False
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         if S[s.going] == OVER:
             U[v.elapsed] = 0.0
             continue
@@ -92,7 +101,7 @@ def _stop_given(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: 
     """Make the given moves that come, pass the ticks."""
     turned = False
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         if S[s.going] == BEGINS:
             S[s.going], turned = GOING, True
             continue
@@ -102,7 +111,7 @@ def _stop_given(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: 
             number, column = S[s.given], S[s.column]
             if a.logs[column, number] > -np.inf:
                 make_given(T, S, U, t, s, v, a.moves[column, number])
-            S[s.given], S[s.moved] = number + 1, 1
+            S[s.given] = number + 1
             U[v.next_move] = a.days[column, number + 1]
             continue
         turned = True
@@ -113,12 +122,11 @@ def _stop_given(T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: 
 
 def pass_given_tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, ticks: Floats) -> None:
     """Let a lane's calendar move on; what is shipped whole is delivered."""
-    pass_tick(T, S, U, t, s, v, ticks)
+    pass_tick(S, U, s, v, ticks)
     for flow in range(t.flows):
         event = find_delivered(T, S, U, t, s, v, flow)
         if event >= 0:
             change_stages(T, S, U, t, s, v, event)
-            S[s.moved] = 1
 
 
 def make_given(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, move: int) -> None:
@@ -135,7 +143,7 @@ def _find_periods(A: Ints, V: Floats, s: Stand, v: Values, a: Account) -> None:
     """Find the period of the coverage in which each column's next stop lies."""
     last = len(a.edges) - 1
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         until, period = U[v.time] + U[v.spent], S[s.period]
         while period < last - 1 and a.edges[period + 1] <= until:
             period += 1

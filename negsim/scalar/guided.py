@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from negsim.scalar.abreast import view_lane
 from negsim.scalar.clocks import sum_hazards
 from negsim.scalar.given import make_given, pass_given_tick
 from negsim.scalar.hazards import read_calendar
-from negsim.scalar.loops import Columns, find_hazards
+from negsim.scalar.loops import Columns, clear_lists, find_hazards
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.possibilities import forget
 from negsim.scalar.tables import GOING, LANES, OVER, Stand, Tables
 from negsim.scalar.ways import Chain, Guide, find_node, look_ahead, shrunk, table_ways
 from negsim.state import Floats, Ints
@@ -119,13 +119,10 @@ def _start_particles(
     start: int, group: int,
 ) -> None:  # fmt: skip
     """Put the next particles at the start of the scenario, or where those rested from which they descend."""
-    for place in range(A.shape[1]):
-        A[LANES, place] = 0
-    for pair in range(t.pairs):
-        A[LANES, s.counting + pair] = pair
+    clear_lists(A[LANES * s.possible :], t, s)
     last = len(w.weight) - 1
     for lane in range(LANES):
-        S, U, particle = A[lane], V[lane::LANES], min(group + lane, last)
+        S, U, particle = view_lane(A, lane), view_lane(V, lane), min(group + lane, last)
         # The parameters of a vector stay where its first particles have put them.
         for place in range(v.now_shortfall if block + group > 0 else 0, v.remaining):
             U[place] = c.shared[place]
@@ -140,9 +137,8 @@ def _start_particles(
         else:
             for row in range(t.memories):
                 U[v.memory + row] = U[v.memory_start + row]
-        forget(S, U, t, s, v)
         U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
-        S[s.going], S[s.moved], S[s.ticked], S[s.pending], S[s.given] = GOING, 1, 1, -1, start
+        S[s.going], S[s.ticked], S[s.pending], S[s.given] = GOING, 1, -1, start
         w.luck[particle] = -1.0
         if group + lane > last or w.weight[particle] == -np.inf:
             S[s.going] = OVER
@@ -154,20 +150,20 @@ def _guide_group(
     k: Luck, vector: int, block: int, end: int, group: int,
 ) -> None:  # fmt: skip
     """Let a group of particles go through a block of moves, and after the last one to the end of the observation."""
-    L = A[LANES]
+    L = A[LANES * s.possible :]
     going = True
     while going:
         find_hazards(T, W, A, V, t, s, v, False)
         sum_hazards(L, V, s, v)
         for lane in range(LANES):
-            S, U = A[lane], V[lane::LANES]
+            S, U = view_lane(A, lane), view_lane(V, lane)
             U[v.elapsed] = 0.0
             if S[s.going] == GOING:
                 _propose(S, U, s, v, c, h, g, w, k, vector, group + lane)
         advance(T, L, V, t, s, v)
         going, turned = False, False
         for lane in range(LANES):
-            S, U = A[lane], V[lane::LANES]
+            S, U = view_lane(A, lane), view_lane(V, lane)
             if S[s.going] == GOING:
                 turned |= _stop_guided(T, S, U, t, s, v, c, h)
                 if S[s.given] == end and (end < len(h.moves) or U[v.ended] > 0.0):
@@ -184,7 +180,6 @@ def _stop_guided(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c:
     if U[v.chosen] > 0.0:
         make_given(T, S, U, t, s, v, h.moves[S[s.given]])
         S[s.given] += 1
-        S[s.moved] = 1
         return False
     if U[v.ended] > 0.0:
         return False
@@ -194,7 +189,7 @@ def _stop_guided(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c:
 
 def _lay_down(S: Ints, U: Floats, t: Tables, s: Stand, v: Values, w: Swarm, side: int, particle: int) -> None:
     """Keep the state that a particle has come to."""
-    for place in range(s.ready):
+    for place in range(s.column):
         w.whole[side, particle, place] = S[place]
     for row in range(t.memories):
         w.numbers[side, particle, row] = U[v.memory + row]
@@ -204,7 +199,7 @@ def _lay_down(S: Ints, U: Floats, t: Tables, s: Stand, v: Values, w: Swarm, side
 
 def _wake(S: Ints, U: Floats, t: Tables, s: Stand, v: Values, w: Swarm, side: int, particle: int) -> None:
     """Go on from a state that was kept."""
-    for place in range(s.ready):
+    for place in range(s.column):
         S[place] = w.whole[side, particle, place]
     for row in range(t.memories):
         U[v.memory + row] = w.numbers[side, particle, row]

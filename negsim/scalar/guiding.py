@@ -102,7 +102,7 @@ def make_swarm(layout: Layout, chain: Chain, particles: int) -> Swarm:
     v, t = layout.values, layout.tables
     each = moves, particles
     return Swarm(
-        whole=np.zeros((2, particles, layout.stand.ready), dtype=np.int64),
+        whole=np.zeros((2, particles, layout.stand.column), dtype=np.int64),
         numbers=np.zeros((2, particles, t.memories + v.remaining - v.time)),
         days=np.zeros(each),
         pace=np.zeros(each),

@@ -11,10 +11,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from negsim.scalar.abreast import count_full_rows, count_true, look_up, pack, select, take_at, unpack
+from negsim.scalar.abreast import (
+    as_truths,
+    count_full_rows,
+    count_true,
+    look_up,
+    pack,
+    select,
+    take_at,
+    trailing_zeros,
+    unpack,
+)
 from negsim.scalar.exponentials import exponential, exponential_within, log1p_of, logarithm
 from negsim.scalar.numbers import Values
-from negsim.scalar.possibilities import trailing_zeros
 from negsim.scalar.tables import (
     ACTIVE,
     AGREEING,
@@ -24,6 +33,7 @@ from negsim.scalar.tables import (
     GIVERS,
     MEANS,
     MOVES,
+    PACKAGES,
     PAINS,
     PROGRAM_COLUMNS,
     SIGNATURES,
@@ -61,7 +71,7 @@ def evaluate_rows(
 
 
 def read_calendar(T: Ints, V: Floats, t: Tables, v: Values) -> None:
-    """Look up what depends on the tick: what drivers move, reservations, need before stocks."""
+    """Look up what depends on the tick: what drivers move, reservations, which gates are active, need before stocks."""
     tick = V[v.tick]
     _copy(V, v.shortfall, v.now_shortfall, t.needs)
     _copy(V, v.supply, v.now_supply, t.needs)
@@ -80,6 +90,8 @@ def read_calendar(T: Ints, V: Floats, t: Tables, v: Values) -> None:
         for place in range(first, last):
             total += V[v.now_reservation + T[t.seat_state + place]]
         V[v.seat + seat] = total / (last - first)
+    for gate in range(t.gates):
+        V[v.gate_active + gate] = look_up(T, t.gate_active + gate * t.ticks, tick)
     month = look_up(T, t.tick_month, tick)
     for need in range(t.needs):
         V[v.ripe_need + need] = take_at(V, v.season + 12 * need, month) * V[v.now_shortfall + need]
@@ -222,13 +234,13 @@ def _find_own_worths(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values
 
 def _find_packages(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -> None:
     """Margins of both sides by package, logs of the Nash products, and the surplus of channels: the mean product."""
-    count, packed = L[s.package_first + t.channels], 0
+    count, packed = L[s.lengths + PACKAGES], 0
     for place in range(count):
         package = L[s.packages + place]
         one, two = _find_margin(T, V, t, v, 0, package), _find_margin(T, V, t, v, 1, package)
         V[v.margin + place] = one
         V[v.margin + count + place] = two
-        enabled = V[v.enabled + package] > 0.0
+        enabled = as_truths(L[s.enabled + package])
         pack(V, v.packed, packed, enabled, one)
         pack(V, v.packed_second, packed, enabled, two)
         pack(V, v.packed_weight, packed, enabled, V[v.nash_weight + package])
@@ -238,7 +250,7 @@ def _find_packages(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) 
         _find_product(V, v, place, asked > 0)
     packed = 0
     for place in range(count):
-        enabled = V[v.enabled + L[s.packages + place]] > 0.0
+        enabled = as_truths(L[s.enabled + L[s.packages + place]])
         V[v.tail + place] = unpack(V, v.packed, packed, enabled)
         V[v.tail + count + place] = unpack(V, v.packed_second, packed, enabled)
         V[v.product + place] = unpack(V, v.packed_weight, packed, enabled)
@@ -274,7 +286,7 @@ def _find_surplus(L: Ints, V: Floats, s: Stand, v: Values, channel: int) -> None
     total, count = V[v.zero], V[v.zero]
     for place in range(L[s.package_first + channel], L[s.package_first + channel + 1]):
         total += V[v.nash + place]
-        count += V[v.enabled + L[s.packages + place]]
+        count += select(as_truths(L[s.enabled + L[s.packages + place]]), 1.0, 0.0)
     V[v.surplus + channel] = total / max(count, 1.0)
 
 
@@ -342,7 +354,7 @@ def _find_hazards(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
     for place in range(L[s.lengths + MOVES]):
         move = L[s.moves + place]
         hazard = V[v.factor + T[t.base + move]] * V[v.rate + move] * V[v.factor + T[t.second + move]]
-        V[v.hazard + move] = select(V[v.possible + move] > 0.0, hazard, 0.0)
+        V[v.hazard + move] = select(as_truths(L[s.possible + move]), hazard, 0.0)
     for place in range(L[s.lengths + AGREEING]):
         _find_agreements(T, L, V, t, s, v, L[s.agreeing + place])
 
@@ -350,22 +362,22 @@ def _find_hazards(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values) -
 def _find_agreements(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, channel: int) -> None:
     """Hazards of agreeing on each enabled package: an asymmetric Nash product, if both sides accept."""
     first, last = L[s.package_first + channel], L[s.package_first + channel + 1]
-    other = L[s.package_first + t.channels]
+    other = L[s.lengths + PACKAGES]
     top, total = V[v.zero] - np.inf, V[v.zero]
     for place in range(first, last):
-        enabled = V[v.enabled + L[s.packages + place]] > 0.0
+        enabled = as_truths(L[s.enabled + L[s.packages + place]])
         top = max(top, select(enabled, V[v.product + place], -np.inf))
     for place in range(first, last):
         # The largest is taken out of all powers alike, so that none of them can overflow or vanish.
         V[v.product + place] = exponential(min(V[v.eta + channel] * (V[v.product + place] - top), 0.0))
-        total += V[v.enabled + L[s.packages + place]] * V[v.product + place]
+        total += select(as_truths(L[s.enabled + L[s.packages + place]]), V[v.product + place], 0.0)
     rate = V[v.agree_rate + channel] * V[v.factor + T[t.agree_signature + channel]] / total
     for place in range(first, last):
         package = L[s.packages + place]
         one, two = V[v.tail + place], V[v.tail + other + place]
         willing = select(V[v.margin + place] > 0.0, 1.0, one) * select(V[v.margin + other + place] > 0.0, 1.0, two)
         hazard = V[v.product + place] * rate * willing / ((1.0 + one) * (1.0 + two))
-        may = V[v.agreeing + channel] * V[v.enabled + package] > 0.0
+        may = as_truths(L[s.agreeable + channel] & L[s.enabled + package])
         V[v.hazard + t.dense + package] = select(may, hazard, 0.0)
 
 
@@ -373,7 +385,7 @@ def clear_hazards(T: Ints, W: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: 
     """Let no move come that was listed and is wanted no longer, nor any package before packages are listed anew."""
     for piece in range(T[t.piece_first + MOVES], T[t.piece_first + MOVES + 1]):
         word = T[t.piece_word + piece]
-        bits = L[s.words + word] & ~L[s.new_words + word] & W[T[t.piece] + piece]
+        bits = L[s.words + word] & ~L[s.new_words + word] & W[t.piece + piece]
         while bits != 0:
             V[v.hazard + T[t.piece_base + piece] + trailing_zeros(bits)] = 0.0
             bits &= bits - 1

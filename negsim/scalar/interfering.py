@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from negsim.scalar.abreast import view_lane
 from negsim.scalar.numbers import Values
 from negsim.scalar.tables import GOING, LANES, NOTHING, Stand
 from negsim.state import Floats, Ints
@@ -57,7 +58,7 @@ class Orders(NamedTuple):
 def stand_still(A: Ints, V: Floats, s: Stand, v: Values, o: Orders) -> None:
     """Look whether the next forced move of each run is possible; then take the hazards of banned moves away."""
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         if S[s.going] != GOING:
             continue
         row = _find_next(o.due, S[s.column])
@@ -91,7 +92,7 @@ def _ban(U: Floats, v: Values, o: Orders, still: int, column: int) -> None:
 def interfere(A: Ints, V: Floats, s: Stand, v: Values, o: Orders) -> None:
     """Let forced moves come before what the clocks say, and rings that are to be removed pass without effect."""
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         if S[s.going] != GOING:
             continue
         column, row = S[s.column], S[s.pushed]

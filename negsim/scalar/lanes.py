@@ -18,6 +18,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.extending import intrinsic, lower_builtin, models, overload, register_model
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.np.arrayobj import populate_array
 
 from negsim.scalar.tables import LANES, WORDS_ABREAST
 
@@ -150,29 +151,40 @@ def _register_truths() -> None:
     lower_builtin(operator.invert, TRUTHS)(lambda context, builder, typed, given: builder.not_(given[0]))
 
 
+def _widen_whole(context: Any, builder: Any, value: Any, kind: types.Type) -> Any:
+    """Whole numbers of all runs, whatever was given."""
+    return value if kind is WHOLES else _spread(builder, context.cast(builder, value, kind, types.int64))
+
+
 def _register_wholes() -> None:
-    wide = {WHOLES: lambda builder, value: value}
-    for function, act in (
-        (operator.add, lambda builder, a, b: builder.add(a, b)),
-        (operator.sub, lambda builder, a, b: builder.sub(a, b)),
-        (operator.or_, lambda builder, a, b: builder.or_(a, b)),
-        (operator.lshift, lambda builder, a, b: builder.shl(a, b)),
-        (operator.rshift, lambda builder, a, b: builder.lshr(a, b)),
+    others = (types.int64, types.uint64, types.int32)
+    cases = [(WHOLES, WHOLES), *((WHOLES, other) for other in others), *((other, WHOLES) for other in others)]
+    for function, result, act in (
+        (operator.add, WHOLES, lambda builder, a, b: builder.add(a, b)),
+        (operator.sub, WHOLES, lambda builder, a, b: builder.sub(a, b)),
+        (operator.mul, WHOLES, lambda builder, a, b: builder.mul(a, b)),
+        (operator.or_, WHOLES, _OR),
+        (operator.and_, WHOLES, _AND),
+        (operator.lshift, WHOLES, lambda builder, a, b: builder.shl(a, b)),
+        (operator.rshift, WHOLES, lambda builder, a, b: builder.lshr(a, b)),
+        (operator.eq, TRUTHS, lambda builder, a, b: builder.icmp_signed("==", a, b)),
+        (operator.ne, TRUTHS, lambda builder, a, b: builder.icmp_signed("!=", a, b)),
+        (operator.ge, TRUTHS, lambda builder, a, b: builder.icmp_signed(">=", a, b)),
     ):
-        cases = [(WHOLES, WHOLES), (WHOLES, types.int64), (WHOLES, types.uint64)]
-        given = {"key": function, "cases": [signature(WHOLES, *case) for case in cases]}
+        given = {"key": function, "cases": [signature(result, *case) for case in cases]}
         infer_global(function)(type(f"Wholes_{function.__name__}", (ConcreteTemplate,), given))
         for case in cases:
 
             def lower(context: Any, builder: Any, typed: Any, given: Any, act: Any = act) -> Any:
-                both = (wide.get(kind, _spread)(builder, value) for value, kind in zip(given, typed.args, strict=True))
-                return act(builder, *both)
+                wide = (_widen_whole(context, builder, *pair) for pair in zip(given, typed.args, strict=True))
+                return act(builder, *wide)
 
             lower_builtin(function, *case)(lower)
 
 
 _OR: Final = lambda builder, a, b: builder.or_(a, b)  # noqa: E731
-_register_bits(TRUTHS, (operator.and_, lambda builder, a, b: builder.and_(a, b)), (operator.or_, _OR))
+_AND: Final = lambda builder, a, b: builder.and_(a, b)  # noqa: E731
+_register_bits(TRUTHS, (operator.and_, _AND), (operator.or_, _OR))
 _register_bits(WORDS, (operator.sub, lambda builder, a, b: builder.sub(a, b)), (operator.or_, _OR), (operator.ior, _OR))
 _register_truths()
 _register_wholes()
@@ -181,33 +193,52 @@ _register_wholes()
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 
-def _find_row(context: Any, builder: Any, kind: types.Type, array: Any, row: Any) -> Any:
+def _find_row(context: Any, builder: Any, kind: Any, array: Any, row: Any) -> Any:
     data = context.make_array(kind)(context, builder, array).data
     first = builder.shl(row, ir.Constant(row.type, SHIFT))
-    return builder.bitcast(builder.gep(data, [first], inbounds=True), NUMBERS_IR.as_pointer())
+    wide = NUMBERS_IR if kind.dtype is types.float64 else WHOLES_IR
+    return builder.bitcast(builder.gep(data, [first], inbounds=True), wide.as_pointer())
 
 
 @intrinsic
 def take(typing: Any, array: Any, row: Any) -> Any:
-    """Numbers of all runs in a row of an array."""
+    """Numbers of all runs, or whole ones, in a row of an array."""
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
         return builder.load(_find_row(context, builder, typed.args[0], given[0], given[1]), align=8)
 
-    return signature(NUMBERS, array, row), generate
+    return signature(NUMBERS if array.dtype is types.float64 else WHOLES, array, row), generate
 
 
 @intrinsic
 def put(typing: Any, array: Any, row: Any, numbers: Any) -> Any:
-    """Write numbers of all runs into a row of an array."""
+    """Write numbers of all runs, or whole ones, into a row of an array."""
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
-        wide = _widen(context, builder, given[2], typed.args[2])
+        widen = _widen if typed.args[0].dtype is types.float64 else _widen_whole
+        wide = widen(context, builder, given[2], typed.args[2])
         place = _find_row(context, builder, typed.args[0], given[0], given[1])
         builder.store(wide, place, align=8)
         return context.get_dummy_value()
 
     return signature(types.none, array, row, numbers), generate
+
+
+@intrinsic
+def view_lane(typing: Any, rows: Any, lane: Any) -> Any:
+    """Numbers of one run, in a row of their own: as an array whose numbers lie LANES apart, known to the compiler."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        whole = context.make_array(typed.args[0])(context, builder, given[0])
+        view = context.make_array(typed.return_type)(context, builder)
+        word, size = ir.IntType(64), rows.dtype.bitwidth // 8
+        count = builder.udiv(whole.nitems, ir.Constant(word, LANES))
+        first = builder.gep(whole.data, [given[1]], inbounds=True)
+        shape, strides = (cgutils.pack_array(builder, [each]) for each in (count, ir.Constant(word, LANES * size)))
+        populate_array(view, first, shape, strides, ir.Constant(word, size), None)
+        return view._getvalue()
+
+    return signature(rows.copy(layout="A"), rows, lane), generate
 
 
 @intrinsic
@@ -346,6 +377,37 @@ def select(typing: Any, truths: Any, one: Any, other: Any) -> Any:
 
 
 @intrinsic
+def select_whole(typing: Any, truths: Any, one: Any, other: Any) -> Any:
+    """Do the same with whole numbers."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        both = (_widen_whole(context, builder, *pair) for pair in zip(given[1:], typed.args[1:], strict=True))
+        return builder.select(given[0], *both)
+
+    return signature(WHOLES, truths, one, other), generate
+
+
+@intrinsic
+def as_bits(typing: Any, truths: Any) -> Any:
+    """Mask of the runs for which it is true: a bit for each."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        return builder.zext(builder.bitcast(given[0], ir.IntType(LANES)), ir.IntType(64))
+
+    return signature(types.int64, truths), generate
+
+
+@intrinsic
+def as_truths(typing: Any, bits: Any) -> Any:
+    """Whether it is true for each run, by a mask."""
+
+    def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
+        return builder.bitcast(builder.trunc(given[0], ir.IntType(LANES)), TRUTHS_IR)
+
+    return signature(TRUTHS, bits), generate
+
+
+@intrinsic
 def bits_of(typing: Any, numbers: Any) -> Any:
     """Bits of numbers."""
     return signature(WHOLES, numbers), lambda context, builder, typed, given: builder.bitcast(given[0], WHOLES_IR)
@@ -400,7 +462,8 @@ def _make_overload(ours: Any) -> Callable[[Any], Any]:
 
 
 FUNCTIONS: Final = (
-    "take", "put", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true", "count_full_rows",
-    "select", "bits_of", "number_of", "pick_lane", "join_lanes",
+    "take", "put", "view_lane", "take_at", "look_up", "take_words", "put_words", "pack", "unpack", "count_true",
+    "count_full_rows", "select", "select_whole", "as_bits", "as_truths", "bits_of", "number_of", "pick_lane",
+    "join_lanes",
 )  # fmt: skip
 """What compiled code calls by name."""

@@ -12,8 +12,8 @@ import numpy as np
 from negsim.kernel.stages import PROMISED_BITS, STANDING_BITS
 from negsim.scalar.formulas import Formula, lay_programs, list_formulas, list_other_programs, list_programs
 from negsim.scalar.numbers import Numbering, Values, number_values
-from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, WORD, Stand, Tables, as_record, count_bits, size_of
-from negsim.scalar.wants import Wants, count_codes, list_mean_rows, list_members, list_voter_items
+from negsim.scalar.tables import EVENT_COLUMNS, KINDS, LENGTHS, Stand, Tables, as_record, size_of
+from negsim.scalar.wants import Wants, list_mean_rows, list_members, list_voter_items
 from negsim.state import Array, Floats, Ints, Parameters, State, World
 
 LONGEST_AGENDA = 31
@@ -56,7 +56,7 @@ class Layout:
         key = watched.astype(bool).tobytes()
         if key not in self._wanted:
             wants = self.wants
-            self._wanted[key] = np.concatenate((wants.lay_items(), wants.lay_masks(), wants.lay_switches(watched)))
+            self._wanted[key] = np.concatenate((wants.lay_rows(), wants.lay_masks(), wants.lay_allowed(watched)))
         return self._wanted[key]
 
     @property
@@ -83,7 +83,7 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
     """
     sizes = _sizes(world, parameters, groups)
     wants = Wants(world, sizes, list_other_programs(world))
-    sizes |= {"words": wants.words, "switches": len(count_codes(world))}
+    sizes["words"] = wants.words
     sizes["most_items"] = max((len(items) for items in list_voter_items(world)), default=0)
     sizes["most_rates"] = world.signatures.members.shape[0]
     rows = max(world.exponent_rows, world.log_rate_rows, world.utility_rows, world.concessions, 1)
@@ -100,7 +100,8 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
         **_lay_utilities(world),
         **_lay_relations(world),
         **_lay_memory(world, numbering),
-        **_lay_kinds(world, sizes, stand, wants),
+        **_lay_choices(wants),
+        **_lay_kinds(stand, wants),
     }
     formulas = list_formulas(world)
     programs, counts = lay_programs(world, parameters, numbering, sizes, formulas)
@@ -112,7 +113,7 @@ def lay_out(world: World, parameters: Parameters, groups: Ints) -> Layout:
         end += len(flat)
     return Layout(
         numbering,
-        Tables(**sizes, **counts, **first),
+        Tables(**sizes, **counts, **first, **_place_wants(sizes, wants)),
         stand,
         np.concatenate(fixed),
         world.tick_times,
@@ -130,7 +131,6 @@ def _sizes(world: World, parameters: Parameters, groups: Ints) -> dict[str, int]
         "moves": world.moves,
         "ticks": len(world.tick_times) - 1,
         "agenda_length": world.agenda.shape[1],
-        "dirty_words": world.concessions // WORD + 1,
         "flows": len(world.flow_concession),
         "gates": len(world.gates),
         "whiles": len(world.while_rows),
@@ -157,6 +157,8 @@ def _sizes(world: World, parameters: Parameters, groups: Ints) -> dict[str, int]
         "states": world.engaged_states.members.shape[1],
         "allies": world.allies.members.shape[1],
         "groups": int(groups.max(initial=-1)) + 1,
+        "choices": world.dense + world.channels + len(world.package_channel),
+        "switches": 2 * world.channels + world.concessions + world.demands + 1 + len(world.approve_side),
     }
 
 
@@ -196,9 +198,7 @@ def _lay_events(world: World, numbering: Numbering, groups: Ints) -> dict[str, A
 
 def _lay_channels(world: World) -> dict[str, Any]:
     active = np.array([gate.active for gate in world.gates]).reshape(len(world.gates), len(world.tick_times) - 1)
-    changes = np.concatenate(([True], (np.diff(active.astype(np.int8), axis=1) != 0).any(axis=0)))
     return {
-        "gate_changes": changes,
         "agenda": world.agenda,
         "agenda_side": world.agenda_side,
         "consent_rule": world.consent_rule,
@@ -222,23 +222,11 @@ def _lay_concessions(world: World) -> dict[str, Any]:
         "held_by": held,
         "answers": world.answers,
         **_list("answer", "concession", [np.flatnonzero(row).tolist() for row in world.answers]),
-        **_lay_places(world),
         "breaks": world.breaks,
         "flow_concession": world.flow_concession,
         "flow_stock": world.flow_stock,
         "flow_of": flow_of,
     }
-
-
-def _lay_places(world: World) -> dict[str, Any]:
-    """Where each concession stands on agendas."""
-    places: list[list[int]] = [[] for _ in range(world.concessions)]
-    for channel, items in enumerate(world.agenda.tolist()):
-        for position, item in enumerate(items):
-            if item >= 0:
-                places[item].append(channel * len(items) + position)
-    lists = _list("place", "entry", places)
-    return {"place_first": lists["place_first"], "place": lists["place_entry"]}
 
 
 def _lay_packages(world: World, sizes: Mapping[str, int], numbering: Numbering) -> dict[str, Any]:
@@ -254,12 +242,21 @@ def _lay_packages(world: World, sizes: Mapping[str, int], numbering: Numbering) 
             list_members(world.signatures, world.log_rate_rows), sizes["most_rates"], values.first, values
         ),
         "package_channel": world.package_channel,
-        "package_members": world.package_members,
+        **_list("member", "item", _list_package_items(world)),
         "channel_first": [0, *(part.stop for part in world.channel_packages)],
         "agree_signature": world.agree_signature,
         **_list("seat", "state", _seat_states(world)),
         "voter": np.column_stack((values.seat + world.voters[1].ravel(), voters)),
     }
+
+
+def _list_package_items(world: World) -> list[list[int]]:
+    """The concessions in each package."""
+    agendas = world.agenda[world.package_channel]
+    return [
+        [item for position, item in enumerate(agenda) if members >> position & 1]
+        for agenda, members in zip(agendas.tolist(), world.package_members.ravel().tolist(), strict=True)
+    ]
 
 
 def _pad(lists: Sequence[Sequence[int]], length: int, first: int, values: Values) -> Ints:
@@ -332,20 +329,32 @@ def _lay_memory(world: World, numbering: Numbering) -> dict[str, Any]:
     }
 
 
-def _lay_kinds(world: World, sizes: Mapping[str, int], stand: Stand, wants: Wants) -> dict[str, Any]:
-    """Where what is wanted stands: in W rows of items, masks, rows of switches; in S bits and lists of each kind."""
-    items, words = world.channels * world.agenda.shape[1] * sizes["words"], sizes["words"]
+def _lay_choices(wants: Wants) -> dict[str, Any]:
+    """What decides whether moves and accords are possible, and who asks for the surplus of a channel."""
+    return {
+        "switch": wants.list_switches(),
+        **_list("asker", "choice", wants.list_askers()),
+        "always_asked": wants.list_always_asked(),
+    }
+
+
+def _lay_kinds(stand: Stand, wants: Wants) -> dict[str, Any]:
+    """Where the bits of each kind lie, and where in L its list."""
     pieces = wants.list_pieces()
     flat = [piece for found in pieces for piece in found]
     return {
-        "want_first": items + len(flat) + words * np.cumsum([0, *count_codes(world)])[:-1],
-        "kind_bit": count_bits(sizes),
         "piece_first": np.cumsum([0, *map(len, pieces)]),
         "piece_word": [word for word, _, _ in flat],
         "piece_base": [base for _, _, base in flat],
-        "piece": [items],
         "kind_list": [getattr(stand, kind) for kind in KINDS],
     }
+
+
+def _place_wants(sizes: Mapping[str, int], wants: Wants) -> dict[str, int]:
+    """Where in W the row of what is wanted always begins, the masks of all pieces, the codes that allow."""
+    always = sizes["choices"] * sizes["words"]
+    piece = always + sizes["words"]
+    return {"always": always, "piece": piece, "allowed": piece + len(wants.lay_masks())}
 
 
 def _lay_stand(sizes: Mapping[str, int]) -> Stand:
@@ -353,17 +362,16 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
     counts = {
         "tick": 1, "channel": channels, "table": channels, "consent": 2 * channels, "awaiting": 2 * channels,
         "stage": concessions, "frozen": concessions, "begun": concessions, "completions": concessions,
-        "demand": sizes["demands"], "ready": concessions, "code": sizes["switches"],
-        "blocked": channels, "waiting": sizes["approvals"], "words": sizes["words"], "new_words": sizes["words"],
-        "row": sizes["switches"], "promised": concessions,
-        "available": channels, "offered": channels, "item_words": channels * sizes["words"],
-        "sharing": sizes["packages"], "shipping": sizes["flows"], "dirty": sizes["dirty_words"],
-        "touched": channels, "gate_tick": 1,
+        "demand": sizes["demands"],
+        **dict.fromkeys(("column", "fresh", "going", "ticked", "pending", "ring", "pushed", "allowed", "given"), 1),
+        "period": 1, "rings": moves, "counts": sizes["groups"], "first_days": sizes["groups"], "made": 1,
+        "code": sizes["switches"],
+        "possible": sizes["dense"], "agreeable": channels, "enabled": sizes["packages"],
+        "stood": concessions, "available": concessions, "open": channels, "raised": sizes["demands"],
+        "blocked": channels, "met": channels, "waiting": sizes["approvals"],
+        **dict.fromkeys(("choices", "words", "new_words"), sizes["words"]),
         **{kind: size_of(kind, sizes) for kind in KINDS}, "moves": moves, "rate_first": sizes["log_rates"] + 1,
-        "packages": sizes["packages"], "package_first": channels + 1, "counting": max(sizes["pairs"], 1),
-        "lengths": LENGTHS, **dict.fromkeys(("column", "fresh", "going", "moved", "ticked", "pending"), 1),
-        **dict.fromkeys(("ring", "pushed", "allowed", "given", "period"), 1),
-        "rings": moves, "counts": sizes["groups"], "first_days": sizes["groups"], "made": 1,
+        "package_first": channels + 1, "counting": max(sizes["pairs"], 1), "lengths": LENGTHS,
     }  # fmt: skip
     first, end = {}, 0
     for name, count in counts.items():
@@ -374,7 +382,7 @@ def _lay_stand(sizes: Mapping[str, int]) -> Stand:
 
 def start_stand(layout: Layout, state: State) -> Ints:
     """S at the start of a run: the discrete state of a state of width 1."""
-    whole = np.zeros(layout.stand.size, dtype=np.int64)
+    whole = np.zeros(layout.stand.code, dtype=np.int64)
     for name, array in state.arrays().items():
         if hasattr(layout.stand, name):
             flat = np.asarray(array).reshape(-1)

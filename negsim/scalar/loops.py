@@ -7,14 +7,15 @@ abreast, what a move changes is done in each for itself. A loop may be called fr
 its own. One that lacks something (room for waits or events) says so and returns; called again, it goes on where
 it stopped.
 
-In every function A holds whole numbers, a row for each lane and last that of the lists, V the numbers of all lanes; S
-and U are those of one lane.
+In every function A holds the whole numbers of all lanes and after them the lists (L), V the numbers of all lanes; S and
+U are those of one lane.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from negsim.scalar.abreast import view_lane
 from negsim.scalar.clocks import choose, run_clocks
 from negsim.scalar.effects import (
     change_channels,
@@ -28,7 +29,7 @@ from negsim.scalar.interfering import Orders, interfere, note_done, stand_still
 from negsim.scalar.listing import list_wanted
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
-from negsim.scalar.possibilities import RELATES, WANTS, find_possible, forget, release
+from negsim.scalar.possibilities import find_possible, forget
 from negsim.scalar.relations import relate
 from negsim.scalar.tables import ACTIVE, BEGINS, EXPLODED, GOING, LANES, NOTHING, OVER, TICK, Stand, Tables
 from negsim.scalar.waits import Draws, has_row
@@ -113,12 +114,9 @@ def start_lanes(
 
     Lanes without a column stand where the last one does.
     """
-    for place in range(A.shape[1]):
-        A[LANES, place] = 0
-    for pair in range(t.pairs):
-        A[LANES, s.counting + pair] = pair
+    clear_lists(A[LANES * s.possible :], t, s)
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         for place in range(len(c.shared)):
             U[place] = c.shared[place]
         _put_column(S, U, t, s, v, c, min(first + lane, last - 1))
@@ -127,13 +125,22 @@ def start_lanes(
     return min(first + LANES, last)
 
 
+def clear_lists(L: Ints, t: Tables, s: Stand) -> None:
+    """Let nothing be listed."""
+    for place in range(len(L)):
+        L[place] = 0
+    for pair in range(t.pairs):
+        L[s.counting + pair] = pair
+    forget(L, t, s)
+
+
 def take_column(
     A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, lane: int, column: int
 ) -> None:  # fmt: skip
     """Put another column into a lane: it begins at the next re-evaluation."""
-    S, U = A[lane], V[lane::LANES]
-    release(A[LANES], U, t, s, v)
+    S, U = view_lane(A, lane), view_lane(V, lane)
     _put_column(S, U, t, s, v, c, column)
+    forget(A[LANES * s.possible :], t, s)
     S[s.going] = BEGINS
 
 
@@ -144,13 +151,12 @@ def _put_column(
         _resume(S, U, c.rests, column)
     else:
         _begin(S, U, t, v, c, column)
-    forget(S, U, t, s, v)
     for move in range(t.moves):
         U[v.hazard + move] = 0.0
     U[v.elapsed] = 0.0
     U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
     S[s.column], S[s.fresh] = column, 1
-    S[s.moved], S[s.ticked], S[s.pending], S[s.given], S[s.period], S[s.made] = 1, 1, -1, 0, 0, 0
+    S[s.ticked], S[s.pending], S[s.given], S[s.period], S[s.made] = 1, -1, 0, 0, 0
 
 
 def _begin(S: Ints, U: Floats, t: Tables, v: Values, c: Columns, column: int) -> None:
@@ -181,27 +187,20 @@ def _resume(S: Ints, U: Floats, rests: Rests, column: int) -> None:
 
 
 def find_hazards(T: Ints, W: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, told: bool) -> None:
-    """Compute the hazards of all lanes, after finding what has become possible in those where something has changed."""
-    L, found = A[LANES], 0
-    for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
-        if S[s.moved] or U[v.time] >= U[v.next_timer]:
-            S[s.moved] = 0
-            found |= find_possible(T, W, L, S, U, t, s, v)
-    if found & RELATES:
+    """Find what is possible in all lanes, and compute their hazards."""
+    L = A[LANES * s.possible :]
+    if find_possible(T, W, L, A, V, t, s, v):
         relate(T, V, t, v)
-    if found & WANTS:
-        list_wanted(T, W, L, A, V, t, s, v)
+    list_wanted(T, W, L, V, t, s, v)
     evaluate(T, L, V, t, s, v, told)
 
 
-def pass_tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, ticks: Floats) -> None:
+def pass_tick(S: Ints, U: Floats, s: Stand, v: Values, ticks: Floats) -> None:
     """Let a lane's calendar move on."""
     S[s.tick] += 1
     tick = S[s.tick]
     U[v.time], U[v.tick], U[v.next_tick] = ticks[tick], float(tick), ticks[tick + 1]
     S[s.ticked] = 1
-    S[s.moved] = T[t.gate_changes + tick]
 
 
 # -- drawn ------------------------------------------------------------------------------------------------------------
@@ -213,11 +212,11 @@ def draw(
 ) -> int:  # fmt: skip
     """Draw the histories of all columns, from the first not yet done; says why it returns."""
     room, most = LANES * (t.concessions + t.whiles + t.flows + 1), LANES * (1 + len(o.still_low))
-    L, told = A[LANES], len(r.path_of) > 0
+    L, told = A[LANES * s.possible :], len(r.path_of) > 0
     if not noted[STARTED]:
         noted[NEXT] = start_lanes(T, A, V, t, s, v, c, 0, len(d.places))
         for lane in range(LANES):
-            _wind_clocks(A[lane], V, t, s, v, c, d, lane)
+            _wind_clocks(view_lane(A, lane), V, t, s, v, c, d, lane)
         noted[STARTED] = 1
     while True:
         if not _renew_clocks(A, V, s, v, d):
@@ -256,9 +255,9 @@ def _wind_clocks(
 
 def _wait_for_clocks(A: Ints, V: Floats, s: Stand, v: Values, moment: float) -> None:
     """Make up for what the clocks of columns that have just been resumed will lose to the days before they start."""
-    L = A[LANES]
+    L = A[LANES * s.possible :]
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         if S[s.fresh]:
             S[s.fresh] = 0
             for place in range(L[s.lengths + ACTIVE]):
@@ -269,7 +268,7 @@ def _wait_for_clocks(A: Ints, V: Floats, s: Stand, v: Values, moment: float) -> 
 def _renew_clocks(A: Ints, V: Floats, s: Stand, v: Values, d: Draws) -> bool:
     """Start afresh the clocks that have rung, if there is room for their rows."""
     for lane in range(LANES):
-        S = A[lane]
+        S = view_lane(A, lane)
         if S[s.going] == BEGINS:
             S[s.going] = GOING
         move = S[s.pending]
@@ -291,7 +290,7 @@ def _end_columns(
     """End the columns whose next stop lies beyond the last day, and take others; whether any goes on."""
     going = False
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         if S[s.going] == GOING:
             if U[v.time] + U[v.elapsed] < c.until:
                 going = True
@@ -317,7 +316,7 @@ def _stop_columns(
     """Make the moves that come, pass the ticks; whether a column explodes."""
     explodes, turned = False, False
     for lane in range(LANES):
-        S, U = A[lane], V[lane::LANES]
+        S, U = view_lane(A, lane), view_lane(V, lane)
         turned = turned or S[s.going] == BEGINS
         if S[s.going] != GOING:
             continue
@@ -326,7 +325,7 @@ def _stop_columns(
             _tick(T, S, U, t, s, v, c, r, noted)
             turned = True
             continue
-        S[s.ticked], S[s.moved], S[s.pending] = 0, 1, move
+        S[s.ticked], S[s.pending] = 0, move
         if o.given:
             note_done(S, U, s, v, o)
             S[s.pending] = S[s.ring]
@@ -357,13 +356,12 @@ def _make(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, r: Record
 
 def _tick(T: Ints, S: Ints, U: Floats, t: Tables, s: Stand, v: Values, c: Columns, r: Record, noted: Ints) -> None:
     """Pass a tick; what is shipped whole is delivered."""
-    pass_tick(T, S, U, t, s, v, c.ticks)
+    pass_tick(S, U, s, v, c.ticks)
     for flow in range(t.flows):
         event = find_delivered(T, S, U, t, s, v, flow)
         if event >= 0:
             change_stages(T, S, U, t, s, v, event)
             _note(T, S, U, t, s, v, r, noted, event)
-            S[s.moved] = 1
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
@@ -396,7 +394,7 @@ def _close_counts(S: Ints, t: Tables, s: Stand, r: Record) -> None:
 def _keep_states(A: Ints, V: Floats, s: Stand, r: Record) -> None:
     """Keep the states of columns that stand at a tick."""
     for lane in range(LANES):
-        S = A[lane]
+        S = view_lane(A, lane)
         if S[s.ticked] == 0 or S[s.going] != GOING:
             continue
         for place in range(len(r.path_of)):

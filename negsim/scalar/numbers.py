@@ -68,18 +68,12 @@ class Values(NamedTuple):
     tick: int
     next_tick: int
     """When the next one comes."""
-    next_timer: int
-    """When a promise becomes ready or overdue, or a little before."""
     last_deal: int
     changed: int
     shipped: int
     remaining: int
     # -- flags, 0 or 1
-    possible: int
-    """Of dense moves."""
-    enabled: int
-    """Of packages that may be agreed on, or whose surplus is asked for."""
-    agreeing: int
+    gate_active: int
     live: int
     """Of channels: open; of concessions, which follow them: in force."""
     held: int
@@ -89,7 +83,6 @@ class Values(NamedTuple):
     standing: int
     raised: int
     late: int
-    flowing: int
     # -- what waits for approval
     opinion: int
     free: int
@@ -217,19 +210,16 @@ def _quantity_sizes(world: World, parameters: Parameters) -> dict[str, int]:
         "gate_met": world.channels,
         "pressure": 2 * world.channels,
         "ally": max(world.allies.members.shape[1], 1),
-        **dict.fromkeys(("time", "tick", "next_tick", "next_timer"), 1),
+        **dict.fromkeys(("time", "tick", "next_tick"), 1),
         "last_deal": world.channels,
         "changed": world.concessions,
         "shipped": len(world.flow_concession),
         "remaining": world.moves,
-        "possible": world.dense,
-        "enabled": packages,
-        "agreeing": world.channels,
+        "gate_active": len(world.gates),
         "live": world.channels + world.concessions,
         **dict.fromkeys(("held", "answering", "standing"), world.concessions),
         "raised": world.demands,
         "late": world.concessions,
-        "flowing": len(world.flow_concession),
         "opinion": len(world.approve_side),
         "free": len(world.approve_side),
         "ripe_need": needs,

@@ -9,7 +9,7 @@ from negsim.kernel.arithmetic import SMALLEST
 from negsim.scalar.abreast import select
 from negsim.scalar.hazards import exponentiate
 from negsim.scalar.numbers import Values
-from negsim.scalar.tables import OVERDUE_ONES, Stand, Tables
+from negsim.scalar.tables import ALL, OVERDUE_ONES, Stand, Tables
 from negsim.state import Floats, Ints
 
 
@@ -43,9 +43,10 @@ def _ship(T: Ints, L: Ints, V: Floats, t: Tables, s: Stand, v: Values, elapsed: 
     for need in range(t.needs):
         V[v.first + need] = V[v.now_supply + need]
     for flow in range(t.flows):
-        if L[s.shipping + flow] == 0:
+        concession = T[t.flow_concession + flow]
+        if L[s.stood + concession] & ALL == 0:
             continue
-        share = V[v.flowing + flow] * min(elapsed / V[v.duration + flow], 1.0 - V[v.shipped + flow])
+        share = V[v.live + t.channels + concession] * min(elapsed / V[v.duration + flow], 1.0 - V[v.shipped + flow])
         V[v.shipped + flow] += share
         if T[t.flow_stock + flow] >= 0:
             V[v.first + T[t.flow_stock + flow]] += V[v.quantity + flow] * (share / max(elapsed, SMALLEST))

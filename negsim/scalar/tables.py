@@ -2,7 +2,8 @@
 
 A table of rows is flat, row after row. A list of lists is two tables: where each list begins (one entry more than there
 are lists) and what the lists hold, one after the other. What is wanted is told by rows of bits, in a third row (W).
-Runs that are computed abreast share their lists: the rows of all of them, and last that of the lists (L), are A.
+Runs that are computed abreast share their lists (L). A holds the whole numbers of all of them, LANES side by side for
+each fact, and after these the lists.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ class Tables(NamedTuple):
     allies: int
     groups: int
     """Groups of events in a summary."""
+    choices: int
+    """Dense moves, an accord in each channel, packages."""
     switches: int
-    """What decides together which moves are possible: channels, concessions, demands, what always is, approvals, and
-    whether a channel may agree."""
+    """What decides which moves are possible: channels, concessions, demands, what always is, approvals, and whether a
+    channel may agree."""
     words: int
     """Words of bits that say what is wanted, a multiple of WORDS_ABREAST."""
-    dirty_words: int
-    """Words of a bit for each concession."""
     most_items: int
     """Items of the largest package."""
     most_rates: int
@@ -73,7 +74,6 @@ class Tables(NamedTuple):
     approval_count: int
     # -- calendar
     tick_month: int
-    gate_changes: int
     # -- events
     event: int
     """Rows of EVENT_COLUMNS."""
@@ -101,24 +101,29 @@ class Tables(NamedTuple):
     answer_first: int
     answer_concession: int
     """The concessions that answer each demand."""
-    place_first: int
-    place: int
-    """Where each concession stands on agendas: channel and position in one number."""
     breaks: int
     flow_concession: int
     flow_stock: int
     flow_of: int
     # -- what is wanted
-    want_first: int
-    """For each switch, where in W the rows begin that say what is wanted at its codes."""
-    kind_bit: int
-    """First bit of each kind of thing."""
+    switch: int
+    """For each dense move, and for an accord in each channel, the switch that decides whether it is possible."""
+    asker_first: int
+    asker_choice: int
+    """The moves and accords for which the surplus of each channel is asked."""
+    always_asked: int
+    """Whether it is asked for always."""
+    always: int
+    """Where in W the row begins that says what is wanted always; before it stand those of moves, accords, packages."""
+    allowed: int
+    """Where in W the codes stand at which each move and accord is possible, as bits."""
     piece_first: int
-    """The bits of each kind lie in so many words: in pieces, whose masks stand in W at `piece`."""
+    """The bits of each kind lie in so many words: in pieces."""
     piece_word: int
     piece_base: int
     """Row of the thing whose bit is the lowest of the word."""
     piece: int
+    """Where in W their masks stand."""
     kind_list: int
     """First index in S of the list of each kind."""
     # -- moves
@@ -128,7 +133,9 @@ class Tables(NamedTuple):
     """Where in V the log rates of each sum stand, as many in a row as the longest has."""
     # -- packages
     package_channel: int
-    package_members: int
+    member_first: int
+    member_item: int
+    """The concessions in each package."""
     channel_first: int
     agree_signature: int
     seat_first: int
@@ -208,34 +215,57 @@ class Stand(NamedTuple):
     begun: int
     completions: int
     demand: int
-    dirty: int
-    """Bits of the concessions that something has happened to since the last re-evaluation."""
-    touched: int
-    """Whether something has happened to each channel, to a demand made through it, to an item of its agenda."""
-    gate_tick: int
-    """The tick at which gates were read last, or -1."""
-    # -- what is read off the state
-    ready: int
+    # -- how far it has come
+    column: int
+    """Which column it is."""
+    fresh: int
+    """Whether it has just been taken."""
+    going: int
+    ticked: int
+    """Whether the last step was a tick."""
+    pending: int
+    """The move whose clock is to be renewed, or -1."""
+    ring: int
+    """Where somebody interferes: the move whose clock rings first, or -1."""
+    pushed: int
+    """The forced move that comes next, by its row; then the one that comes first of all, or -1."""
+    allowed: int
+    """Whether the state allows it."""
+    given: int
+    """How many of the given moves it has made."""
+    period: int
+    """In which period of the coverage it is."""
+    # -- what is counted
+    rings: int
+    counts: int
+    first_days: int
+    made: int
+    # -- what is read off the state of all runs
     code: int
-    """What decides which moves are possible: codes of channels, concessions, demands, and of what always is."""
+    """The code of each switch, as a bit."""
+    # -- of the lists: for which runs something is so, as bits
+    possible: int
+    """Each dense move,"""
+    agreeable: int
+    """an accord in each channel,"""
+    enabled: int
+    """and each package: its items are on offer, and it may be agreed on or the surplus of its channel is asked for."""
+    stood: int
+    """Each concession in force, held, answering and standing (one after the other in one word)."""
+    available: int
+    """Each concession may be tabled."""
+    open: int
+    raised: int
     blocked: int
+    """A hard gate blocks each channel."""
+    met: int
+    """Its active gates are all met."""
     waiting: int
     # -- what is wanted: bits, and lists of what is to be computed; their lengths stand in `lengths`
+    choices: int
+    """What any run may choose."""
     words: int
     new_words: int
-    row: int
-    """Where in W the row of each switch is now."""
-    promised: int
-    available: int
-    """Items of each channel's agenda that may be tabled, as bits."""
-    offered: int
-    """Items on offer in each channel that may agree or whose surplus is asked for, as bits."""
-    item_words: int
-    """What is wanted for those of them that are in an enabled package: a row of bits for each channel."""
-    sharing: int
-    """For how many runs each package is enabled."""
-    shipping: int
-    """In how many runs each flow is under way."""
     moves: int
     """Dense moves that are possible, then packages that may be agreed on now."""
     steps: int
@@ -257,33 +287,6 @@ class Stand(NamedTuple):
     counting: int
     """0, 1, 2, ...: the list of all rows."""
     lengths: int
-    # -- how far it has come
-    column: int
-    """Which column it is."""
-    fresh: int
-    """Whether it has just been taken."""
-    going: int
-    moved: int
-    """Whether something discrete has happened since the last re-evaluation."""
-    ticked: int
-    """Whether the last step was a tick."""
-    pending: int
-    """The move whose clock is to be renewed, or -1."""
-    ring: int
-    """Where somebody interferes: the move whose clock rings first, or -1."""
-    pushed: int
-    """The forced move that comes next, by its row; then the one that comes first of all, or -1."""
-    allowed: int
-    """Whether the state allows it."""
-    given: int
-    """How many of the given moves it has made."""
-    period: int
-    """In which period of the coverage it is."""
-    # -- what is counted
-    rings: int
-    counts: int
-    first_days: int
-    made: int
     size: int
 
 
@@ -295,17 +298,22 @@ PROGRAM_COLUMNS = 4
 """Number of the formula, its first row of arguments, the first row it speaks of, the row after the last."""
 
 KINDS = (
-    "moves", "steps", "signatures", "log_rates", "pains", "surplus", "exponents", "concessions", "benefits", "givers",
-    "means", "agreeing",
+    "moves", "agreeing", "packages", "steps", "signatures", "log_rates", "pains", "surplus", "exponents", "concessions",
+    "benefits", "givers", "means",
 )  # fmt: skip
-"""What may be wanted; surplus and agreeing are channels."""
+"""What may be wanted: first what may be chosen, then what belongs to it; surplus and agreeing are channels."""
 (
-    MOVES, STEPS, SIGNATURES, LOG_RATES, PAINS, SURPLUS, EXPONENTS, CONCESSIONS, BENEFITS, GIVERS, MEANS, AGREEING,
+    MOVES, AGREEING, PACKAGES, STEPS, SIGNATURES, LOG_RATES, PAINS, SURPLUS, EXPONENTS, CONCESSIONS, BENEFITS, GIVERS,
+    MEANS,
 ) = range(len(KINDS))  # fmt: skip
-PROMISED_ONES, OVERDUE_ONES, ACTIVE = range(len(KINDS), len(KINDS) + 3)
+OVERDUE_ONES, ACTIVE = range(len(KINDS), len(KINDS) + 2)
 """Lengths besides those of the lists of each kind; the active moves are the dense ones and the packages after them."""
+NO, YES = 1, 2
+"""Codes of what is one or the other, as bits."""
 LANES = 16
 """Runs that are computed abreast; a power of 2."""
+ALL = (1 << LANES) - 1
+"""Mask of what holds for all of them."""
 WORDS_ABREAST = 8
 """Words of bits that are united by one instruction."""
 OVER, GOING, EXPLODED, BEGINS = range(4)
@@ -313,7 +321,7 @@ OVER, GOING, EXPLODED, BEGINS = range(4)
 TICK, NOTHING = -1, -2
 """What may come instead of a move: the tick; time passes and nothing happens."""
 KIND_COUNT = len(KINDS)
-LENGTHS = KIND_COUNT + 3
+LENGTHS = KIND_COUNT + 2
 WORD_BITS = 6
 WORD = 1 << WORD_BITS
 """Bits of a word."""

@@ -1,8 +1,9 @@
-"""What is wanted when something is in a certain state? For each switch and code a row of bits, over all that there is.
+"""What is wanted when something may be chosen? For each choice a row of bits, over all that there is.
 
-A switch is what decides which moves are possible (a channel, a concession, a demand, ...), its code the state it is in.
-To the moves that are possible then belongs all that their hazards are computed from, so what a run has to compute is
-the union of one row for each switch.
+Choices are the dense moves, an accord in each channel, and the packages to agree on. Whether a move or an accord is
+possible is decided by the code of one thing, its switch (a channel, a concession, a demand, ...). To what is possible
+belongs all that its hazard is computed from, so what some runs have to compute is the union of one row for each choice
+that any of them has.
 """
 
 from __future__ import annotations
@@ -13,11 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from negsim.scalar.tables import KINDS, WORD, WORDS_ABREAST, count_bits
+from negsim.scalar.tables import KINDS, WORD, WORDS_ABREAST, YES, count_bits
 from negsim.state import Array, Ints, Program, Sums, World
-
-CODES = {"channel": 8, "concession": 32, "demand": 4, "always": 1, "other": 2}
-"""How many codes each kind of switch has (docs of negsim.layout.hazards)."""
 
 
 def list_members(sums: Sums, zero: int) -> list[list[int]]:
@@ -35,15 +33,6 @@ def list_voter_items(world: World) -> list[list[int]]:
     """List the utility rows of the items of a package, by voter, side and package."""
     items = list_members(world.bundles, world.utility_rows)
     return [items[bundle] for bundle in world.voters[0].ravel()]
-
-
-def count_codes(world: World) -> list[int]:
-    """How many codes each switch has."""
-    counts = {
-        "channel": world.channels, "concession": world.concessions, "demand": world.demands, "always": 1,
-        "other": len(world.approve_side) + world.channels,
-    }  # fmt: skip
-    return [CODES[kind] for kind, count in counts.items() for _ in range(count)]
 
 
 class Wants:
@@ -128,42 +117,63 @@ class Wants:
             bits |= self._bit("steps", step) | self._utility(int(world.alone[step]))
         return bits
 
-    def lay_switches(self, watched: Array) -> Ints:
-        """Rows of words, switch by switch and code by code, if only some moves count."""
-        world = self._world
-        first_decision = self._sizes["first_step"] + world.concessions
-        approvals = len(world.approve_side)
-        rows = [[0] * codes for codes in count_codes(world)]
-        always = world.channels + world.concessions + world.demands
-        rows[always][0] = self._always
-        for move in np.flatnonzero(watched[: world.dense]).tolist():
-            bits, decision = self._move(move), int(world.base[move]) - first_decision
-            if decision >= 0:
-                rows[always + 1 + decision % approvals][1] |= bits
-                continue
-            switch, allowed = int(world.entity[move]), int(world.allowed.ravel()[move])
-            for code in range(len(rows[switch])):
-                if allowed >> code & 1:
-                    rows[switch][code] |= bits
-        for channel, part in enumerate(world.channel_packages):
-            if watched[world.dense + part.start : world.dense + part.stop].any():
-                factor = int(world.agree_signature[channel])
-                signature = self._signature(factor - 1) if factor else 0
-                rows[always + 1 + approvals + channel][1] = self._bit("agreeing", channel) | signature
-        return self._as_words(bits for codes in rows for bits in codes)
+    def _accord(self, channel: int) -> int:
+        """Agreeing in a channel, without the packages there are to agree on."""
+        factor = int(self._world.agree_signature[channel])
+        return self._bit("agreeing", channel) | (self._signature(factor - 1) if factor else 0)
 
-    def lay_items(self) -> Ints:
-        """Rows of words for the items of agendas, by channel and position: what they are worth to all who decide."""
+    def _list_packages(self) -> list[int]:
+        """The packages, each with what its items are worth to all who decide."""
+        packages = self._sizes["packages"]
+        rows = [self._bit("packages", package) for package in range(packages)]
+        for number, items in enumerate(list_voter_items(self._world)):
+            rows[number % packages] |= self._all(self._utility(row) for row in items)
+        return rows
+
+    def _list_choices(self) -> list[int]:
+        """All choices, each with all that belongs to it."""
+        moves, channels = range(self._world.dense), range(self._world.channels)
+        return [*map(self._move, moves), *map(self._accord, channels), *self._list_packages()]
+
+    def lay_rows(self) -> Ints:
+        """Rows of words, choice by choice, and last of what is wanted always."""
+        return self._as_words([*self._list_choices(), self._always])
+
+    def list_askers(self) -> list[list[int]]:
+        """For each channel the moves and accords for which its surplus is asked."""
+        chosen = self._list_choices()[: self._world.dense + self._world.channels]
+        bits = [self._bit("surplus", channel) for channel in range(self._world.channels)]
+        return [[choice for choice, row in enumerate(chosen) if row & bit] for bit in bits]
+
+    def list_always_asked(self) -> list[bool]:
+        """Whether the surplus of each channel is asked for always."""
+        return [self._always & self._bit("surplus", channel) != 0 for channel in range(self._world.channels)]
+
+    def list_switches(self) -> list[int]:
+        """For each move and accord the switch that decides whether it is possible."""
+        return [switch for switch, _ in self._find_switches()]
+
+    def lay_allowed(self, watched: Array) -> Ints:
+        """The codes of their switches at which moves and accords are possible, as bits, if only some moves count."""
         world = self._world
-        length, packages = world.agenda.shape[1], len(world.package_channel)
-        rows = [0] * (world.channels * length)
-        members = world.package_members.ravel()
-        for number, items in enumerate(list_voter_items(world)):
-            package = number % packages
-            positions = [position for position in range(length) if members[package] >> position & 1]
-            for position, row in zip(positions, items, strict=True):
-                rows[world.package_channel[package] * length + position] |= self._utility(row)
-        return self._as_words(rows)
+        counts = [bool(watched[move]) for move in range(world.dense)]
+        counts += [bool(watched[world.dense + part.start : world.dense + part.stop].any())
+                   for part in world.channel_packages]  # fmt: skip
+        codes = [codes for _, codes in self._find_switches()]
+        return np.array([code * count for code, count in zip(codes, counts, strict=True)], dtype=np.int64)
+
+    def _find_switches(self) -> list[tuple[int, int]]:
+        """For each move and accord its switch, and the codes of it that allow it."""
+        world = self._world
+        approvals, always = len(world.approve_side), world.channels + world.concessions + world.demands
+        found = []
+        for move in range(world.dense):
+            decision = int(world.base[move]) - self._sizes["first_step"] - world.concessions
+            if decision >= 0:
+                found.append((always + 1 + decision % approvals, YES))
+            else:
+                found.append((int(world.entity[move]), int(world.allowed.ravel()[move])))
+        return found + [(always + 1 + approvals + channel, YES) for channel in range(world.channels)]
 
     def list_pieces(self) -> list[list[tuple[int, int, int]]]:
         """For each kind, where its bits lie: words, masks, the row of the thing whose bit is a word's lowest."""
