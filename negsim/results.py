@@ -117,10 +117,11 @@ class Ensemble:
         -------
         DataFrame
             One row for each event that can happen (packages of a channel together): ``probability`` that it has
-            happened by the end and its Monte-Carlo standard error ``probability_mcse``; ``date_10``, ``date_50``,
-            ``date_90`` of its first time among the runs in which it happens; ``count``, the mean number of times, and
-            ``count_mcse``. ``runs`` says of how many runs that is: those that came to the end; ``stopped`` how many
-            exploded and are left out, so nothing is known of what they would have done.
+            happened by the end and its Monte-Carlo error ``probability_mcse`` (the standard deviation of
+            Beta(k + 1, n - k + 1)); ``date_10``, ``date_50``, ``date_90`` of its first time among the runs in which it
+            happens; ``count``, the mean number of times, and ``count_mcse``. ``runs`` says
+            of how many runs that is: those that came to the end; ``stopped`` how many exploded and are left out, so
+            nothing is known of what they would have done.
         """
         return summarise(self.compiled, self.tally, self.runs, len(self.stopped[0]))
 
@@ -217,7 +218,7 @@ def summarise(compiled: Compiled, tally: Tally, runs: int, stopped: int = 0) -> 
     variance = np.maximum(tally.squares / of - mean**2, 0.0) * (of / max(complete - 1, 1))
     table = pd.DataFrame(groups, columns=list(GROUP_COLUMNS))
     table["probability"] = probability
-    table["probability_mcse"] = np.sqrt(probability * (1 - probability) / of)
+    table["probability_mcse"] = error_of_share(happened, of)
     for percent in (10, 50, 90):
         table[f"date_{percent}"] = _quantile_dates(compiled, tally.first[:, :-1], percent / 100)
     table["count"] = mean
@@ -229,6 +230,16 @@ def summarise(compiled: Compiled, tally: Tally, runs: int, stopped: int = 0) -> 
         if tally.total[row] > 0 or group[0] not in ("delivered", "broken", "lapsed")
     ]
     return table.iloc[rows].reset_index(drop=True)
+
+
+def error_of_share(happened: Any, runs: Any) -> Floats:
+    """Error of a probability of which so many runs tell: the standard deviation of Beta(k + 1, n - k + 1).
+
+    Unlike ``sqrt(p (1 - p) / n)`` it is not zero where something happened never, or always.
+    """
+    n, k = np.asarray(runs, dtype=float), np.asarray(happened, dtype=float)
+    middle = (k + 1) / (n + 2)
+    return np.asarray(np.sqrt(middle * (1 - middle) / (n + 3)))
 
 
 def _quantile_dates(compiled: Compiled, first: Ints, share: float) -> Array:

@@ -264,9 +264,10 @@ def test_the_errors_of_a_forecast_are_those_of_as_many_runs_as_its_posterior_is_
     few = replace(posterior, diagnostics={**posterior.diagnostics, "ess": 20.0})
     ahead = forecast(case, few, known, until=dt.date(2005, 12, 31), runs=180, seed=1)
     plain, said = ahead.ensemble.summary(), ahead.summary()
-    for name in ("probability_mcse", "count_mcse"):
-        assert said[name].to_numpy() == pytest.approx(3 * plain[name].to_numpy())
+    assert said["count_mcse"].to_numpy() == pytest.approx(3 * plain["count_mcse"].to_numpy())
     assert (said["count_mcse"] > 0).any()
+    happened = 20.0 * said["probability"]
+    assert said["probability_mcse"].to_numpy() == pytest.approx(stats.beta.std(happened + 1, 21.0 - happened))
 
 
 def test_a_scenario_that_is_extended_keeps_its_past(channel):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import negsim
 from negsim.recording import PATHS
@@ -70,6 +71,13 @@ def test_counts_and_their_error_are_those_of_the_table(ensemble):
     assert row["count"] == pytest.approx(counts.mean())
     assert row["count_mcse"] == pytest.approx(counts.std(ddof=1) / np.sqrt(RUNS))
     assert ensemble.summary().query("kind == 'meet'")["count"].sum() == pytest.approx(per_run.mean())
+
+
+def test_what_never_happened_in_some_runs_is_not_known_to_be_impossible(ensemble):
+    summary = ensemble.summary()
+    happened = (summary["probability"] * RUNS).to_numpy()
+    assert 0.0 in happened
+    assert summary["probability_mcse"].to_numpy() == pytest.approx(stats.beta.std(happened + 1, RUNS - happened + 1))
 
 
 def test_a_summary_needs_no_events():

@@ -19,12 +19,12 @@ from negsim.compiler import compile_scenario
 from negsim.ensemble import simulate
 from negsim.parameters import Belief
 from negsim.problems import ScenarioError
+from negsim.results import error_of_share
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, load_terms
 from negsim.sweeps.designs import Design
 from negsim.sweeps.readings import Sweep
 from negsim.sweeps.running import expand_sweep, resume_sweep, sweep
-from negsim.sweeps.stopping import estimate_error
 from strategies import pair, two_state_channel
 
 WORTH, RATE = "concession.food.worth.B", "channel.talks.rates.open"
@@ -243,8 +243,8 @@ def test_points_stop_when_they_are_known_precisely_enough(small, tmp_path):
     happened = done.outcome("plan.talks")
     for point in range(len(runs)):
         for stopped in range(256, int(runs[point]), 256):
-            assert estimate_error(happened[point, :stopped].sum(), stopped) > 0.015
-        assert estimate_error(np.nansum(happened[point]), runs[point]) <= 0.015
+            assert error_of_share(happened[point, :stopped].sum(), stopped) > 0.015
+        assert error_of_share(np.nansum(happened[point]), runs[point]) <= 0.015
     assert len(set(runs.tolist())) > 2
     assert_same_rows(done, sweep(small, PLANS, points_per_block=3, **asked))
 
@@ -260,7 +260,7 @@ def test_a_sweep_that_stops_early_is_taken_up_where_it_was(small, tmp_path):
 
 
 def test_an_event_that_never_happened_is_not_known_exactly():
-    never, always = estimate_error(np.array([0, 256]), np.array([256, 256]))
+    never, always = error_of_share(np.array([0, 256]), np.array([256, 256]))
     assert never == pytest.approx(0.00385, abs=1e-4)
     assert always == pytest.approx(never)
 

@@ -23,7 +23,7 @@ from negsim.chronology import Chronology
 from negsim.continuation import continue_histories
 from negsim.problems import require_whole
 from negsim.questions import Answers, Question, answer, ask_about
-from negsim.results import Ensemble, ResultError
+from negsim.results import Ensemble, ResultError, error_of_share
 from negsim.scenario import Scenario
 from negsim.scenario_files import take_scenario
 from negsim.state import Floats
@@ -78,9 +78,9 @@ class Forecast:
         (:attr:`effective_runs`).
         """
         table = self.ensemble.summary()
-        wider = np.sqrt(self.ensemble.whole.runs / self.effective_runs)
-        for name in ("probability_mcse", "count_mcse"):
-            table[name] *= wider
+        worth = self.effective_runs
+        table["probability_mcse"] = error_of_share(table["probability"] * worth, worth)
+        table["count_mcse"] *= np.sqrt(self.ensemble.whole.runs / worth)
         return table
 
     def ask(self, questions: Sequence[Question] | Iterable[str] = ()) -> Answers:

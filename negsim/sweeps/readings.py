@@ -19,6 +19,7 @@ import numpy as np
 
 from negsim.arguments import check_arguments
 from negsim.calendar import day_number
+from negsim.results import error_of_share
 from negsim.state import Array, Floats
 from negsim.sweeps.manifests import read_extents, read_sources
 from negsim.sweeps.outcomes import say_unknown
@@ -222,8 +223,6 @@ class Sweep:
     def _sum_up(self, points: Array, rows: Mapping[str, Array], events: Sequence[str]) -> pandas.DataFrame:
         import pandas as pd
 
-        from negsim.sweeps.stopping import estimate_error
-
         complete, every = np.isnan(rows["stopped"]), np.searchsorted(points, rows["point"])
         stopped, place = np.bincount(every, ~complete), every[complete]
         runs = np.bincount(place, minlength=len(points))
@@ -240,7 +239,7 @@ class Sweep:
                 "runs": runs,
                 "stopped": stopped.astype(np.int64),
                 "probability": happened / some,
-                "probability_mcse": estimate_error(happened, runs),
+                "probability_mcse": error_of_share(happened, runs),
                 **self._quantiles(place, first, len(points)),
                 "count": mean,
                 "count_mcse": np.where(runs > 1, np.sqrt(spread / some), np.nan),

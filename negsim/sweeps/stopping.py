@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from negsim.state import Array, Floats, Ints
+from negsim.results import error_of_share
 
 
 class Stopping:
@@ -48,16 +48,6 @@ class Stopping:
         """Those of some points that need more runs."""
         going = ~self.failed
         if self.precision:
-            needs = [estimate_error(self.happened[name], self.runs) > error for name, error in self.precision.items()]
+            needs = [error_of_share(self.happened[name], self.runs) > error for name, error in self.precision.items()]
             going = going & np.any(needs, axis=0)
         return tuple(point for point in points if going[point])
-
-
-def estimate_error(happened: Ints, runs: Ints) -> Floats:
-    """Error of a probability that is estimated from counts: the standard deviation of Beta(k + 1, n - k + 1).
-
-    Unlike ``sqrt(p (1 - p) / n)`` it is not zero where an event happened never, or always.
-    """
-    n, k = np.asarray(runs, dtype=float), np.asarray(happened, dtype=float)
-    middle: Array = (k + 1) / (n + 2)
-    return np.asarray(np.sqrt(middle * (1 - middle) / (n + 3)))
