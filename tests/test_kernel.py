@@ -9,13 +9,16 @@ import pytest
 
 import reference
 from negsim import load_scenario, replay, simulate
-from negsim.history import Coverage
+from negsim.compiler import compile_scenario
+from negsim.history import Coverage, read_history
 from negsim.kernel import Outlook, Packages, add_halves, add_up, arithmetic, choose, narrow, run_clocks, short_buffers
 from negsim.kernel.stages import AVAILABLE_BITS, PROMISED_BITS, STANDING_BITS
 from negsim.layout.rows import make_sums
 from negsim.replays import split_runs
+from negsim.scenario import Channel
 from negsim.terms import SHELF
 from negsim.vocabulary import CONCESSION_STAGES
+from strategies import pair
 
 ONE_DAY = np.array([1.0])
 
@@ -147,3 +150,20 @@ def test_a_move_that_some_of_the_numbers_make_impossible_is_told(rates):
     scored = replay("two-state-channel", given, {"channel.talks.rates.meet": np.array(rates)})
     assert np.isneginf(scored.total).tolist() == [rate == 0.0 for rate in rates]
     assert scored.problems == ("2001-02-03 meet:north:talks:: impossible, its rate is 0",)
+
+
+@pytest.mark.parametrize("columns", [1, 2], ids=["a history shared", "a history for each"])
+@pytest.mark.parametrize(("side", "frozen"), [("A", "visit"), ("B", "food")])
+def test_what_the_other_side_froze_holds_up_no_approval_of_ones_own(side, frozen, columns):
+    """After signature a side approves what it gives itself (model, section 4): A the food, B the visit."""
+    scenario = pair(
+        channel={"talks": Channel(sides=(("A",), ("B",)), agenda=("food", "visit"), consent=("after",) * 2)}
+    )
+    other = {"A": "B", "B": "A"}[side]
+    moves = ["plan:A:talks:", "open:A:talks:", "meet:A:talks:", "agree:A:talks:food+visit", f"freeze:{other}::{frozen}"]
+    for who, possible in ((side, True), (other, False)):
+        history = [(f"1998-02-{day:02d}", move) for day, move in enumerate([*moves, f"approve:{who}:talks:"], start=1)]
+        given = read_history(compile_scenario(scenario), history)
+        scored = replay(scenario, [given] * columns, {"term.resentment.cool": np.array([0.3, 0.6])})
+        assert np.isfinite(scored.total).all() == possible
+        assert [f"approve:{who}:talks:" in problem for problem in scored.problems] == [True] * (not possible)
