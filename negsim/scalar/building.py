@@ -36,6 +36,7 @@ import numpy as np
 import negsim.scalar.clocks as clocks
 import negsim.scalar.effects as effects
 import negsim.scalar.exponentials as exponentials
+import negsim.scalar.foresight as foresight
 import negsim.scalar.given as given_histories
 import negsim.scalar.guided as guided_dates
 import negsim.scalar.hazards as hazards
@@ -50,7 +51,7 @@ import negsim.scalar.ways as ways_ahead
 from negsim.scalar.formulas import Formula
 from negsim.scalar.tables import LANES
 
-ABREAST: Final = (exponentials, possibilities, hazards, relations, passage, clocks)
+ABREAST: Final = (exponentials, possibilities, hazards, relations, passage, clocks, foresight)
 MODULES: Final = (
     *ABREAST, listing, effects, interfering, waits, loops, given_histories, ways_ahead, guided_dates,
 )  # fmt: skip

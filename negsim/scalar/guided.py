@@ -20,13 +20,15 @@ import numpy as np
 
 from negsim.scalar.abreast import view_lane
 from negsim.scalar.clocks import sum_hazards
+from negsim.scalar.foresight import table_ways
 from negsim.scalar.given import make_given, pass_given_tick
 from negsim.scalar.hazards import read_calendar
 from negsim.scalar.loops import Columns, clear_lists, find_hazards
 from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
+from negsim.scalar.possibilities import forget
 from negsim.scalar.tables import GOING, LANES, OVER, Stand, Tables
-from negsim.scalar.ways import Chain, Guide, find_node, look_ahead, shrunk, table_ways
+from negsim.scalar.ways import Chain, Guide, find_node, look_ahead, shrunk
 from negsim.state import Floats, Ints
 
 BENT = 10.0
@@ -58,6 +60,8 @@ class Swarm(NamedTuple):
     """How likely the next move is between two nodes."""
     ways: Floats
     """Log of how likely the moves from each on are to keep their windows, at each node; shape (moves + 1, nodes)."""
+    abreast: Floats
+    """The same of LANES parameter vectors (:func:`negsim.scalar.foresight.table_ways`)."""
 
 
 class Luck(NamedTuple):
@@ -86,8 +90,23 @@ def guide(
     k: Luck, e: Estimates, first: int, last: int,
 ) -> None:  # fmt: skip
     """Estimate the likelihoods of some parameter vectors."""
-    for vector in range(first, last):
-        _filter_dates(T, W, A, V, t, s, v, c, h, g, w, k, e, vector)
+    for group in range(first, last, LANES):
+        for lane in range(LANES):
+            vector = min(group + lane, last - 1)
+            for number in range(len(h.moves) + 1):
+                w.abreast[number * LANES + lane] = g.pace[vector, number]
+        table_ways(h, w.abreast)
+        for vector in range(group, min(group + LANES, last)):
+            _take_ways(h, w, vector - group)
+            _filter_dates(T, W, A, V, t, s, v, c, h, g, w, k, e, vector)
+
+
+def _take_ways(h: Chain, w: Swarm, lane: int) -> None:
+    """Take the ways of one parameter vector from those of all."""
+    first, width = len(h.moves) + 1, h.grid.shape[1]
+    for number in range(first):
+        for node in range(h.nodes[h.run[number]]):
+            w.ways[number, node] = w.abreast[(first + number * width + node) * LANES + lane]
 
 
 def _filter_dates(
@@ -95,7 +114,6 @@ def _filter_dates(
     k: Luck, e: Estimates, vector: int,
 ) -> None:  # fmt: skip
     particles, blocks = len(w.weight), len(h.ends)
-    table_ways(h, g, w.ways, vector)
     for particle in range(particles):
         w.weight[particle], w.likelihood[particle] = 0.0, 0.0
     total, start = 0.0, 0
@@ -118,31 +136,51 @@ def _start_particles(
     T: Ints, A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, w: Swarm, vector: int, block: int,
     start: int, group: int,
 ) -> None:  # fmt: skip
-    """Put the next particles at the start of the scenario, or where those rested from which they descend."""
-    clear_lists(A[LANES * s.possible :], t, s)
+    """Put the next particles at the start of the scenario, or where those rested from which they descend.
+
+    Where one group is all there are, a particle that descends from itself stands in its lane already.
+    """
     last = len(w.weight) - 1
+    stay = block > 0 and last < LANES
+    if stay:
+        forget(A[LANES * s.possible :], t, s)
+    else:
+        _clear_lanes(A, V, t, s, v, c, vector, block + group == 0)
     for lane in range(LANES):
         S, U, particle = view_lane(A, lane), view_lane(V, lane), min(group + lane, last)
-        # The parameters of a vector stay where its first particles have put them.
-        for place in range(v.now_shortfall if block + group > 0 else 0, v.remaining):
-            U[place] = c.shared[place]
-        for move in range(t.moves):
-            U[v.hazard + move] = 0.0
-        for place in range(len(c.varying)):
-            U[c.varying[place]] = c.rows[vector, place]
-        for place in range(len(c.fresh)):
-            S[place] = c.fresh[place]
-        if block > 0:
+        if block > 0 and not (stay and w.parents[block - 1, particle] == lane):
             _wake(S, U, t, s, v, w, block & 1, w.parents[block - 1, particle])
-        else:
-            for row in range(t.memories):
-                U[v.memory + row] = U[v.memory_start + row]
         U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
         S[s.going], S[s.ticked], S[s.pending], S[s.given] = GOING, 1, -1, start
         w.luck[particle] = -1.0
         if group + lane > last or w.weight[particle] == -np.inf:
             S[s.going] = OVER
     read_calendar(T, V, t, v)
+
+
+def _clear_lanes(
+    A: Ints, V: Floats, t: Tables, s: Stand, v: Values, c: Columns, vector: int, first: bool
+) -> None:  # fmt: skip
+    """Put all lanes at the start, row by row; with its first particles the parameters of a vector, which stay there."""
+    clear_lists(A[LANES * s.possible :], t, s)
+    for place in range(len(c.fresh)):
+        for lane in range(LANES):
+            A[place * LANES + lane] = c.fresh[place]
+    for place in range(0 if first else v.now_shortfall, v.remaining):
+        _spread(V, place, c.shared[place])
+    for place in range(len(c.varying) if first else 0):
+        _spread(V, c.varying[place], c.rows[vector, place])
+    for move in range(t.moves):
+        _spread(V, v.hazard + move, 0.0)
+    for row in range(t.memories):
+        for lane in range(LANES):
+            V[(v.memory + row) * LANES + lane] = V[(v.memory_start + row) * LANES + lane]
+
+
+def _spread(V: Floats, row: int, number: float) -> None:
+    """Write a number into a row for all lanes."""
+    for lane in range(LANES):
+        V[row * LANES + lane] = number
 
 
 def _guide_group(

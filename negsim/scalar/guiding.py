@@ -11,6 +11,7 @@ from negsim.compiler import Compiled
 from negsim.scalar.drawing import lay_columns, make_rows, prepare
 from negsim.scalar.guided import Estimates, Luck, Swarm
 from negsim.scalar.layouts import Layout
+from negsim.scalar.tables import LANES
 from negsim.scalar.ways import Chain, Guide
 from negsim.state import Floats, Ints
 from negsim.streams import open_stream
@@ -115,6 +116,7 @@ def make_swarm(layout: Layout, chain: Chain, particles: int) -> Swarm:
         luck=np.zeros(particles),
         cells=np.zeros(chain.grid.shape[1]),
         ways=np.zeros((moves + 1, chain.grid.shape[1])),
+        abreast=np.zeros((moves + 1) * (1 + chain.grid.shape[1]) * LANES),
     )
 
 
