@@ -52,3 +52,11 @@ def test_truths_may_be_drawn_from_a_posterior_and_fitted_together_with_its_data(
     ranks = sbc(case, 2, seed=4, given=(posterior, observed), draws=1000)
     assert ranks.values.shape == (2, 1 + len(QUANTITIES))
     assert ((ranks.values >= 0) & (ranks.values <= 1)).all()
+
+
+def test_a_simulation_without_a_single_draw_is_counted_and_ends_no_study():
+    def impossible(right):
+        return lambda theta: np.full(len(theta), -np.inf)
+
+    ranks = sbc(textbook(), 2, seed=4, doctor=impossible, draws=1000)
+    assert (ranks.failures, ranks.blank, ranks.rejected, len(ranks.values)) == (2, 2, 0, 0)

@@ -114,10 +114,11 @@ def describe(ranks: Ranks, head: dict[str, Any]) -> dict[str, Any]:
     table = ranks.table()
     parameters = table.iloc[: len(ranks.names) - len(QUANTITIES)]["coverage"]
     return {
-        "simulations": len(ranks.values) + ranks.rejected,
+        "simulations": len(ranks.values) + ranks.rejected + ranks.blank,
         "without_news": ranks.rejected,
         "fallbacks_to_tempering": ranks.fallbacks,
         "trusted_to_no_sampler": ranks.failures,
+        "without_a_draw": ranks.blank,
         "smallest_holm_p": float(table["p_holm"].min()),
         "mean_coverage_90": float(parameters.mean()),
         "coverage_90": {name: float(value) for name, value in parameters.items()},

@@ -18,6 +18,7 @@ the estimates costs is effective sample size, nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -40,6 +41,8 @@ FEW: Final = 16
 """Particles of an estimate that is only to show the way."""
 MORE: Final = (1, 4, 16)
 """Times as many particles where so few find the chronology impossible."""
+MOST: Final = (*MORE, 64)
+"""The same in the last attempt."""
 TRAJECTORIES: Final = 12
 CLIMBS: Final = 8
 LONGEST: Final = 3.0
@@ -107,10 +110,10 @@ def sample_by_guided(
     stream = open_stream(seed, PURPOSE_GUIDED, 0, ())
     chain = likelihood.marginal(prior, seed)
     try:
-        hill = climb(chain, find_start(chain, stream), tell)
+        hill = climb(chain, find_start(chain, stream, MORE), tell, MORE)
     except SamplingError:  # particles that know too little of what lies ahead find no way
         chain = likelihood.marginal(prior, seed, narrow=True)
-        hill = climb(chain, find_start(chain, stream), tell)
+        hill = climb(chain, find_start(chain, stream, MOST), tell, MOST)
     hill, noise = survey(chain, hill, stream, tell)
     return weigh(chain, hill, noise, seed, draws, stream, tell)
 
@@ -118,20 +121,20 @@ def sample_by_guided(
 # -- climb -------------------------------------------------------------------------------------------------------------
 
 
-def find_start(chain: Marginal, stream: np.random.Generator) -> Floats:
-    """Find the best of some draws from the prior."""
+def find_start(chain: Marginal, stream: np.random.Generator, multiples: Sequence[int]) -> Floats:
+    """Find the best of some draws from the prior, with as many times the particles as it takes."""
     z = stream.standard_normal((SCOUTS, len(chain.prior)))
     z[0] = 0.0
-    for more in MORE:
+    for more in multiples:
         told = chain.estimate(z, more * FEW).log_mean
         if np.isfinite(told).any():
             return np.asarray(z[np.argmax(told)])
     raise SamplingError(f"at none of {SCOUTS} points drawn from the prior is the chronology possible. {MAKE_POSSIBLE}")
 
 
-def draw_trajectories(chain: Marginal, place: Floats) -> Floats:
-    """Draw dates at a point, shape (trajectories, moves)."""
-    for more in MORE:
+def draw_trajectories(chain: Marginal, place: Floats, multiples: Sequence[int]) -> Floats:
+    """Draw dates at a point, shape (trajectories, moves), with as many times the particles as it takes."""
+    for more in multiples:
         found = chain.estimate(np.repeat(place[None, :], TRAJECTORIES, axis=0), more * FEW)
         possible = np.isfinite(found.log_mean)
         if possible.sum() >= TRAJECTORIES // 2:
@@ -139,11 +142,11 @@ def draw_trajectories(chain: Marginal, place: Floats) -> Floats:
     raise SamplingError(f"hardly any dates are found that make the chronology possible. {MAKE_POSSIBLE}")
 
 
-def climb(chain: Marginal, start: Floats, tell: Progress) -> Hill:
+def climb(chain: Marginal, start: Floats, tell: Progress, multiples: Sequence[int] = MORE) -> Hill:
     """Climb to where the posterior density is highest, by means over trajectories."""
     place, lost = start, []
     for number in range(CLIMBS):
-        slopes, curves = measure_trajectories(chain, place, draw_trajectories(chain, place))
+        slopes, curves = measure_trajectories(chain, place, draw_trajectories(chain, place, multiples))
         lost.append(slopes - slopes.mean(axis=0))
         full = np.eye(len(place)) - curves.mean(axis=0)
         precision = _take_away(full, np.concatenate(lost[-3:]))

@@ -68,6 +68,8 @@ class Ranks:
         How many posteriors the quick sampler was not trusted with.
     failures : int
         How many no sampler was trusted with; they count as they are, none is dropped.
+    blank : int
+        Those of them in which not a single draw was found: they have no ranks.
     rejected : int
         Simulations in which nothing made the news (they are left out by a rule that looks at data only).
     """
@@ -77,6 +79,7 @@ class Ranks:
     fallbacks: int
     failures: int
     rejected: int
+    blank: int = 0
 
     def table(self) -> pandas.DataFrame:
         """Test the ranks of each quantity.
@@ -113,6 +116,7 @@ class Ranks:
         yield (
             f"{many} simulations ({self.rejected} more without news), {self.fallbacks} passed on to tempering, "
             f"{self.failures} trusted to no sampler"
+            + (f", {self.blank} of them without a draw and so without ranks" if self.blank else "")
         )
         worst = table["p_holm"].idxmin()
         yield f"smallest Holm-adjusted p {table['p_holm'].min():.3g} ({worst})"
@@ -192,8 +196,9 @@ def sbc(
         names=(*study.prior.names, *QUANTITIES),
         values=np.array([entry["ranks"] for entry in told]).reshape(len(told), -1),
         fallbacks=sum(entry["method"] == "tempering" for entry in told),
-        failures=sum(not entry["trusted"] for entry in told),
-        rejected=simulations - len(told),
+        failures=sum(not done[number]["trusted"] for number in numbers),
+        rejected=sum(done[number]["ranks"] is None and done[number]["trusted"] for number in numbers),
+        blank=sum(done[number]["ranks"] is None and not done[number]["trusted"] for number in numbers),
     )
 
 
@@ -251,9 +256,12 @@ class Study:
             return {"ranks": None, "method": "", "trusted": True, "evaluations": 0, "told": 0}
         target = self._likelihood(told)
         unit = target.chronology.find_point(self.compiled, history)[None, :]
-        posterior, trusted = self._fit(target, drawn, entropy)
-        ranks = self._rank(target, posterior, theta, unit, drawn, stream)
         many = sum(not move.implied for move in told.moves)
+        try:
+            posterior, trusted = self._fit(target, drawn, entropy)
+        except SamplingError:
+            return {"ranks": None, "method": "", "trusted": False, "evaluations": 0, "told": many}
+        ranks = self._rank(target, posterior, theta, unit, drawn, stream)
         return {
             "ranks": ranks.tolist(),
             "method": posterior.method,
