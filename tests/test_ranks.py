@@ -60,3 +60,4 @@ def test_a_simulation_without_a_single_draw_is_counted_and_ends_no_study():
 
     ranks = sbc(textbook(), 2, seed=4, doctor=impossible, draws=1000)
     assert (ranks.failures, ranks.blank, ranks.rejected, len(ranks.values)) == (2, 2, 0, 0)
+    assert "2 of them without a draw" in ranks.summary()

@@ -108,16 +108,19 @@ class Ranks:
         return "\n".join(self._tell())
 
     def _tell(self) -> Iterator[str]:
-        table, many = self.table(), len(self.values)
+        many = len(self.values)
+        without = f", {self.blank} of them without a draw and so without ranks" if self.blank else ""
+        yield (
+            f"{many} simulations with ranks ({self.rejected} more without news), {self.fallbacks} passed on to "
+            f"tempering, {self.failures} trusted to no sampler{without}"
+        )
+        if not many:
+            return
+        table = self.table()
         parameters = table.iloc[: len(self.names) - len(QUANTITIES)]
         mean = float(parameters["coverage"].mean())
         inside = np.abs(self.values[:, : len(parameters)] - 0.5) <= INTERVAL / 2
         error = float(inside.mean(axis=1).std())
-        yield (
-            f"{many} simulations ({self.rejected} more without news), {self.fallbacks} passed on to tempering, "
-            f"{self.failures} trusted to no sampler"
-            + (f", {self.blank} of them without a draw and so without ranks" if self.blank else "")
-        )
         worst = table["p_holm"].idxmin()
         yield f"smallest Holm-adjusted p {table['p_holm'].min():.3g} ({worst})"
         yield (
@@ -194,7 +197,7 @@ def sbc(
     told = [done[number] for number in numbers if done[number]["ranks"] is not None]
     return Ranks(
         names=(*study.prior.names, *QUANTITIES),
-        values=np.array([entry["ranks"] for entry in told]).reshape(len(told), -1),
+        values=np.array([entry["ranks"] for entry in told]).reshape(len(told), len(study.prior) + len(QUANTITIES)),
         fallbacks=sum(entry["method"] == "tempering" for entry in told),
         failures=sum(not done[number]["trusted"] for number in numbers),
         rejected=sum(done[number]["ranks"] is None and done[number]["trusted"] for number in numbers),
