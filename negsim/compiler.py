@@ -27,12 +27,13 @@ from negsim.layout.memories import lay_memories
 from negsim.layout.packages import lay_packages
 from negsim.layout.relations import lay_relations
 from negsim.layout.rows import Fields, Rows, number_rows
-from negsim.layout.sheet import Sheet
+from negsim.layout.sheet import Sheet, UnknownArgument
 from negsim.layout.start import make_start
 from negsim.layout.ticks import lay_ticks
 from negsim.layout.utilities import lay_utilities, number_worths
 from negsim.moves import Event
 from negsim.numbers import Column, Slot, collect_numbers, lay_slot, make_slot, resolve_params
+from negsim.problems import Problem, ScenarioError
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
 from negsim.state import Floats, Parameters, State, World
@@ -183,7 +184,12 @@ def compile_case(case: Scenario | str | Path) -> Compiled:
         With every mistake found.
     """
     scenario = require_valid(take_scenario(case))
-    return compile_scenario(scenario, load_terms(scenario))
+    try:
+        return compile_scenario(scenario, load_terms(scenario))
+    except UnknownArgument as unknown:
+        given = f"{scenario.term_file(unknown.term)}, a formula of which has an argument {unknown.argument!r}"
+        allowed = "arguments that are parameters or memories of the term, or quantities of the model (docs/terms.md)"
+        raise ScenarioError([Problem(scenario.name, f"term.{unknown.term}.file", given, allowed)]) from None
 
 
 def choose_terms(scenario: Scenario, shelf: Mapping[str, Term]) -> list[Term]:

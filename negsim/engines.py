@@ -13,6 +13,7 @@ from negsim.compiler import Compiled
 from negsim.problems import find_nearest
 from negsim.scalar.building import CannotCompile
 from negsim.scalar.drawing import prepare
+from negsim.trials import require_numbers
 
 ENGINES: Final = ("numpy", "compiled", "auto")
 
@@ -41,6 +42,8 @@ def choose_engine(engine: str, compiled: Compiled) -> str:
         For a name that is none of these.
     NoCompiledEngine
         When `compiled` is asked for and numba is not installed.
+    ScenarioError
+        When a term of the scenario's own gives no numbers.
 
     Warns
     -----
@@ -51,6 +54,7 @@ def choose_engine(engine: str, compiled: Compiled) -> str:
         nearest = find_nearest(engine, ENGINES)
         hint = f"; nearest: {nearest}" if nearest else ""
         raise ValueError(f"engine: {engine!r} is not among {', '.join(ENGINES)}{hint}")
+    require_numbers(compiled)
     if engine == "numpy" or (engine == "auto" and find_spec("numba") is None):
         return "numpy"
     if find_spec("numba") is None:

@@ -46,9 +46,19 @@ def check(options: argparse.Namespace) -> None:
         problems = check_scenario(file)
         found += problems
         if not problems:
-            print(f"{file}: no mistakes")
+            print(f"{file}: no mistakes{_name_files_not_run(file)}")
     if found:
         raise ScenarioError(found)
+
+
+def _name_files_not_run(file: str) -> str:
+    """Say which Python files of a scenario a check has not run."""
+    from negsim.problems import list_names
+    from negsim.scenario_files import load_scenario
+
+    scenario = load_scenario(file, run_files=False)
+    paths = [path for name in scenario.term if (path := scenario.term_file(name)) is not None]
+    return f" ({list_names(str(path) for path in paths)}: only a run reads what is in it)" if paths else ""
 
 
 def _check_chronology(options: argparse.Namespace) -> None:

@@ -21,6 +21,14 @@ Found = tuple[str, Any]
 NOTHING: Mapping[str, Source] = {}
 
 
+class UnknownArgument(ValueError):
+    """A formula of a term asks for what does not exist."""
+
+    def __init__(self, term: str, argument: str) -> None:
+        self.term, self.argument = term, argument
+        super().__init__(f"term {term!r}: no quantity, memory or parameter is called {argument!r}")
+
+
 class Sheet:
     """The slots made so far, and what makes them.
 
@@ -102,14 +110,14 @@ class Sheet:
 
         Raises
         ------
-        ValueError
+        UnknownArgument
             When the term asks for what does not exist.
         """
         if any(parameter.name == name for parameter in term.parameters):
             return "path", f"term.{term.name}.{name}"
         found = self._find_memory(name, about) or self._find_quantity(name, about)
         if found is None:
-            raise ValueError(f"term {term.name!r}: no quantity, memory or parameter is called {name!r}")
+            raise UnknownArgument(term.name, name)
         return found
 
     # -- how arguments are found --
