@@ -91,6 +91,8 @@ class Plan:
         As each of the scouts found it.
     evaluations : int
         What it took to find the plan, in log-likelihoods.
+    rest : callable, optional
+        Makes the plan that runs follow of this one, the scouts' own.
     """
 
     draws: int
@@ -99,6 +101,11 @@ class Plan:
     possible: float
     log_evidence: Floats
     evaluations: int = 0
+    rest: Callable[[Progress], Plan] | None = None
+
+    def complete(self, tell: Progress) -> Plan:
+        """Rehearse the way of the runs, if that has not been done."""
+        return self if self.rest is None else self.rest(tell)
 
 
 class Tuner:
@@ -177,7 +184,7 @@ class Tuner:
 def explore(
     target: Target, particles: int, streams: Sequence[np.random.Generator], tell: Progress, fitted: bool = True
 ) -> Plan:
-    """Send scouts from the prior, fit a bell to what they find, and rehearse the shorter way from there.
+    """Send scouts from the prior; :meth:`Plan.complete` fits a bell to what they find and rehearses the way from there.
 
     Parameters
     ----------
@@ -193,18 +200,30 @@ def explore(
     archive = Archive()
     scouts = Swarm(target, particles, streams, archive)
     draws, possible = _draw_until_possible(scouts)
-    stages = _ascend(scouts, possible, archive, lambda done: tell(0.7 * done, "scouts"))
-    plan = Plan(draws, stages, scouts.base, possible / (draws * len(streams)), scouts.log_evidence)
-    if fitted:
-        rehearsal = Swarm(target, particles, streams, archive, fit_bell(stages[-1].guide.reference, target))
-        surrogate = archive.fit(1.0, *stages[-1].particles)
-        draws, possible = _draw_until_possible(rehearsal)
-        shorter = _ascend(rehearsal, possible, archive, lambda done: tell(0.7 + 0.3 * done, "rehearsal"), surrogate)
-        if len(shorter) < len(stages):
-            better = archive.fit(1.0, *shorter[-1].particles)
-            taught = tuple(stage.follow(better) for stage in shorter)
-            return replace(plan, draws=LONGEST * draws, stages=taught, base=rehearsal.base)
-    again = [stage.follow(archive.fit(stage.guide.temperature, *stage.particles)) for stage in stages]
+    stages = _ascend(scouts, possible, archive, lambda done: tell(done, "scouts"))
+    found = Plan(draws, stages, scouts.base, possible / (draws * len(streams)), scouts.log_evidence)
+    return replace(found, rest=partial(_rehearse if fitted else _retrace, found, scouts, archive))
+
+
+def _rehearse(plan: Plan, scouts: Swarm, archive: Archive, tell: Progress) -> Plan:
+    """Fit a bell to what scouts found, and try the shorter way from there; the plan of the runs."""
+    target, stages = scouts.target, plan.stages
+    bell = fit_bell(stages[-1].guide.reference, target)
+    rehearsal = Swarm(target, scouts.particles, scouts.streams, archive, bell)
+    surrogate = archive.fit(1.0, *stages[-1].particles)
+    draws, possible = _draw_until_possible(rehearsal)
+    shorter = _ascend(rehearsal, possible, archive, lambda done: tell(done, "rehearsal"), surrogate)
+    if len(shorter) >= len(stages):
+        return _retrace(plan, scouts, archive, tell)
+    better = archive.fit(1.0, *shorter[-1].particles)
+    taught = tuple(stage.follow(better) for stage in shorter)
+    return replace(plan, draws=LONGEST * draws, stages=taught, base=bell)
+
+
+def _retrace(plan: Plan, scouts: Swarm, archive: Archive, tell: Progress) -> Plan:
+    """Let the runs go the scouts' way, along better surrogates."""
+    tell(1.0, "rehearsal")
+    again = [stage.follow(archive.fit(stage.guide.temperature, *stage.particles)) for stage in plan.stages]
     return replace(plan, stages=tuple(again))
 
 

@@ -8,12 +8,15 @@ polynomial, what is sampled stays right; a bad one is refused more often.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from scipy import linalg
 
 from negsim.state import Floats, Ints
+
+Singles = np.ndarray[Any, np.dtype[np.float32]]
+"""Numbers of single precision, a column for each point."""
 
 MOST_POINTS: Final = 5000
 """Points that are fitted, at most."""
@@ -26,6 +29,7 @@ EDGES: Final = (0.005, 0.995)
 LOW: Final = 0.1
 """Quantile of the particles' log density below which points count less."""
 POWERS: Final = 3
+"""Highest power of a coordinate."""
 
 
 @dataclass(frozen=True)
@@ -85,40 +89,40 @@ def fit_surrogate(z: Floats, told: Floats, weights: Floats) -> Surrogate:
     share = weights / weights.sum()
     centre = share @ x
     scale = np.sqrt(np.maximum(share @ (x - centre) ** 2, 1e-12))
-    x = (x - centre) / scale
-    powers = np.concatenate([x ** (k + 1) for k in range(POWERS)], axis=1)
-    first, second = _choose_pairs(x, powers, told, weights)
-    features = np.concatenate([powers, x[:, first] * x[:, second]], axis=1)
-    level, found = _regress(features, told, weights)
+    columns: Singles = np.ascontiguousarray(((x - centre) / scale).T, dtype=np.float32)
+    powers: Singles = np.concatenate([columns, columns**2, columns**3])
+    first, second = _choose_pairs(columns, powers, told, weights)
+    level, found = _regress(np.concatenate([powers, columns[first] * columns[second]]), told, weights)
     size = z.shape[1]
     products = np.zeros((size, size))
     products[first, second] = products[second, first] = found[POWERS * size :] / 2
     return Surrogate(low, high, centre, scale, level, found[: POWERS * size].reshape(POWERS, size), products)
 
 
-def _choose_pairs(x: Floats, powers: Floats, told: Floats, weights: Floats) -> tuple[Ints, Ints]:
+def _choose_pairs(x: Singles, powers: Singles, told: Floats, weights: Floats) -> tuple[Ints, Ints]:
     """Choose products of two coordinates: all of them, or those that what is left of the powers goes with."""
-    first, second = np.triu_indices(x.shape[1], 1)
+    first, second = np.triu_indices(len(x), 1)
     if len(first) <= MOST_PAIRS:
         return first, second
     level, found = _regress(powers, told, weights)
-    left = weights * (told - level - powers @ found)
-    strength = np.abs((left[:, None] * x).T @ x)[first, second]
+    left = (weights * (told - level - found.astype(np.float32) @ powers)).astype(np.float32)
+    strength = np.abs((left * x) @ x.T)[first, second]
     kept = np.sort(np.argpartition(-strength, MOST_PAIRS)[:MOST_PAIRS])
     return first[kept], second[kept]
 
 
-def _regress(features: Floats, told: Floats, weights: Floats) -> tuple[float, Floats]:
+def _regress(features: Singles, told: Floats, weights: Floats) -> tuple[float, Floats]:
     """Constant and coefficients of a weighted ridge regression; the constant is not penalised.
 
-    Sums are taken in single precision: the noise of a surrogate is far above its rounding, and it takes half the time.
+    Numbers are of single precision: the noise of a surrogate is far above its rounding, and it takes half the time.
     """
     share = weights / weights.sum()
-    mean, level = share @ features, float(share @ told)
-    rooted = (np.sqrt(weights)[:, None] * (features - mean)).astype(np.float32)
-    gram = (rooted.T @ rooted).astype(float)
+    mean, level = features @ share.astype(np.float32), float(share @ told)
+    root = np.sqrt(weights)
+    rooted = (features - mean[:, None]) * root.astype(np.float32)
+    gram = (rooted @ rooted.T).astype(float)
     gram[np.diag_indices_from(gram)] += RIDGE
-    aim = rooted.T @ (np.sqrt(weights) * (told - level)).astype(np.float32)
+    aim = rooted @ (root * (told - level)).astype(np.float32)
     found = np.asarray(linalg.cho_solve(linalg.cho_factor(gram, overwrite_a=True), aim.astype(float)))
     return level - float(mean @ found), found
 

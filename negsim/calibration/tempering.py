@@ -39,8 +39,8 @@ FEWEST_PARTICLES: Final = 50
 PILOT: Final = 3
 """The scouts together have so many times the particles of a run."""
 SCOUTS: Final = 4
-SCOUTING: Final = 0.4
-"""Share of the work that is theirs, for those who wait."""
+FOUND, SCOUTING = 0.28, 0.4
+"""Shares of the work that are done when scouts have come back, and when the runs' way has been rehearsed."""
 DRAWS: Final = 600
 """Draws that are returned of each run, at most."""
 RUNS: Final = 8
@@ -155,9 +155,10 @@ def sample_by_tempering(
     before = target.evaluations
     if plan is None:
         plan = send_scouts(
-            target, seed, particles=particles, fitted=fitted, progress=lambda share, what: tell(SCOUTING * share, what)
+            target, seed, particles=particles, fitted=fitted, progress=lambda share, what: tell(FOUND * share, what)
         )
         before += plan.evaluations
+    plan = plan.complete(lambda share, what: tell(FOUND + (SCOUTING - FOUND) * share, what))
     streams = [open_stream(seed, PURPOSE_TEMPERING, run + 1, ()) for run in range(runs)]
     swarm = Swarm(target, particles, streams, base=plan.base)
     journey = follow(plan, swarm, lambda share, what: tell(SCOUTING + (1 - SCOUTING) * share, what))
