@@ -105,7 +105,7 @@ class Plan:
 
     def complete(self, tell: Progress) -> Plan:
         """Rehearse the way of the runs, if that has not been done."""
-        return self if self.rest is None else self.rest(tell)
+        return self if self.rest is None else replace(self.rest(tell), evaluations=self.evaluations)
 
 
 class Tuner:

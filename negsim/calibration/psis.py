@@ -148,6 +148,6 @@ def control_rejection(log_weights: Floats, wanted: int, stream: np.random.Genera
     below = np.cumsum(ascending)
     kept_of = below / ascending + np.arange(len(ascending))[::-1]  # kept on average with each weight as the bound
     enough = kept_of <= wanted
-    bound = ascending[np.argmax(enough)] if enough.any() else ascending[-1]
+    bound = ascending[np.argmax(enough)] if enough.any() else below[-1] / wanted
     kept = np.flatnonzero(stream.random(len(weights)) * bound < weights)
     return kept, np.log(np.maximum(weights[kept], bound)) + log_weights.max()
