@@ -37,7 +37,7 @@ from negsim.state import Floats
 from negsim.streams import open_stream
 
 PURPOSE_REWEIGHING: Final = 103
-MOST_DRAWS: Final = 49_152
+MOST_DRAWS: Final = 65_536
 """Draws that are weighed where no number is asked for, at most."""
 BLOCK: Final = 8192
 """Draws of a round of learning, and those that are weighed at a time."""
@@ -45,7 +45,7 @@ ROUNDS: Final = 8
 """Rounds of learning, at most."""
 ENOUGH: Final = 4000.0
 """Effective draws after which no further round of learning is made."""
-WANTED: Final = 6000.0
+WANTED: Final = 9000.0
 """Effective draws that are aimed at thereafter; fewer will be, as the base flatters those that it was learned from."""
 HOPELESS: Final = 20.0
 """Effective draws of two rounds with which no third is worth it."""
@@ -72,8 +72,8 @@ def sample_by_reweighing(
         Of the scouts (:func:`~negsim.calibration.tempering.send_scouts`).
     draws : int, optional
         Draws that are weighed after the base is learned (of those with small weights some are returned for all).
-        Usually as many as would let 6,000 be effective, if those that the base was learned from say right, at most
-        49,152.
+        Usually as many as would let 9,000 be effective, if those that the base was learned from say right, at most
+        65,536.
     progress : callable, optional
         See :data:`~negsim.calibration.target.Progress`.
 

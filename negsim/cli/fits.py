@@ -210,7 +210,7 @@ def add_fit(commands: Any) -> None:
         "--draws",
         metavar="N",
         type=whole(1000),
-        help="draws that are weighed (default: as many as some thousand effective ones take, at most 49,152)",
+        help="draws that are weighed (default: as many as some thousand effective ones take, at most 65,536)",
     )
     parser.add_argument(
         "--news",
