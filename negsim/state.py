@@ -21,6 +21,11 @@ Flags = NDArray[np.bool_]
 Columns = Ints | slice
 
 
+def take_columns(array: Array, columns: Columns) -> Array:
+    """Copy some columns, each row in one piece (an array indexed by column numbers has each column in one)."""
+    return array[..., columns].copy() if isinstance(columns, slice) else np.take(array, columns, axis=-1)
+
+
 @dataclass
 class State:
     """Where every run stands at its last re-evaluation.
@@ -48,7 +53,7 @@ class State:
 
     def select(self, columns: Columns) -> State:
         """Copy some columns."""
-        return State(**{name: array[..., columns].copy() for name, array in self.arrays().items()})
+        return State(**{name: take_columns(array, columns) for name, array in self.arrays().items()})
 
     def copy(self) -> State:
         """Copy everything."""
@@ -79,7 +84,9 @@ class Parameters:
         """Keep some columns of what varies."""
         if self.width == 1:
             return self
-        chosen = {name: array if array.shape[-1] == 1 else array[..., columns] for name, array in self.slots.items()}
+        chosen = {
+            name: array if array.shape[-1] == 1 else take_columns(array, columns) for name, array in self.slots.items()
+        }
         return replace(self, slots=chosen, width=int(np.arange(self.width)[columns].shape[0]))
 
 
