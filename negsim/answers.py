@@ -252,7 +252,7 @@ def _percent(share: float, effective: float) -> str:
     if share in (0.0, 1.0):
         bound = _rule_out(effective)
         return f"0% (at most {bound:.1f}%)" if share == 0.0 else f"100% (at least {100 - bound:.1f}%)"
-    return f"{100 * share:.1f}% ± {100 * np.sqrt(share * (1 - share) / effective):.1f}"
+    return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / effective):.1f}%"
 
 
 def _rule_out(effective: float) -> float:

@@ -15,13 +15,13 @@ from numbers import Real
 from os import PathLike
 from typing import Any, Final, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
-from negsim.problems import require_whole
+from negsim.problems import MOST, require_whole
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 FROM_ZERO: Final = ("seed", "run")
-"""Whole numbers that may be 0; all others start at 1."""
+"""Whole numbers that may be 0, and of any size; all others start at 1 and are bounded."""
 
 
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
@@ -64,7 +64,8 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 def _check(name: str, given: object, kinds: tuple[str, ...]) -> None:
     if "int" in kinds and all(kind in ("int", "None") for kind in kinds):
         if given is not None or "None" not in kinds:
-            require_whole(name, given, 0 if name in FROM_ZERO else 1)
+            least, most = (0, None) if name in FROM_ZERO else (1, MOST)
+            require_whole(name, given, least, most)
         return
     if not any(_is(given, kind) for kind in kinds):
         *others, last = dict.fromkeys(map(_say, kinds))

@@ -220,7 +220,7 @@ def _check_wanted(products: Collection[str], given: Any, runs: int, seed: int, w
     if given is None and "interventional" not in products:
         raise ValueError("a retrospective answer needs to be told what happened: `given`")
     require_whole("runs", runs, 2)
-    require_whole("seed", seed, 0)
+    require_whole("seed", seed, 0, None)
     require_whole("workers", workers)
 
 

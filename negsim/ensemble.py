@@ -266,7 +266,7 @@ def simulate(
         Seed; the same seed gives the same histories.
     params : mapping, optional
         Numbers at other values: names of the scenario's parameters or key paths, each a scalar or an array of shape
-        ``(runs,)``.
+        ``(runs,)``. Those that reach the same number are applied in the order given.
     until : date, optional
         Last day to simulate (default: the scenario's end).
     workers : int
@@ -330,7 +330,7 @@ def warn_of_explosions(ensemble: Ensemble) -> Ensemble:
 def _check_counts(runs: int, seed: int, workers: int, width: int, values: Mapping[str, Floats]) -> None:
     for name, number in (("runs", runs), ("workers", workers), ("width", width)):
         require_whole(name, number)
-    require_whole("seed", seed, 0)
+    require_whole("seed", seed, 0, None)
     for path, value in values.items():
         if value.ndim != 1 or len(value) not in (1, runs):
             raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")

@@ -229,8 +229,8 @@ def observe(
     TypeError, ValueError
         For what is no history, a run that the ensemble does not have, and as :class:`Observer`.
     """
-    require_whole("run", run, 0)
-    require_whole("seed", seed, 0)
+    require_whole("run", run, 0, None)
+    require_whole("seed", seed, 0, None)
     if isinstance(history, Ensemble):
         if run >= history.runs:
             raise ValueError(f"run must be one of the ensemble's {history.runs}, which count from 0, not {run}")

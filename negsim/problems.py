@@ -18,6 +18,9 @@ from typing import Any, Final
 NOTHING: Final = "nothing"
 """How a missing value is described."""
 
+MOST: Final = 100_000_000
+"""Runs, points, draws or particles that can be asked for, at most: a machine could see the end of them."""
+
 _NAMES_SHOWN: Final = 12
 _TEXT_SHOWN: Final = 60
 
@@ -71,8 +74,8 @@ class ScenarioError(Exception):
         return "\n".join([f"{count} mistake{'' if count == 1 else 's'}:", *map(str, self.problems)])
 
 
-def require_whole(name: str, given: object, least: int = 1) -> None:
-    """Make sure that an argument is a whole number of at least some size.
+def require_whole(name: str, given: object, least: int = 1, most: int | None = MOST) -> None:
+    """Make sure that an argument is a whole number of at least some size, and at most another (None: of any size).
 
     Raises
     ------
@@ -81,6 +84,8 @@ def require_whole(name: str, given: object, least: int = 1) -> None:
     """
     if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {given!r}")
+    if most is not None and int(given) > most:
+        raise ValueError(f"{name} must be {most:,} at most, not {describe_value(int(given))}")
 
 
 def find_odd_field(found: Mapping[str, Any], kinds: Mapping[str, Any]) -> str | None:

@@ -119,9 +119,9 @@ class Ensemble:
             One row for each event that can happen (packages of a channel together): ``probability`` that it has
             happened by the end and its Monte-Carlo error ``probability_mcse`` (the standard deviation of
             Beta(k + 1, n - k + 1)); ``date_10``, ``date_50``, ``date_90`` of its first time among the runs in which it
-            happens; ``count``, the mean number of times, and ``count_mcse``. ``runs`` says
-            of how many runs that is: those that came to the end; ``stopped`` how many exploded and are left out, so
-            nothing is known of what they would have done.
+            happens; ``count``, the mean number of times, and ``count_mcse`` (NaN where all runs agree: their
+            spread says nothing). ``runs`` says of how many runs that is: those that came to the end; ``stopped`` how
+            many exploded and are left out, so nothing is known of what they would have done.
         """
         return summarise(self.compiled, self.tally, self.runs, len(self.stopped[0]))
 
@@ -222,7 +222,7 @@ def summarise(compiled: Compiled, tally: Tally, runs: int, stopped: int = 0) -> 
     for percent in (10, 50, 90):
         table[f"date_{percent}"] = _quantile_dates(compiled, tally.first[:, :-1], percent / 100)
     table["count"] = mean
-    table["count_mcse"] = np.sqrt(variance / of)
+    table["count_mcse"] = error_of_count(variance, of)
     table["runs"], table["stopped"] = complete, stopped
     rows = [
         row
@@ -240,6 +240,12 @@ def error_of_share(happened: Any, runs: Any) -> Floats:
     n, k = np.asarray(runs, dtype=float), np.asarray(happened, dtype=float)
     middle = (k + 1) / (n + 2)
     return np.asarray(np.sqrt(middle * (1 - middle) / (n + 3)))
+
+
+def error_of_count(variance: Any, runs: Any) -> Floats:
+    """Error of a mean count over so many runs; NaN where all agree (or there is one): their spread says nothing."""
+    spread = np.asarray(variance, dtype=float)
+    return np.asarray(np.sqrt(np.where(spread > 0, spread, np.nan) / runs))
 
 
 def _quantile_dates(compiled: Compiled, first: Ints, share: float) -> Array:

@@ -11,6 +11,7 @@ import socket
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from negsim.app.stepping import TooLong, walk
 from negsim.cli import main, make_parser
 from negsim.compiler import Compiled
 from negsim.intervention_files import load_intervention
-from negsim.vocabulary import CONCESSION_STAGES
+from negsim.vocabulary import CONCESSION_STAGES, IN_SESSION
 
 pytest.importorskip("starlette", reason="the page needs the extra `app`")
 from negsim.app.server import LOOPBACK, MOST_BYTES, make_server
@@ -186,6 +187,22 @@ def test_the_picture_shows_each_concession_as_it_stands():
             seen.update(standing)
         assert drawn.count('class="arrow ') == len(arrows)
     assert {"in_force", "promised", "frozen"} <= seen
+
+
+def test_everybody_on_a_side_sits_at_the_table():
+    compiled = open_case("good-friday-1998")
+    (row,) = (row for row, name in enumerate(compiled.scenario.channel) if name == "stormont")
+    first = walk(compiled, seed=1, run=0, settings={})[0]
+    channel = np.zeros_like(first.channel)
+    channel[row] = IN_SESSION
+    drawn = draw_network(compiled, replace(first, channel=channel))
+    (lines,) = re.findall(r'class="channel session">(.*?)</g>', drawn)
+    begins, ends = (re.findall(rf'x{end}="([^"]+)" y{end}="([^"]+)"', lines) for end in (1, 2))
+    seats = set(re.findall(r'<circle cx="([^"]+)" cy="([^"]+)" r="[^"]+"/><text class="short"', drawn))
+    assert set(begins) <= seats
+    assert len(set(begins)) == len(begins) == sum(map(len, compiled.scenario.channel["stormont"].sides))
+    assert len(set(ends)) == 1
+    assert not set(ends) & set(begins)
 
 
 def test_a_name_that_stands_in_the_circle_is_not_said_twice(server: Any):

@@ -80,6 +80,8 @@ def test_what_may_stand_for_a_kind_is_let_through(given: dict[str, Any]):
         ({"case": None}, "case must be a Scenario, a text or a path, not None"),
         ({"runs": 0}, "runs must be a whole number of at least 1, not 0"),
         ({"runs": True}, "runs must be a whole number of at least 1, not True"),
+        ({"runs": 10**12}, "runs must be 100,000,000 at most, not 1000000000000"),
+        ({"runs": 10**400}, "runs must be 100,000,000 at most, not a whole number of more than 60 digits"),
         ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
         ({"seed": math.nan}, "seed must be a whole number of at least 0, not nan"),
         ({"day": 7}, "day must be a date or None, not 7"),

@@ -51,6 +51,25 @@ def test_another_sweep_in_the_same_folder_says_what_to_do(said, tmp_path):
     )
 
 
+@pytest.mark.parametrize("where", ["file/store", "loop/store", "x" * 300, "/proc/store"])
+def test_a_place_where_no_folder_can_be_is_wrong_input(said, tmp_path, where):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    code, _, err = said(*CASE, "--vary", f"{MEET}=2,3", "--runs", "4", "--store", str(tmp_path / where))
+    assert code == 2
+    assert "no sweep can be kept there (" in err
+    assert "safe" not in err
+
+
+def test_a_store_of_another_version_is_refused_in_the_words_of_the_shell(said, tmp_path, monkeypatch):
+    asked = (*CASE, "--vary", f"{MEET}=2,3", "--runs", "4", "--store", str(tmp_path / "store"))
+    assert said(*asked)[0] == 0
+    monkeypatch.setattr("negsim.sweeps.manifests.built_with", lambda: {"negsim": "0.0.1"})
+    code, _, err = said(*asked)
+    assert code == 2
+    assert "say that any will do (--any-version)" in err
+
+
 def test_samples_of_ranges_and_points_of_ones_own(said, tmp_path):
     sample = ("--vary", f"{MEET}=2:10", "--vary", f"{ADJOURN}=10:20", "--design", "sobol", "--points", "4")
     assert said(*CASE, *sample, "--runs", "8", "--store", str(tmp_path / "sobol"))[0] == 0

@@ -436,8 +436,8 @@ def test_what_runs_are_worth_is_in_every_error_of_an_answer(talks):
         assert twice == pytest.approx(2 * once, nan_ok=True)
     assert fewer.through()["share_se"].to_numpy() == pytest.approx(2 * model.through()["share_se"].to_numpy())
     text = replace(answer, interventional=fewer).text()
-    shares = [float(share) for share in re.findall(r"(\d+\.\d)% ± ", text)]
-    told = [float(error) for error in re.findall(r"% ± (\d+\.\d)", text)]
+    shares = [float(share) for share in re.findall(r"(\d+\.\d) ± \d+\.\d%", text)]
+    told = [float(error) for error in re.findall(r"\d ± (\d+\.\d)%", text)]
     assert len(shares) >= 4
     for share, error in zip(shares, told, strict=True):
         assert error == pytest.approx(np.sqrt(share * (100 - share) / fewer.worth), abs=0.06)

@@ -227,10 +227,10 @@ def test_the_demo_has_a_line_for_each_reported_event(demo: tuple[str, Path]):
 
 def test_the_demo_gives_each_share_with_its_error(demo: tuple[str, Path]):
     table, ahead = demo[0].partition("2. The article")[2].split("3. What comes next")
-    shares = re.findall(r"(\d+)% ± (\d+\.\d)", table)
+    shares = re.findall(r"(\d+) ± (\d+\.\d)%", table)
     assert len(shares) >= 2 * len(reported_events())
     assert all(0 <= float(share) <= 100 and float(error) < 50 for share, error in shares)
-    assert len(re.findall(r"\d% ± \d", ahead)) == 2 * len(negsim_questions())
+    assert len(re.findall(r"\d ± \d+\.\d%", ahead)) == 2 * len(negsim_questions())
 
 
 def negsim_questions() -> list[str]:

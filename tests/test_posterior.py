@@ -28,7 +28,7 @@ from negsim.calibration.posterior import (
     weighted_quantiles,
 )
 from negsim.calibration.priors import JointPrior, Prior1D
-from negsim.calibration.sampling import sample_posterior
+from negsim.calibration.sampling import TRIED, sample_posterior
 
 
 def make(n: int = 400, latent: int = 2, seed: int = 1) -> Posterior:
@@ -406,9 +406,15 @@ def test_what_the_gate_refuses_is_tempered_and_says_why():
     assert posterior.log_evidence == pytest.approx(known.log_evidence, abs=5 * posterior.log_evidence_se)
 
 
-def test_a_funnel_falls_through_the_gate():
+def test_a_funnel_falls_through_the_gate_and_the_work_that_is_told_of_never_goes_back():
     known = funnel(4, spread=2.0, wide=10.0)
-    assert "k-hat" in sample_posterior(known.log_likelihood, known.prior, seed=1).diagnostics["refused"]
+    told: list[tuple[float, str]] = []
+    posterior = sample_posterior(known.log_likelihood, known.prior, seed=1, progress=lambda *one: told.append(one))
+    assert "k-hat" in posterior.diagnostics["refused"]
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == pytest.approx((TRIED * 0.1, 1.0))
+    assert {"modes", "draws"} < {what for _, what in told}
 
 
 @pytest.mark.parametrize(("method", "used"), [("auto", "importance"), ("tempering", "tempering")])

@@ -127,7 +127,7 @@ def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page
     assert "quiet/interventional.csv" in text  # for who wants every number; the answer is in its sentences
     assert "2 points of raids" in text
     assert "negsim report DIR, with a fit in DIR" in text
-    assert "25.0%\u00a0±\u00a05.0" in text
+    assert "25.0\u00a0±\u00a05.0%" in text
     assert "fewer talks" in text
     assert "log evidence -10.00 ± 0.10 (" in text
 

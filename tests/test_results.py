@@ -80,6 +80,15 @@ def test_what_never_happened_in_some_runs_is_not_known_to_be_impossible(ensemble
     assert summary["probability_mcse"].to_numpy() == pytest.approx(stats.beta.std(happened + 1, RUNS - happened + 1))
 
 
+def test_where_all_runs_agree_the_error_of_a_count_is_not_known(ensemble):
+    summary = ensemble.summary()
+    alike = summary["probability"] == 0
+    assert alike.any()
+    assert summary.loc[alike, "count_mcse"].isna().all()
+    assert (summary["count_mcse"].dropna() > 0).all()
+    assert negsim.simulate("bargaining-pair", runs=1, record=()).summary()["count_mcse"].isna().all()
+
+
 def test_a_summary_needs_no_events():
     with_events = negsim.simulate("bargaining-pair", runs=50, seed=1)
     without = negsim.simulate("bargaining-pair", runs=50, seed=1, record=())

@@ -100,11 +100,15 @@ def hide_a_funnel() -> tuple[Known, list[int]]:
 def test_what_is_refused_is_tempered_from_the_same_scouts_and_says_why():
     known, asked = hide_a_funnel()
     settings = {"particles": 60, "runs": 2}
+    shares: list[float] = []
+    told = {"progress": lambda share, what: shares.append(share)}
     try:
-        posterior = sample_posterior(known.log_likelihood, known.prior, 1, latent=1, **settings)
+        posterior = sample_posterior(known.log_likelihood, known.prior, 1, latent=1, **told, **settings)
     except SamplingError as refusal:  # by the runs too, which it may well be
         posterior = refusal.posterior
     assert posterior.method == "tempering"
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
     together = sum(asked)
     asked.clear()
     try:

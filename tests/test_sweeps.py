@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior
-from negsim.compiler import compile_scenario
+from negsim.compiler import compile_case, compile_scenario
 from negsim.ensemble import simulate
 from negsim.parameters import Belief
 from negsim.problems import ScenarioError
@@ -59,6 +59,14 @@ def assert_same_rows(one: Sweep, other: Sweep, runs: int | None = None) -> None:
 
 
 # -- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_meet_are_applied_in_the_order_given():
+    compiled = compile_case("template")
+    path, written = "concession.grain.cost", compiled.numbers["concession.grain.cost"]
+    assert compiled.resolve({"costs": 2.0})[path] == pytest.approx(2.0 * written)
+    assert compiled.resolve({path: 0.7, "costs": 2.0})[path] == pytest.approx(1.4)
+    assert compiled.resolve({"costs": 2.0, path: 0.7})[path] == pytest.approx(0.7)
 
 
 def test_a_point_of_a_sweep_is_the_ensemble_at_its_numbers(scenario):

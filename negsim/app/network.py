@@ -122,14 +122,23 @@ def _draw_channels(compiled: Compiled, frame: Frame, places: dict[str, tuple[flo
         stage = int(frame.channel[row])
         if stage < PLANNED:
             continue
-        (x1, y1), (x2, y2) = (places[side[0]] for side in channel.sides)
         kind = {PLANNED: "planned", OPEN: "open", IN_SESSION: "session"}[stage]
         label = f"{escape(name_of(compiled.scenario.channel, name))}: {CHANNEL_STAGES[stage].replace('_', ' ')}"
-        drawn.append(
-            f'<g class="channel {kind}"><line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-            f"<title>{label}</title></g>"
+        lines = "".join(
+            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+            for (x1, y1), (x2, y2) in _seats([[places[name] for name in side] for side in channel.sides])
         )
+        drawn.append(f'<g class="channel {kind}">{lines}<title>{label}</title></g>')
     return "".join(drawn)
+
+
+def _seats(sides: list[list[tuple[float, float]]]) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Lines of a channel: one between two actors; where a side has several, one from each to a table amid them."""
+    first, second = sides
+    if len(first) == len(second) == 1:
+        return [(first[0], second[0])]
+    x, y = np.mean([np.mean(side, axis=0) for side in sides], axis=0)
+    return [(place, (float(x), float(y))) for side in sides for place in side]
 
 
 # -- arrows -----------------------------------------------------------------------------------------------------------

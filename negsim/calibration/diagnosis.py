@@ -124,8 +124,9 @@ def diagnose(
         When the posterior was fitted to something else (:func:`negsim.calibration.fitting.bring_fit`), or a number of
         draws or runs is too small.
     """
-    for name, number, least in (("draws", draws, 2), ("runs", runs, 2), ("seed", seed, 0)):
-        require_whole(name, number, least)
+    for name, number in (("draws", draws), ("runs", runs)):
+        require_whole(name, number, 2)
+    require_whole("seed", seed, 0, None)
     likelihood = bring_fit(case, posterior, chronology, engine)
     tell = progress or (lambda share, what: None)
     drawn = posterior.resample(draws, open_stream(seed, PURPOSE_DIAGNOSIS, 0, ()))

@@ -32,6 +32,8 @@ SETTINGS: Final = {
     "nautilus": ("particles", "draws"),
 }
 """What can be set of each sampler; with ``auto``, what can be of the first three."""
+TRIED: Final = 0.5
+"""Share of the way that is kept for importance sampling; the rest is tempering's, should that be refused."""
 MANY_DATES: Final = 40
 """Open dates beyond which ``auto`` leaves tempering aside where the order of all moves is known."""
 
@@ -109,12 +111,14 @@ def _sample(
         return sample_by_tempering(target, seed, progress=progress, **thorough)
     if target.latent:
         return _sample_with_scouts(target, seed, method, thorough, quick, progress)
+    tried = 1.0 if method == "importance" else TRIED
     try:
-        return sample_by_importance(target, seed, progress=progress, **quick)
+        return sample_by_importance(target, seed, progress=_part(progress, 0.0, tried), **quick)
     except SamplingError as refusal:
         if method == "importance":
             raise
-        return _note_refusal(sample_by_tempering(target, seed, progress=progress, **thorough), target, refusal)
+        rest = _part(progress, tried, 1.0)
+        return _note_refusal(sample_by_tempering(target, seed, progress=rest, **thorough), target, refusal)
 
 
 def _check_settings(method: str, settings: Mapping[str, Any]) -> None:
@@ -136,21 +140,30 @@ def _sample_with_scouts(
     progress: Progress | None,
 ) -> Posterior:  # fmt: skip
     """Send scouts; weigh draws from bells where they have been, or else let runs follow them."""
-    tell = progress or (lambda share, what: None)
     pilot = {name: value for name, value in thorough.items() if name != "runs"}
-    plan = send_scouts(target, seed, progress=lambda share, what: tell(SCOUTING * share, what), **pilot)
-
-    def tell_rest(share: float, what: str) -> None:
-        tell(SCOUTING + (1 - SCOUTING) * share, what)
-
+    plan = send_scouts(target, seed, progress=_part(progress, 0.0, SCOUTING), **pilot)
+    tried = 1.0 if method == "importance" else SCOUTING + (1 - SCOUTING) * TRIED
     try:
-        return sample_by_reweighing(target, seed, plan, progress=tell_rest, **quick)
+        return sample_by_reweighing(target, seed, plan, progress=_part(progress, SCOUTING, tried), **quick)
     except SamplingError as refusal:
         if method == "importance":
             raise
-        return _note_refusal(
-            sample_by_tempering(target, seed, plan=plan, progress=progress, **thorough), target, refusal
-        )
+        rest = _part(progress, tried, 1.0)
+        return _note_refusal(sample_by_tempering(target, seed, plan=plan, progress=rest, **thorough), target, refusal)
+
+
+def _part(progress: Progress | None, begin: float, end: float) -> Progress | None:
+    """Let one of several stages tell its share of the whole, which never goes back where a stage begins anew."""
+    if progress is None:
+        return None
+    reached = begin
+
+    def tell(share: float, what: str) -> None:
+        nonlocal reached
+        reached = max(reached, begin + (end - begin) * share)
+        progress(reached, what)
+
+    return tell
 
 
 def _note_refusal(posterior: Posterior, target: Target, refusal: SamplingError) -> Posterior:

@@ -133,7 +133,7 @@ def refusals_as_input() -> Iterator[None]:
     try:
         yield
     except (RefusedSweep, ValueError) as error:
-        raise InputError(str(error)) from error
+        raise InputError(str(error).replace("any_version=True", "--any-version")) from error
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from negsim.problems import MOST
+
 if TYPE_CHECKING:
     import pandas
 
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 LINE: Final = 118
 """Letters in a printed line of text, at most."""
-MOST: Final = 100_000_000
-"""Runs, points or particles that can be asked for, at most."""
 
 
 PLAINLY: Final = "negsim.plainly"

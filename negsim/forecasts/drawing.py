@@ -192,7 +192,7 @@ def forecast(
     scenario = take_scenario(case)
     last = read_day("until", until) or scenario.end
     require_whole("runs", runs)
-    require_whole("seed", seed, 0)
+    require_whole("seed", seed, 0, None)
     if parameters not in get_args(Source):
         raise ValueError(f"parameters must be one of {', '.join(get_args(Source))}, not {parameters!r}")
     likelihood = bring_fit(extend(scenario, last), posterior, chronology, engine)

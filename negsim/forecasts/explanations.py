@@ -147,7 +147,7 @@ def explain_events(
         When every history explodes.
     """
     require_whole("runs", runs)
-    require_whole("seed", seed, 0)
+    require_whole("seed", seed, 0, None)
     if omit not in get_args(Omit):
         raise ValueError(f"omit must be one of {', '.join(get_args(Omit))}, not {omit!r}")
     likelihood = bring_fit(case, posterior, chronology, engine)

@@ -221,7 +221,7 @@ def score_registered(
         For rows that cannot be read, each named; for an `observed_until` before the first end of a month; for a file
         whose events all come before the origin.
     """
-    require_whole("seed", seed, 0)
+    require_whole("seed", seed, 0, None)
     compiled = _compile(registered)
     ends = [dt.date.fromisoformat(day) for day in registered.content["month_ends"]]
     last = read_day("observed_until", observed_until) or registered.until

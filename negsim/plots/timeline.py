@@ -32,7 +32,7 @@ from negsim.plots.page import (
 from negsim.plots.rows import measure_labels, write_labels
 from negsim.problems import find_nearest
 from negsim.recording import group_events
-from negsim.results import Ensemble, ResultError
+from negsim.results import Ensemble, ResultError, error_of_share
 from negsim.state import Floats, Ints
 
 if TYPE_CHECKING:
@@ -311,6 +311,5 @@ def _caption(ensemble: Ensemble, reported: Sequence[Mark]) -> str:
 
 def _share(happened: int, runs: int) -> str:
     """A share of runs and its Monte-Carlo error, in per cent."""
-    share = happened / runs
-    error = 100 * np.sqrt(share * (1 - share) / runs)
-    return f"{100 * share:.0f}% ± {error:.1f}" if error >= 0.05 else f"{100 * share:.0f}% ± <.1"
+    error = 100 * float(error_of_share(happened, runs))
+    return f"{100 * happened / runs:.0f} ± {f'{error:.1f}' if error >= 0.05 else '<0.1'}%"

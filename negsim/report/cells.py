@@ -80,7 +80,12 @@ def write_share(value: Any, error: Any) -> str:
         return f"{100 * float(value):.1f}% (no error given)"
     if float(error) == 0.0:  # all or none of them: a count says no more than that
         return "in all of them" if float(value) > 0 else "in none of them"
-    return f"{100 * float(value):.1f}%\u00a0±\u00a0{100 * float(error):.1f}"
+    return f"{100 * float(value):.1f}\u00a0±\u00a0{100 * float(error):.1f}%"
+
+
+def write_mean(value: float, error: float) -> str:
+    """A mean with its error, if that is known."""
+    return f"{value:.2f}" if error != error else f"{value:.2f}\u00a0±\u00a0{error:.2f}"
 
 
 def write_change(value: float, error: float) -> str:

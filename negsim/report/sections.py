@@ -35,6 +35,7 @@ from negsim.report.cells import (
     write_change,
     write_date,
     write_factor,
+    write_mean,
     write_share,
     write_span,
 )  # fmt: skip
@@ -199,7 +200,7 @@ def _summary(ensemble: Ensemble) -> Listing:
             _name(ensemble, row),
             write_share(row.probability, row.probability_mcse),
             *(write_date(getattr(row, f"date_{share}")) for share in (10, 50, 90)),
-            f"{row.count:.2f} ± {row.count_mcse:.2f}",
+            write_mean(row.count, row.count_mcse),
         )
         for row in table.head(LIKELIEST).itertuples(index=False)
     )

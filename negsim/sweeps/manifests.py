@@ -116,7 +116,7 @@ def require_versions(stored: Mapping[str, Any], folder: Path, any_version: bool)
         told = "\n  ".join(differ)
         raise RefusedSweep(
             f"{folder}: other versions may round differently, so nothing is added:\n  {told}\n"
-            f"install those versions, or say that any will do"
+            f"install those versions, or say that any will do (any_version=True)"
         )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from negsim.arguments import check_arguments
 from negsim.calendar import day_number
-from negsim.results import error_of_share
+from negsim.results import error_of_count, error_of_share
 from negsim.state import Array, Floats
 from negsim.sweeps.manifests import read_extents, read_sources
 from negsim.sweeps.outcomes import say_unknown
@@ -242,7 +242,7 @@ class Sweep:
                 "probability_mcse": error_of_share(happened, runs),
                 **self._quantiles(place, first, len(points)),
                 "count": mean,
-                "count_mcse": np.where(runs > 1, np.sqrt(spread / some), np.nan),
+                "count_mcse": error_of_count(spread, some),
             }
             parts.append(pd.DataFrame(columns))
         return pd.concat(parts).sort_values("point", kind="stable")

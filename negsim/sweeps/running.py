@@ -123,7 +123,7 @@ def sweep(
     require_valid(scenario)
     points = read_design(design)
     _check(scenario, points, params or {}, runs=runs, workers=workers, points_per_block=points_per_block)
-    require_whole("seed", seed, 0)
+    require_whole("seed", seed, 0, None)
     compiled = compile_scenario(scenario, load_terms(scenario))
     kept = choose_outcomes(compiled, events)
     options = Options(

@@ -28,6 +28,8 @@ BLOCKS: Final = "blocks"
 LOCK: Final = ".lock"
 TEMPORARY: Final = ".part"
 DIGITS: Final = 16
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a full disk."""
 WRITTEN: Final = {
     "scenario": str, "scenario_digest": str, "terms_digest": str, "tick": str, "until_days": int | float, "engine": str,
     "seed": int, "params": dict, "names": list, "precision": dict, "points_per_block": int, "points": int,
@@ -73,7 +75,9 @@ class Store:
     @property
     def exists(self) -> bool:
         """Whether there is a sweep in the folder."""
-        return (self.folder / MANIFEST).exists()
+        with contextlib.suppress(OSError):  # a name too long, a folder that may not be looked into
+            return (self.folder / MANIFEST).exists()
+        return False
 
     # -- reading --
 
@@ -159,13 +163,14 @@ class Store:
         SweepError
             When another process is at it, or the folder cannot be written to.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise RefusedSweep(f"{self.folder} exists already and is no folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = (self.folder / LOCK).open("w")
+        except FileExistsError as error:
+            raise RefusedSweep(f"{self.folder} exists already and is no folder") from error
         except OSError as error:
-            raise SweepError(_explain(self.folder, error)) from error
+            kind = SweepError if error.errno in FULL else RefusedSweep
+            raise kind(_explain(self.folder, error, begun=self.exists)) from error
         with file:
             if not _lock_file(file):
                 raise RefusedSweep(f"{self.folder}: another process is writing here; wait for it, or end it")
@@ -192,11 +197,14 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:DIGITS]
 
 
-def _explain(path: Path, error: OSError) -> str:
+def _explain(path: Path, error: OSError, begun: bool = True) -> str:
+    """Say why something cannot be written, and what that does to what is there."""
+    if not begun:
+        return f"{path}: no sweep can be kept there ({error.strerror or error})"
     safe = "all finished blocks are safe"
+    if error.errno in FULL:
+        return f"{path}: the disk is full; {safe}: make room and resume"
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return f"{path}: the disk is full; {safe}: make room and resume"
         case errno.EFBIG:
             return f"{path}: the file would be larger than is allowed here; {safe}"
         case errno.EACCES | errno.EPERM | errno.EROFS:
