@@ -14,7 +14,7 @@ from negsim.calibration.fitting import bring_fit, bring_together, chronology_dig
 from negsim.calibration.identifiability import find_bounds, find_directions, identify, measure_distance, scale_power
 from negsim.calibration.influence import _compare, leave_events_out, widen_date
 from negsim.calibration.likelihood import ChronologyLikelihood
-from negsim.calibration.outlook import ExplosivePrior, foresee
+from negsim.calibration.outlook import ExplosivePrior, PriorOutlook, foresee
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.predictive import (
     Told,
@@ -279,6 +279,31 @@ def test_a_prior_under_which_histories_run_away_is_refused_by_name():
         fit(case, told, even_if_too_much=True)
     with pytest.raises(ValueError, match="method 'none'"):  # the prior is let through, the method is looked at next
         fit(case, told, even_if_too_much=True, even_if_explosive=True, method="none")
+
+
+def test_of_two_parameters_the_one_that_tells_what_runs_away_is_blamed():
+    """Of forty histories all grow with `pace`, but three run away, and these have the three highest values of `heat`."""
+    pace, heat = np.linspace(-2, 2, 40), np.linspace(-1, 1, 40)[::-1].copy()
+    wild = np.array([5, 20, 30])
+    heat[[0, 1, 2, *wild]] = [*heat[wild], *heat[:3]]
+    moves = np.where(np.isin(np.arange(40), wild), 4_000.0, np.arange(40) + 10.0)
+    found = PriorOutlook(("pace", "heat"), np.column_stack([pace, heat]), moves, 10.0, 4_000.0)
+    assert found.busy.nonzero()[0].tolist() == wild.tolist()
+    # heat wins all 3 * 37 comparisons, pace 5 + (20 - 1) + (30 - 2)
+    assert found.blame() == [("heat", pytest.approx(1.0)), ("pace", pytest.approx(2 * 52 / 111 - 1))]
+    with pytest.raises(ExplosivePrior, match=r"The busiest go with high values of heat \(rank correlation \+1.00\)"):
+        found.require_calm()
+    calm = PriorOutlook(("pace", "heat"), found.z, np.arange(40) + 10.0, 10.0, 4_000.0)
+    assert not calm.explosive
+    assert calm.blame()[0] == ("pace", pytest.approx(1.0))
+
+
+def test_where_all_histories_run_away_no_parameter_is_blamed():
+    z = np.random.default_rng(1).standard_normal((20, 1))
+    everywhere = PriorOutlook(("pace",), z, np.full(20, 4_000.0), 10.0, 4_000.0)
+    assert everywhere.blame() == []
+    with pytest.raises(ExplosivePrior, match=r"No parameter tells the busiest from the others: lower what feeds"):
+        everywhere.require_calm()
 
 
 def test_a_calm_prior_is_let_through_and_its_moves_are_those_of_simulations(case):

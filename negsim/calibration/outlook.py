@@ -17,7 +17,7 @@ from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.ensemble import Drawn, Explosive, moments
 from negsim.kernel import Outlook
-from negsim.state import Floats, Ints, State
+from negsim.state import Flags, Floats, Ints, State
 from negsim.streams import Clocks, open_stream
 
 PURPOSE_OUTLOOK: Final = 84
@@ -73,11 +73,25 @@ class PriorOutlook:
         """Numbers of moves at 5, 50, 75 and 95%."""
         return np.quantile(self.moves, QUANTILES)
 
+    @property
+    def busy(self) -> Flags:
+        """Which histories are the busiest: those above the bound, of a calm prior the busiest twentieth."""
+        return np.asarray(self.moves > min(self.bound, self.quantiles()[-1]))
+
     def blame(self) -> list[tuple[str, float]]:
-        """Rank correlation of each parameter with the number of moves, the strongest first."""
-        ranks = np.argsort(np.argsort(self.moves, kind="stable"), kind="stable").astype(float)
-        places = np.argsort(np.argsort(self.z, axis=0), axis=0).astype(float)
-        found = [(name, float(np.corrcoef(places[:, k], ranks)[0, 1])) for k, name in enumerate(self.names)]
+        """How surely each parameter tells the busiest histories from the others, the surest first.
+
+        A rank-biserial correlation: the probability that a busy history has the larger value of the parameter, less the
+        probability that it has the smaller. What moves the number of moves of all histories alike is not to blame for
+        the few that run away. Empty where all histories are as busy, so that no draw tells them apart.
+        """
+        busy = self.busy
+        many, few = len(busy) - int(busy.sum()), int(busy.sum())
+        if not many or not few:
+            return []
+        ranks = np.argsort(np.argsort(self.z, axis=0), axis=0)
+        wins = ranks[busy].sum(axis=0) - few * (few - 1) / 2
+        found = [(name, float(2 * wins[k] / (many * few) - 1)) for k, name in enumerate(self.names)]
         return sorted(found, key=lambda pair: -abs(pair[1]))
 
     def summary(self) -> str:
@@ -95,16 +109,22 @@ class PriorOutlook:
         """
         if not self.explosive:
             return
-        (name, correlation), *_ = self.blame() or [("no parameter", 0.0)]
         stopped = int((self.moves >= self.stopped_at).sum())
-        way = "high" if correlation > 0 else "low"
         ran = f"; {stopped} of them ran away and were stopped at {self.stopped_at:.0f} moves" if stopped else ""
         raise ExplosivePrior(
-            f"{self.summary()}, where at most {self.bound:.0f} are believed ({MOST:g} times the median){ran}. Most of "
-            f"it goes with {way} values of {name} (rank correlation {correlation:+.2f}): narrow its prior, or lower "
-            f"what feeds on itself (the rates of coercive acts; their hits, 0.1 to 0.3 where two can hurt each other; "
-            f"term.resentment.heat). "
-            f"To fit all the same: even_if_explosive=True"
+            f"{self.summary()}, where at most {self.bound:.0f} are believed ({MOST:g} times the median){ran}. "
+            f"{self._advise()} what feeds on itself (the rates of coercive acts; their hits, 0.1 to 0.3 where two can "
+            f"hurt each other; term.resentment.heat). To fit all the same: even_if_explosive=True"
+        )
+
+    def _advise(self) -> str:
+        blamed = self.blame()
+        if not blamed:
+            return "No parameter tells the busiest from the others: lower"
+        name, correlation = blamed[0]
+        way = "high" if correlation > 0 else "low"
+        return (
+            f"The busiest go with {way} values of {name} (rank correlation {correlation:+.2f}): narrow its prior, or lower"
         )
 
 
