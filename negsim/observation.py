@@ -95,10 +95,9 @@ class Observer:
                 nearest = find_nearest(str(word), PRECISIONS)
                 hint = f"; did you mean {nearest}?" if nearest else ""
                 raise ValueError(f"precision {word!r} is none of {', '.join(PRECISIONS)}{hint}")
-        for pattern in {*by_move, self.ending or "*"} - {"*"}:
-            if not any(fnmatchcase(name, pattern) for name in self.names):
-                nearest = find_nearest(pattern, self.names)
-                raise ValueError(f"{pattern!r} fits no move{f'; did you mean {nearest}?' if nearest else ''}")
+        for what, pattern in [*(("precision", each) for each in by_move), ("ending", self.ending)]:
+            if pattern not in (None, "*"):
+                self._require_fit(what, pattern)
         if self.first and self.last and self.first > self.last:
             raise ValueError(f"first ({self.first}) must not come after last ({self.last})")
         scenario = self.compiled.scenario
@@ -110,6 +109,13 @@ class Observer:
             raise ValueError(f"unreported must be 'dropped' or 'implied', not {self.unreported!r}")
         if self.unreported == "implied" and not self.keep_order:
             raise ValueError("implied moves are known by their order: keep_order must be True")
+
+    def _require_fit(self, what: str, pattern: object) -> None:
+        if isinstance(pattern, str) and any(fnmatchcase(name, pattern) for name in self.names):
+            return
+        nearest = find_nearest(str(pattern), self.names) if pattern else None
+        hint = f"did you mean {nearest}?" if nearest else f"addresses look like {self.names[0]}, with * for anything"
+        raise ValueError(f"{what}: {pattern!r} fits no move; {hint}")
 
     def observe(self, history: History, seed: int, run: int = 0) -> Chronology:
         """Make the chronology that the source would have of a history (see :func:`observe`)."""

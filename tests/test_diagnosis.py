@@ -30,6 +30,7 @@ from negsim.calibration.predictive import (
 from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.calibration.psis import smooth_weights
 from negsim.ensemble import Explosive
+from negsim.observation import NothingObserved
 
 pytestmark = pytest.mark.xdist_group("diagnosis")  # one worker: a fit is diagnosed once
 
@@ -200,6 +201,14 @@ def test_what_is_no_number_of_draws_is_refused_by_name(case, told, posterior, na
         diagnose(case, posterior, told, **{name: value})
 
 
+def test_an_ending_that_no_simulated_history_has_is_refused_in_words(case, told, posterior):
+    with pytest.raises(ValueError, match="ending: '' fits no move; addresses look like"):
+        diagnose(case, posterior, told, draws=2, runs=2, influence=False, ending="")
+    likelihood = bring_together(case, _nothing(case), posterior.names)
+    with pytest.raises(NothingObserved, match="none of 5 simulated histories has adjourn:"):
+        simulate_told(likelihood, np.full((5, 2), [4.0, 1e-9]), 0, 1, "adjourn:*")
+
+
 # -- identifiability --------------------------------------------------------------------------------------------------
 
 
@@ -282,7 +291,7 @@ def test_a_prior_under_which_histories_run_away_is_refused_by_name():
 
 
 def test_of_two_parameters_the_one_that_tells_what_runs_away_is_blamed():
-    """Of forty histories all grow with `pace`, but three run away, and these have the three highest values of `heat`."""
+    """Of forty histories all grow with `pace`, but three run away: those with the three highest values of `heat`."""
     pace, heat = np.linspace(-2, 2, 40), np.linspace(-1, 1, 40)[::-1].copy()
     wild = np.array([5, 20, 30])
     heat[[0, 1, 2, *wild]] = [*heat[wild], *heat[:3]]

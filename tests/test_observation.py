@@ -226,6 +226,8 @@ ODD = {
     "no precision": ({"precision": None}, ValueError, "precision None is none of"),
     "precision of nothing": ({"precision": {"act:PRK::misile_test": "day"}}, ValueError, "act:PRK::missile_test"),
     "news": ({"ending": "aprove:*"}, ValueError, "'aprove:*' fits no move"),
+    "empty news": ({"ending": ""}, ValueError, "ending: '' fits no move; addresses look like plan:"),
+    "news by number": ({"ending": 5}, ValueError, "ending: 5 fits no move"),
     "coverage": ({"coverage": 0.5}, TypeError, "coverage must be a Reporting"),
     "unreported": ({"unreported": "lost"}, ValueError, "unreported must be"),
     "order": ({"unreported": "implied", "keep_order": False}, ValueError, "keep_order"),

@@ -123,9 +123,8 @@ class PriorOutlook:
             return "No parameter tells the busiest from the others: lower"
         name, correlation = blamed[0]
         way = "high" if correlation > 0 else "low"
-        return (
-            f"The busiest go with {way} values of {name} (rank correlation {correlation:+.2f}): narrow its prior, or lower"
-        )
+        told = f"The busiest go with {way} values of {name} (rank correlation {correlation:+.2f})"
+        return f"{told}: narrow its prior, or lower"
 
 
 def foresee(

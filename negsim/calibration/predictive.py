@@ -281,6 +281,8 @@ def simulate_told(
     ------
     negsim.ensemble.Explosive
         When every history runs away.
+    NothingObserved
+        When none of the others has the move that makes the news.
     """
     compiled, chronology = likelihood.compiled, likelihood.chronology
     first, last = chronology.date(chronology.window[0]), chronology.until
@@ -304,6 +306,11 @@ def simulate_told(
         inside = history.days < seen.window[1]
         days, moves = history.days[inside], history.moves[inside]
         found.append(_gather(compiled, days, moves, told[inside], waits[:, column], seen))
+    if not found:
+        raise NothingObserved(
+            f"ending: none of {len(kept)} simulated histories has {ending}, so there is none to compare: name a move "
+            "that happens more often, or simulate more histories (runs)"
+        )
     return found, simulated.runs - len(kept)
 
 
