@@ -42,6 +42,7 @@ from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms
 from negsim.state import Flags, Floats, Ints, Parameters, State, World
 from negsim.streams import BLOCK_WIDTH, Clocks
+from negsim.trials import require_numbers_later
 
 COMPUTE_WIDTH = 4096
 """Runs computed side by side; any other width gives the same histories."""
@@ -419,6 +420,7 @@ def run_block(
     `told` hears how far it has come. `clock_runs` says whose clocks each of the runs takes (default: its own); runs
     that take the same ones differ by their parameters only.
     """
+    require_numbers_later(compiled, moments, Drawn)
     world = compiled.world
     values = select_values(work.params, runs)
     names = work.clock_names or compiled.labels.addresses

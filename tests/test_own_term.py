@@ -1,6 +1,7 @@
 """Can a user bring a theory of one's own, as one file, without touching the package?"""
 
 import datetime as dt
+import re
 import shutil
 from pathlib import Path
 
@@ -86,3 +87,28 @@ def test_a_formula_that_gives_no_number_is_refused_by_both_engines_and_names_its
     for engine in ("numpy", "compiled"):
         with pytest.raises(negsim.ScenarioError, match=r"term\.hardliner\.file.*no numbers at the start"):
             negsim.simulate(case, runs=2, seed=4, until=UNTIL, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_formula_that_gives_no_number_later_is_refused_with_the_date(case, engine):
+    """A grudge is 0 until the first blow of a history; from then on the rates of talks are the square root of -1."""
+    if engine == "compiled":
+        pytest.importorskip("numba")
+    file = case.term_file("hardliner")
+    told = "import numpy as np\n" + file.read_text().replace(
+        "return -weight * (", "return -weight * np.sqrt(1e-9 - grudge) * ("
+    )
+    file.write_text(told)
+    compiled = compile_scenario(case, load_terms(case))
+    blows = negsim.simulate("beijing-1999", runs=8, seed=0).events.query("kind in ('act', 'walk_out')")
+    with pytest.raises(negsim.ScenarioError, match=r"term\.hardliner\.file.*no numbers from (\S+) on") as refusal:
+        negsim.simulate(compiled, runs=2, seed=4, until=UNTIL, engine=engine)
+    named = dt.date.fromisoformat(re.search(r"from (\S+) on", str(refusal.value)).group(1))
+    assert named == blows["date"].min().date()
+
+
+def test_formulas_are_followed_once_for_a_compiled_scenario(case, monkeypatch):
+    compiled = compile_scenario(case, load_terms(case))
+    before = negsim.simulate(compiled, runs=2, seed=4, until=UNTIL).events
+    monkeypatch.setattr("negsim.trials.HISTORIES", "not looked at again")
+    pd.testing.assert_frame_equal(negsim.simulate(compiled, runs=2, seed=4, until=UNTIL).events, before)
