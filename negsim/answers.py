@@ -286,6 +286,8 @@ def _dates(row: Mapping[str, float]) -> str:
     later, error = row["days_later"], row["days_later_se"]
     if not (row["both"] > 0 and np.isfinite(error)) or (later == 0.0 and error == 0.0):
         return ""
+    if abs(later) < 0.5 and error < 0.5:
+        return "; where it happens in both, less than a day apart"
     word = "later" if later > 0 else "earlier"
     margin = f"± {error:.0f}" if error >= 0.5 else "± less than 1"
     return f"; where it happens in both, {abs(later):.0f} {margin} days {word}"

@@ -28,7 +28,7 @@ from negsim.codebook import (
 )
 from negsim.compiler import Compiled, compile_case
 from negsim.csv_files import MAX_BYTES, read_rows
-from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
+from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import Scenario
 from negsim.scenario_files import take_scenario
 from negsim.toml_files import find_neighbour, parse_toml, read_text, refuse
@@ -39,6 +39,7 @@ COLUMNS: Final = (
     "id", "date", "date_start", "date_end", *PARTS, "move", "after", "status", "of", "reason", "conflict", "fact",
 )  # fmt: skip
 """What a file of one's own says of a row, in any letters."""
+ONE_MOVE: Final = "parts that name one move (of what is no move of the scenario: status = outside, with a reason)"
 
 
 def load_chronology(
@@ -216,7 +217,7 @@ def _own_entry(compiled: Compiled, row: str, fields: Mapping[str, str], file: st
     try:
         names = _own_moves(compiled, fields)
     except ValueError as error:
-        problems.append(Problem(file, f"row {row}", str(error), "parts that name one move"))
+        problems.append(Problem(file, f"row {row}", str(error), ONE_MOVE))
         return RowEntry(outside=True, reason="not understood")
     entry = MoveEntry(move=names[0] if len(names) == 1 else names, date=_own_date(fields), implied=status == "implied")
     return RowEntry(predicts=(entry,), **told) if status == "prediction" else RowEntry(moves=(entry,), **told)
@@ -233,11 +234,13 @@ def _own_moves(compiled: Compiled, fields: Mapping[str, str]) -> tuple[str, ...]
     if written:
         return tuple(part.strip() for part in written.split("|"))
     parts = {part: fields.get(part, "").strip() for part in PARTS}
+    if not any(parts.values()):
+        raise ValueError("no move")
     events = compiled.labels.events[: compiled.world.moves]
     found = [event.name for event in events if all(_same(event, part, text) for part, text in parts.items() if text)]
     if len(found) > 1:
         raise ValueError(f"{':'.join(parts.values())}, which names {len(found)} moves ({list_names(found[:4])})")
-    return (found[0] if found else ":".join(parts.values()),) if any(parts.values()) else (NOTHING,)
+    return (found[0] if found else ":".join(parts.values()),)
 
 
 def _same(event: Any, part: str, text: str) -> bool:

@@ -23,6 +23,17 @@ NARROWEST: Final = 50
 _CONSENT = {"before_signature": "approves before signing", "after": "approves after signing", "none": "asks nobody"}
 
 
+def say_count(number: int, one: str, many: str = "") -> str:
+    """A number of things, with their name.
+
+    Examples
+    --------
+    >>> say_count(1, "package"), say_count(1000, "history", "histories")
+    ('1 package', '1,000 histories')
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def describe_scenario(scenario: Scenario) -> str:
     """A scenario in words, as ``negsim show`` prints it.
 
@@ -130,7 +141,7 @@ def _terms_of_talks(channel: Channel) -> str:
     consent = [f"{side[0]} {_CONSENT[rule]}" for side, rule in zip(channel.sides, channel.consent, strict=True)]
     return _join(
         [
-            f"about {', '.join(channel.agenda)} ({len(list_packages(channel))} packages)",
+            f"about {', '.join(channel.agenda)} ({say_count(len(list_packages(channel)), 'package')})",
             *consent,
             f"vouched for by {channel.intermediary}" if channel.intermediary else "",
             *map(_gate, channel.gates),

@@ -193,14 +193,16 @@ def test_everybody_on_a_side_sits_at_the_table():
     compiled = open_case("good-friday-1998")
     (row,) = (row for row, name in enumerate(compiled.scenario.channel) if name == "stormont")
     first = walk(compiled, seed=1, run=0, settings={})[0]
-    channel = np.zeros_like(first.channel)
-    channel[row] = IN_SESSION
-    drawn = draw_network(compiled, replace(first, channel=channel))
+    stages = np.zeros_like(first.channel)
+    stages[row] = IN_SESSION
+    drawn = draw_network(compiled, replace(first, channel=stages))
     (lines,) = re.findall(r'class="channel session">(.*?)</g>', drawn)
     begins, ends = (re.findall(rf'x{end}="([^"]+)" y{end}="([^"]+)"', lines) for end in (1, 2))
     seats = set(re.findall(r'<circle cx="([^"]+)" cy="([^"]+)" r="[^"]+"/><text class="short"', drawn))
     assert set(begins) <= seats
-    assert len(set(begins)) == len(begins) == sum(map(len, compiled.scenario.channel["stormont"].sides))
+    channel = compiled.scenario.channel["stormont"]
+    assert channel.intermediary not in (None, *channel.sides[0], *channel.sides[1])
+    assert len(set(begins)) == len(begins) == sum(map(len, channel.sides)) + 1
     assert len(set(ends)) == 1
     assert not set(ends) & set(begins)
 

@@ -601,6 +601,15 @@ def test_a_table_is_read_as_spreadsheets_write_it(tmp_path, beijing, content: by
     assert load_chronology(beijing, file).date(move.low) == dt.date(1998, 8, 31)
 
 
+def test_a_row_that_names_no_move_is_told_so(tmp_path, beijing):
+    file = tmp_path / "own.csv"
+    file.write_text("date,kind,actor,told\n1998-08-31,act,PRK,a rocket\n1998-09-01,,,an earthquake\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_chronology(beijing, file)
+    (problem,) = [problem for problem in caught.value.problems if problem.key == "row 2"]
+    assert (problem.given, "status = outside" in problem.allowed) == ("no move", True)
+
+
 def test_cells_that_would_be_lost_are_told_with_their_rows(tmp_path, beijing):
     file = tmp_path / "own.csv"
     file.write_text("date,move,date\n1998,act:PRK::missile_test,,over Japan, at noon\n1999,x,,\n2000,x,,,at night\n")

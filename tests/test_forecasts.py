@@ -28,6 +28,7 @@ from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
 from negsim.forecasts.reach import LEVEL, measure_reach
 from negsim.forecasts.verification import power, score, score_all
 from negsim.observation import observe
+from negsim.plots import draw_explanation
 from negsim.problems import ScenarioError
 from negsim.questions import Answers, Question, answer, ask_about
 from negsim.reporting import Reporting, Rule
@@ -352,8 +353,11 @@ def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(chan
         return quick
 
     monkeypatch.setattr(fits.Fits, "find", find)
-    row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date").table.iloc[0]
+    held = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date")
+    row = held.table.iloc[0]
     assert (row["how"], asked) == ("refit", [2])
+    marked = [line.get_xdata()[0] for line in draw_explanation(held).axes[1].lines if line.get_marker() == "D"]
+    assert marked == [row["left_out"]]  # another fit needs no trust in weights
     assert row["left_out"] >= row["posterior"]  # those who meet ever so often have met
 
     def refuse(self, scenario, chronology):

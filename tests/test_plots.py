@@ -29,7 +29,7 @@ from negsim.calibration.posterior import Posterior
 from negsim.ensemble import simulate
 from negsim.plots import draw_all, draw_histories, draw_ledger, draw_parameters, draw_state, draw_timeline
 from negsim.plots.page import measure_width
-from negsim.plots.rows import LARGE, LONGEST, SMALLEST, write_labels
+from negsim.plots.rows import LARGE, LONGEST, SMALLEST, measure_labels, write_labels
 from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario
@@ -129,6 +129,15 @@ def misplaced(figure: Figure) -> tuple[list[tuple[str, str]], list[str]]:
     width, height = figure.get_size_inches() * figure.dpi
     cut_off = [word for word, box in boxes if box.x0 < 0 or box.y0 < 0 or box.x1 > width or box.y1 > height]
     return over, cut_off
+
+
+@pytest.mark.parametrize("length", [30, 40, 44, 48, 52])
+def test_labels_of_any_length_stay_on_the_page(length: int):
+    figure = Figure(figsize=(9, 3))
+    label = "15 Camp David and Blair House: accord approved at home"[-length:]
+    left = measure_labels([label, "short"], longest=3.1)
+    write_labels(figure.add_axes((left / 9, 0.1, 0.5, 0.8)), [label, "short"], longest=3.1)
+    assert misplaced(figure)[1] == []
 
 
 # -- every picture ------------------------------------------------------------------------------------------------

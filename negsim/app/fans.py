@@ -14,6 +14,8 @@ from negsim.scenario import Scenario
 from negsim.state import Floats
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 1000.0, 360.0, 110.0, 34.0, 34.0
+LONGEST: Final = 48
+"""Letters of a row's name."""
 FEWEST: Final = 5
 """Runs below which no fan is drawn: quantiles of so few say nothing."""
 
@@ -50,7 +52,7 @@ def draw_fans(scenario: Scenario, days: float, arms: Sequence[Answers], names: S
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 52 else f"{text[:51].rstrip()}…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
 
 
 def _x(day: float, days: float) -> float:

@@ -13,8 +13,10 @@ from negsim.app.stepping import Frame
 from negsim.compiler import Compiled
 from negsim.moves import Event
 from negsim.plots.page import name_of, shorten
+from negsim.scenario import Channel
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES, IN_SESSION, NONE, OPEN, PLANNED
 
+Place = tuple[float, float]
 WIDTH, HEIGHT, RADIUS = 780.0, 520.0, (330.0, 205.0)
 BUBBLE: Final = 34.0
 """Radius of an actor."""
@@ -83,7 +85,7 @@ def _say(compiled: Compiled, frame: Frame) -> str:
 # -- actors -----------------------------------------------------------------------------------------------------------
 
 
-def _places(compiled: Compiled) -> dict[str, tuple[float, float]]:
+def _places(compiled: Compiled) -> dict[str, Place]:
     """Put the states on an ellipse, and intermediaries beside those they answer to, facing each other by pairs."""
     actors = compiled.scenario.actor
     states = [name for name, actor in actors.items() if actor.kind == "state"]
@@ -98,7 +100,7 @@ def _places(compiled: Compiled) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _draw_actor(compiled: Compiled, name: str, place: tuple[float, float], busy: bool) -> str:
+def _draw_actor(compiled: Compiled, name: str, place: Place, busy: bool) -> str:
     actor = compiled.scenario.actor[name]
     kind = f"actor {actor.kind}{' busy' if busy else ''}"
     radius = BUBBLE if actor.kind == "state" else 24
@@ -116,7 +118,7 @@ def _draw_actor(compiled: Compiled, name: str, place: tuple[float, float], busy:
 # -- channels ---------------------------------------------------------------------------------------------------------
 
 
-def _draw_channels(compiled: Compiled, frame: Frame, places: dict[str, tuple[float, float]]) -> str:
+def _draw_channels(compiled: Compiled, frame: Frame, places: dict[str, Place]) -> str:
     drawn = []
     for row, (name, channel) in enumerate(compiled.scenario.channel.items()):
         stage = int(frame.channel[row])
@@ -126,19 +128,25 @@ def _draw_channels(compiled: Compiled, frame: Frame, places: dict[str, tuple[flo
         label = f"{escape(name_of(compiled.scenario.channel, name))}: {CHANNEL_STAGES[stage].replace('_', ' ')}"
         lines = "".join(
             f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-            for (x1, y1), (x2, y2) in _seats([[places[name] for name in side] for side in channel.sides])
+            for (x1, y1), (x2, y2) in _seats(places, channel)
         )
         drawn.append(f'<g class="channel {kind}">{lines}<title>{label}</title></g>')
     return "".join(drawn)
 
 
-def _seats(sides: list[list[tuple[float, float]]]) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Lines of a channel: one between two actors; where a side has several, one from each to a table amid them."""
-    first, second = sides
-    if len(first) == len(second) == 1:
-        return [(first[0], second[0])]
+def _seats(places: dict[str, Place], channel: Channel) -> list[tuple[Place, Place]]:
+    """Lines of a channel: one between two actors; where more sit there, one from each to a table amid the two sides.
+
+    Who vouches sits there too.
+    """
+    sides = [[places[name] for name in side] for side in channel.sides]
+    seated = [place for side in sides for place in side]
+    if channel.intermediary is not None and places[channel.intermediary] not in seated:
+        seated.append(places[channel.intermediary])
+    if len(seated) == 2:
+        return [(seated[0], seated[1])]
     x, y = np.mean([np.mean(side, axis=0) for side in sides], axis=0)
-    return [(place, (float(x), float(y))) for side in sides for place in side]
+    return [(place, (float(x), float(y))) for place in seated]
 
 
 # -- arrows -----------------------------------------------------------------------------------------------------------
@@ -153,9 +161,7 @@ def _heads() -> str:
     ) + "</defs>"  # fmt: skip
 
 
-def _draw_arrows(
-    compiled: Compiled, arrows: list[Arrow], places: dict[str, tuple[float, float]], frame: Frame
-) -> tuple[str, str]:
+def _draw_arrows(compiled: Compiled, arrows: list[Arrow], places: dict[str, Place], frame: Frame) -> tuple[str, str]:
     """All arrows, and all their names, which stand above everything."""
     fresh = {event.subject for event in frame.events}
     lanes: dict[frozenset[str], int] = defaultdict(int)
@@ -169,9 +175,7 @@ def _draw_arrows(
     return "".join(way for way, _ in drawn), "".join(name for _, name in drawn)
 
 
-def _draw_arrow(
-    compiled: Compiled, arrow: Arrow, places: dict[str, tuple[float, float]], lane: int, fresh: bool
-) -> tuple[str, str]:
+def _draw_arrow(compiled: Compiled, arrow: Arrow, places: dict[str, Place], lane: int, fresh: bool) -> tuple[str, str]:
     """The arrow, and its name."""
     start, end = np.array(places[arrow.giver]), np.array(places[arrow.recipient])
     along = (end - start) / np.linalg.norm(end - start)

@@ -126,8 +126,12 @@ def _show_standing(compiled: Compiled, frame: Frame) -> str:
         for arrow in find_arrows(compiled, frame)
     ]
     rows += [
-        (escape(name_of(case.channel, name)), "talks", CHANNEL_STAGES[stage].replace("_", " "))
-        for name, stage in zip(case.channel, frame.channel.tolist(), strict=True)
+        (
+            escape(name_of(case.channel, name)),
+            escape(" and ".join(", ".join(name_of(case.actor, actor) for actor in side) for side in channel.sides)),
+            f"talks {CHANNEL_STAGES[stage]}".replace("_", " "),
+        )
+        for (name, channel), stage in zip(case.channel.items(), frame.channel.tolist(), strict=True)
         if stage
     ]
     return (

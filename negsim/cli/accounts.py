@@ -17,6 +17,7 @@ from negsim.cli.words import (
     told_if_interrupted,
     whole,
     wrap_sentences,
+    write_error,
     write_table,
 )
 
@@ -87,7 +88,7 @@ def write_events(table: pandas.DataFrame) -> str:
     for name, title in (("prior", "prior"), ("posterior", "fitted"), ("left_out", "without it")):
         errors = table[f"{name}_error"]
         shown[title] = [
-            "" if share != share else f"{share:.2f} ± {error:.2f}"
+            "" if share != share else f"{share:.2f} ± {write_error(error)}"
             for share, error in zip(table[name], errors, strict=True)
         ]
     shown["by"] = table["how"]

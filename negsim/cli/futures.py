@@ -18,6 +18,7 @@ from negsim.cli.words import (
     paths_as_input,
     require_target,
     whole,
+    write_numbers,
     write_table,
 )
 
@@ -46,7 +47,7 @@ def forecast(options: argparse.Namespace) -> None:
         print(f"{scenario.title or scenario.name}: {told.origin} to {told.until}, {options.runs:,} futures\n")
         dates = [name for name in table if str(name).startswith("date_")]
         shown = table.assign(**{name: table[name].map(lambda day: "" if day is None else day) for name in dates})
-        print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
+        print(write_numbers(shown))
     if told.until > scenario.end:
         print(
             f"\nBeyond the scenario's end ({scenario.end}) nothing new comes from outside: drivers keep their values."

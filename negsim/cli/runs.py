@@ -18,6 +18,7 @@ from negsim.cli.words import (
     prepare,
     progress_bar,
     whole,
+    write_numbers,
 )
 
 
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
             _keep(ensemble, folder, pictures=not options.no_plots)
     finally:  # a full disk loses the files, not the answer
         shown = summary.drop(columns=["runs", "stopped"])
-        print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
+        print(write_numbers(shown))
 
 
 def _keep(ensemble: Any, folder: Path, *, pictures: bool) -> None:

@@ -23,6 +23,7 @@ from negsim.cli.words import (
     prepare,
     told_if_interrupted,
     whole,
+    write_error,
 )
 
 if TYPE_CHECKING:
@@ -320,7 +321,9 @@ def make_table(done: Sweep, events: list[str]) -> Any:
     for event in events or _most_moved(told, done.events):
         rows = told[told["event"] == event]
         pairs = zip(rows["probability"], rows["probability_mcse"], strict=True)
-        known = dict(zip(rows["point"], (f"{share:.3f} ± {error:.3f}" for share, error in pairs), strict=True))
+        known = dict(
+            zip(rows["point"], (f"{share:.3f} ± {write_error(error, 3)}" for share, error in pairs), strict=True)
+        )
         table[event] = [known.get(point, "") for point in table.index]
     return table
 

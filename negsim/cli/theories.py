@@ -17,6 +17,7 @@ from negsim.cli.words import (
     told_if_interrupted,
     whole,
     wrap_sentences,
+    write_error,
     write_table,
 )
 
@@ -92,7 +93,7 @@ def _write_number(number: float, error: float) -> str:
         return ""
     if number == float("inf"):
         return "no bound"
-    return f"{round(number, 2) + 0.0:.2f} ± {'<.01' if 0 < error < 0.005 else f'{error:.2f}'}"
+    return f"{round(number, 2) + 0.0:.2f} ± {write_error(error)}"
 
 
 LEGEND = """\

@@ -217,6 +217,23 @@ def _replace_plainly(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(letter, "?") for letter in error.object[error.start : error.end]), error.end
 
 
+def write_error(error: float, digits: int = 2) -> str:
+    """An error as it is printed: one too small for its digits is not nothing.
+
+    Examples
+    --------
+    >>> write_error(0.0123), write_error(0.0004), write_error(0.0004, 4)
+    ('0.01', '<.01', '0.0004')
+    """
+    least = 10.0**-digits
+    return f"<{least:.{digits}f}".replace("<0", "<") if 0 < error < least / 2 else f"{error:.{digits}f}"
+
+
+def write_numbers(table: pandas.DataFrame) -> str:
+    """A table as it is printed: to three digits, and empty what is not known."""
+    return str(table.to_string(index=False, na_rep="", float_format=lambda number: write_error(number, 3)))
+
+
 def wrap_sentences(text: str) -> str:
     """Break the lines of a text so that a terminal shows them whole."""
     lines = []

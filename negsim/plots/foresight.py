@@ -79,14 +79,14 @@ EXPLAINED: Final = (
     "Left: by when 10, 50 and 90% of the fitted histories that have such an event after a year before its date have "
     "seen it (bar, line), and the date that was told (diamond). Right: share of whole histories with such an event "
     "within a year of its date, ± two standard errors, with numbers from the prior (open circle), after the fit (dot) "
-    "and after a fit that left the event's own date out (open diamond; none where the weights cannot be trusted)."
+    "and after a fit that left the event's own date out (open diamond; none where that is not known)."
 )
 
 
 def _draw_shares(axes: Axes, table: Any) -> None:
     lay_rows(axes, len(table), grid=False)
     for row, event in table.iterrows():
-        trusted = not event["k_hat"] > NOT_TRUSTED
+        trusted = event["how"] == "refit" or not event["k_hat"] > NOT_TRUSTED
         for place, (name, (shape, face, edge)) in enumerate(MARKS.items()):
             if np.isnan(event[name]) or (name == "left_out" and not trusted):
                 continue

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 3.4
 """Most room for a label, in inches."""
+WIDER: Final = 1.06
+"""Letters that are set to whole pixels make a line up to so much wider than it was measured."""
 GAP: Final = 0.1
 """Between a label and its panel, in inches."""
 LARGE: Final = 8.5
@@ -41,7 +43,7 @@ def measure_labels(labels: Sequence[str], below: Sequence[str] = (), longest: fl
     """
     lines = [*((label, LARGE) for label in labels), *((label, SMALL) for label in below)]
     widths = [measure_width(*_fit(label, size, longest)) for label, size in lines]
-    return max(widths, default=GAP) + MARGIN + GAP
+    return WIDER * max(widths, default=GAP) + MARGIN + GAP
 
 
 def write_labels(axes: Axes, labels: Sequence[str], below: Sequence[str] = (), longest: float = LONGEST) -> None:

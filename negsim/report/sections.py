@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from negsim.calibration.identifiability import identify
 from negsim.calibration.posterior import Posterior, describe_evidence
 from negsim.chronology_files import load_chronology
-from negsim.descriptions import list_sections
+from negsim.descriptions import list_sections, say_count
 from negsim.forecasts.explanations import explain_events
 from negsim.moves import list_events
 from negsim.odd import Listing, Part, describe_model
@@ -146,9 +146,10 @@ def _question(found: Findings) -> Section:
             f"worth {posterior.ess:.0f} independent draws; {describe_evidence(posterior)}."
         )
     for name, ensemble in found.ensembles.items():
+        drawn = say_count(ensemble.runs, "history", "histories")
         section.paragraphs.append(
-            f"Simulated ({name_place(name)}): {ensemble.runs:,} histories, seed {ensemble.seed}, hazards looked at "
-            f"anew every {ensemble.provenance['tick']}."
+            f"Simulated ({name_place(name)}): {drawn}, seed {ensemble.seed}, hazards looked at anew every "
+            f"{ensemble.provenance['tick']}."
         )
     return section
 
@@ -167,33 +168,34 @@ def _scenario(found: Findings) -> Section:
 
 def _model(found: Findings) -> Section:
     section = Section("model", "What the model says")
-    for name, ensemble in found.ensembles.items():
-        if found.is_forecast(name):
-            continue
-        section.pictures += list(_draw_ensemble(ensemble))
-        section.listings.append(_summary(ensemble))
+    whole = {name: ensemble for name, ensemble in found.ensembles.items() if not found.is_forecast(name)}
+    for name, ensemble in whole.items():
+        place = f" ({name_place(name)})" if len(whole) > 1 else ""
+        section.pictures += list(_draw_ensemble(ensemble, place))
+        section.listings.append(_summary(ensemble, place))
     return section
 
 
-def _draw_ensemble(ensemble: Ensemble) -> Iterator[Picture]:
+def _draw_ensemble(ensemble: Ensemble, place: str) -> Iterator[Picture]:
     yield draw(
         draw_timeline(ensemble),
         "When each kind of event first happens: the bar holds 80 per cent of the histories that have it, the mark is "
-        "the middle, and the share at the right is how many have it at all.",
+        f"the middle, and the share at the right is how many have it at all{place}.",
     )
     if ensemble.columns is None:
         return
     yield draw(
         draw_histories(ensemble),
-        "Some single histories, event by event: how different they are is what one history cannot show.",
+        f"Some single histories, event by event: how different they are is what one history cannot show{place}.",
     )
     yield draw(
         draw_ledger(ensemble),
-        "Who gave what to whom, and how often, over all histories: whether what was promised was also delivered.",
+        "Who gave what to whom, and how often, over all histories: whether what was promised was also "
+        f"delivered{place}.",
     )
 
 
-def _summary(ensemble: Ensemble) -> Listing:
+def _summary(ensemble: Ensemble, place: str) -> Listing:
     table = ensemble.summary().sort_values("probability", ascending=False)
     rows = tuple(
         (
@@ -206,7 +208,7 @@ def _summary(ensemble: Ensemble) -> Listing:
     )
     return Listing(
         f"The {len(rows)} likeliest kinds of event: probability with its Monte-Carlo error, first time by 10, 50 and "
-        "90 per cent of the histories that have it, mean number of times",
+        f"90 per cent of the histories that have it, mean number of times{place}",
         ("event", "probability", "10%", "50%", "90%", "times"),
         rows,
     )
@@ -386,7 +388,9 @@ def _theories(found: Findings) -> Section:
 def _counterfactuals(found: Findings) -> Section:
     section = Section("counterfactuals", "What would have been otherwise")
     answers = [path for path in found.texts if Path(path).name == "answer.txt"]
-    section.lines = "\n\n".join(found.texts[path].strip() for path in answers)
+    several = len(answers) > 1
+    told = ((f"[{Path(path).parent}]\n" if several else "") + found.texts[path].strip() for path in answers)
+    section.lines = "\n\n\n".join(told)
     for path in answers:
         folder = Path(path).parent
         inside = [name for name in found.tables if Path(name).parent == folder]
