@@ -66,6 +66,8 @@ MOST_PARTICLES: Final = 64
 LARGEST_K: Final = 0.7
 LEAST_ESS: Final = 100.0
 ROUNDS: Final = 8
+SMALLEST_ROUND: Final = 64
+"""Rounds after the first are of so many draws, or as many times that as seem to be missing."""
 WANTED: Final = 150.0
 """Effective draws after which no further round is made."""
 
@@ -220,18 +222,22 @@ def weigh(
     tell: Progress,
 ) -> Posterior:  # fmt: skip
     """Draw from the bell and weigh, until enough draws are effective."""
-    particles = int(np.clip(8 * round(FEW * (noise / NOISE) ** 2 / 8), 8, MOST_PARTICLES))
-    bells, parts = [hill.bell(1.0)], list[tuple[Floats, Estimated]]()
+    particles = int(np.clip(FEW * round((noise / NOISE) ** 2), FEW, MOST_PARTICLES))
+    bells, parts, many = [hill.bell(1.0)], list[tuple[Floats, Estimated]](), draws
     for number in range(ROUNDS):
-        z = bells[-1].draw(draws, stream)
+        z = bells[-1].draw(many, stream)
         parts.append((z, chain.estimate(z, particles)))
         every = np.concatenate([z for z, _ in parts])
         height = np.concatenate([found.log_mean for _, found in parts]) + chain.prior.logpdf_unconstrained(every)
-        mixture = special.logsumexp([bell.log_density(every) for bell in bells], axis=0) - np.log(len(bells))
+        shares = np.array([len(z) for z, _ in parts]) / len(every)
+        mixture = special.logsumexp([bell.log_density(every) for bell in bells], axis=0, b=shares[:, None])
         log_weights, k_hat = smooth_weights(height - mixture)
         tell(0.3 + 0.7 * (number + 1) / ROUNDS, "draws")
-        if effective_sample_size(log_weights) >= WANTED and k_hat <= LARGEST_K:
+        ess = effective_sample_size(log_weights)
+        if ess >= WANTED and k_hat <= LARGEST_K:
             break
+        if k_hat <= LARGEST_K:
+            many = min(draws, SMALLEST_ROUND * (1 + int(len(every) * (WANTED / ess - 1.0) / SMALLEST_ROUND)))
         bells.append(bells[-1].refit(every, log_weights))
     notes = {"k_hat": k_hat, "particles": particles, "noise": noise, "rounds": len(parts)}
     posterior = _put_together(chain, parts, log_weights, seed, notes)

@@ -15,7 +15,7 @@ from typing import Final
 
 from negsim.scalar.abreast import select
 from negsim.scalar.exponentials import exponential, log1p_of, logarithm
-from negsim.scalar.ways import Chain, find_node
+from negsim.scalar.ways import STEEP, Chain, find_node
 from negsim.state import Floats
 
 LEAST: Final = -1e4
@@ -24,8 +24,6 @@ FALL: Final = 3.0
 """How far, in logs, a way falls to the end of its window, where it is nothing."""
 SLIGHT: Final = 1e-4
 """Exponents up to which a share of days is a polynomial."""
-STEEP: Final = 700.0
-"""Largest exponent that is looked at."""
 EARLY: Final = 1e-6
 """Days by which a window is taken to begin earlier, for rounding."""
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from negsim.scalar.abreast import view_lane
 from negsim.scalar.clocks import sum_hazards
+from negsim.scalar.exponentials import exponential, logarithm
 from negsim.scalar.foresight import table_ways
 from negsim.scalar.given import make_given, pass_given_tick
 from negsim.scalar.hazards import read_calendar
@@ -28,7 +29,7 @@ from negsim.scalar.numbers import Values
 from negsim.scalar.passage import advance
 from negsim.scalar.possibilities import forget
 from negsim.scalar.tables import GOING, LANES, OVER, Stand, Tables
-from negsim.scalar.ways import Chain, Guide, find_node, look_ahead, shrunk
+from negsim.scalar.ways import FLAT, Chain, Guide, find_node, flat, look_ahead, read_way, rise, shrunk
 from negsim.state import Floats, Ints
 
 BENT = 10.0
@@ -56,6 +57,8 @@ class Swarm(NamedTuple):
     likelihood: Floats
     earlier: Floats
     luck: Floats
+    node: Ints
+    """Where the next stretch is looked for on the grid, of each particle; -1: nobody knows."""
     cells: Floats
     """How likely the next move is between two nodes."""
     ways: Floats
@@ -152,7 +155,7 @@ def _start_particles(
             _wake(S, U, t, s, v, w, block & 1, w.parents[block - 1, particle])
         U[v.tick], U[v.next_tick] = float(S[s.tick]), c.ticks[S[s.tick] + 1]
         S[s.going], S[s.ticked], S[s.pending], S[s.given] = GOING, 1, -1, start
-        w.luck[particle] = -1.0
+        w.luck[particle], w.node[particle] = -1.0, -1
         if group + lane > last or w.weight[particle] == -np.inf:
             S[s.going] = OVER
     read_calendar(T, V, t, v)
@@ -269,6 +272,8 @@ def _propose(
         wait = FAILS
     elif ceiling > floor:
         wait, density = _draw_moment(U, v, h, g, w, k, vector, particle, number)
+    else:
+        w.node[particle] = -1
     if wait == STAYS:
         _pass_by(U, v, w, particle, horizon, density)
         return
@@ -278,7 +283,7 @@ def _propose(
         return
     w.luck[particle] = -1.0
     U[v.chosen], U[v.elapsed] = 1.0, wait
-    _weigh(w, particle, np.log(hazard) - total * wait, density)
+    _weigh(w, particle, logarithm(hazard) - total * wait, density)
     w.days[number, particle] = time + wait
     w.pace[number, particle], w.share[number, particle] = total, hazard / total
 
@@ -298,79 +303,89 @@ def _draw_moment(
     floor, ceiling = max(h.low[number] - time, 0.0), h.high[number] - time
     if w.luck[particle] < 0.0:
         w.luck[particle] = k.moves[vector, particle, number]
-    end = min(horizon, ceiling)
+    begin, end = time + floor, time + min(horizon, ceiling)
     ready = total * min(max(hazard / (total * g.share[vector, number]), 1.0 / BENT), BENT)
-    first = find_node(h, number + 1, time + floor)
-    scale = _find_highest(h, w, number + 1, first, time + floor, time + end)
+    first = _find_first(h, w, number + 1, particle, begin)
+    last = _find_last(h, number + 1, first, end)
+    scale, stays = _find_highest(h, w, number + 1, first, last, begin, end), 0.0
     if ceiling > horizon:
-        scale = max(scale, look_ahead(h, w.ways, number, time + horizon))
-    comes = ready * _sum_cells(h, w, number + 1, first, time + floor, time + end, total, scale)
-    stays = 0.0
-    if ceiling > horizon:
-        stays = np.exp(look_ahead(h, w.ways, number, time + horizon) - scale - total * (horizon - floor))
+        node = last if h.run[number] == h.run[number + 1] else find_node(h, number, end)
+        later = read_way(h, w.ways, number, node, end)
+        scale = max(scale, later)
+        stays = exponential(later - scale - total * (horizon - floor))
+    comes = ready * _sum_cells(h, w, number + 1, first, last, begin, end, total, scale)
     if not comes + stays > 0.0:
         return FAILS, 0.0
     luck = w.luck[particle] * (comes + stays)
     if luck >= comes and stays > 0.0:
-        w.luck[particle] = (luck - comes) / stays
-        return STAYS, np.log(stays / (comes + stays))
-    wait = _find_wait(h, w, number + 1, first, time + floor, time + end, total, luck / ready) - time
-    ahead = look_ahead(h, w.ways, number + 1, time + wait) - scale
-    return wait, np.log(ready / (comes + stays)) + ahead - total * (wait - floor)
+        w.luck[particle], w.node[particle] = (luck - comes) / stays, last
+        return STAYS, logarithm(stays / (comes + stays))
+    moment, node = _find_moment(h, w, number + 1, first, last, begin, end, total, luck / ready)
+    w.node[particle] = node if number + 1 < len(h.moves) and h.run[number + 1] == h.run[number + 2] else -1
+    ahead = read_way(h, w.ways, number + 1, node, moment) - scale
+    return moment - time, logarithm(ready / (comes + stays)) + ahead - total * (moment - begin)
 
 
-def _sum_cells(
-    h: Chain, w: Swarm, number: int, first: int, begin: float, end: float, total: float, scale: float
+def _find_first(h: Chain, w: Swarm, number: int, particle: int, begin: float) -> int:
+    """Find the node after which a stretch begins, from that where the particle was last, if that is known."""
+    run, node = h.run[number], w.node[particle]
+    if node < 0:
+        return find_node(h, number, begin)
+    while node + 2 < h.nodes[run] and h.grid[run, node + 1] <= begin:
+        node += 1
+    return int(node)
+
+
+def _find_last(h: Chain, number: int, first: int, end: float) -> int:
+    """Find the node from which a stretch that begins after the first reaches its end."""
+    run, node = h.run[number], first
+    while node + 2 < h.nodes[run] and h.grid[run, node + 1] < end:
+        node += 1
+    return node
+
+
+def _find_highest(
+    h: Chain, w: Swarm, number: int, first: int, last: int, begin: float, end: float
 ) -> float:  # fmt: skip
-    """Integrate what lies ahead at a move to come over a stretch, less likely by the total hazard with time."""
-    run, node, left, mass = h.run[number], first, begin, 0.0
-    while left < end:
-        right = end if node + 2 >= h.nodes[run] else min(end, h.grid[run, node + 1])
-        slope = _rise(h, w, number, node)
-        value = w.ways[number, node] + slope * (left - h.grid[run, node]) - scale - total * (left - begin)
-        w.cells[node - first] = np.exp(value) * shrunk(total - slope, right - left)
-        mass += w.cells[node - first]
-        left = right
-        node += 1
-    return mass
-
-
-def _find_highest(h: Chain, w: Swarm, number: int, first: int, begin: float, end: float) -> float:
     """Find the best of what lies ahead over a stretch."""
-    run, node = h.run[number], first + 1
-    highest = max(look_ahead(h, w.ways, number, begin), look_ahead(h, w.ways, number, end))
-    while node < h.nodes[run] and h.grid[run, node] < end:
+    highest = max(read_way(h, w.ways, number, first, begin), read_way(h, w.ways, number, last, end))
+    for node in range(first + 1, last + 1):
         highest = max(highest, w.ways[number, node])
-        node += 1
     return highest
 
 
-def _find_wait(
-    h: Chain, w: Swarm, number: int, first: int, begin: float, end: float, total: float, luck: float
+def _sum_cells(
+    h: Chain, w: Swarm, number: int, first: int, last: int, begin: float, end: float, total: float, scale: float
 ) -> float:  # fmt: skip
-    """Find the moment up to which the integral is so large."""
+    """Integrate what lies ahead at a move to come over a stretch, less likely by the total hazard with time."""
+    run, left, mass = h.run[number], begin, 0.0
+    here = exponential(read_way(h, w.ways, number, first, begin) - scale)
+    for node in range(first, last + 1):
+        right = end if node == last else h.grid[run, node + 1]
+        there = exponential(read_way(h, w.ways, number, node, right) - scale - total * (right - begin))
+        loss, days = total - rise(h, w.ways, number, node), right - left
+        w.cells[node - first] = (here - there) / loss if abs(loss * days) >= FLAT else here * flat(loss * days) * days
+        mass += w.cells[node - first]
+        left, here = right, there
+    return mass
+
+
+def _find_moment(
+    h: Chain, w: Swarm, number: int, first: int, last: int, begin: float, end: float, total: float, luck: float
+) -> tuple[float, int]:  # fmt: skip
+    """Find the moment up to which the integral is so large, and the last node before it."""
     run, node, left = h.run[number], first, begin
-    while True:
-        last = node + 2 >= h.nodes[run] or h.grid[run, node + 1] >= end
-        if last or luck < w.cells[node - first]:
-            break
+    while node < last and luck >= w.cells[node - first]:
         luck -= w.cells[node - first]
-        left = h.grid[run, node + 1]
         node += 1
-    right = end if last else h.grid[run, node + 1]
-    slope = _rise(h, w, number, node)
-    loss, share = total - slope, min(luck / max(w.cells[node - first], 1e-300), 1.0)
-    gone = share * shrunk(loss, right - left)
+        left = h.grid[run, node]
+    right = end if node == last else h.grid[run, node + 1]
+    loss = total - rise(h, w.ways, number, node)
+    gone = min(luck / max(w.cells[node - first], 1e-300), 1.0) * shrunk(loss, right - left)
     moment: float = left + gone
     if abs(loss * gone) >= 1e-9:
-        moment = left - np.log1p(-min(loss * gone, 1.0 - 1e-15)) / loss
-    return min(moment, right)
-
-
-def _rise(h: Chain, w: Swarm, number: int, node: int) -> float:
-    run = h.run[number]
-    slope: float = (w.ways[number, node + 1] - w.ways[number, node]) / (h.grid[run, node + 1] - h.grid[run, node])
-    return slope
+        moment = left - logarithm(1.0 - min(loss * gone, 1.0 - 1e-15)) / loss
+    return min(moment, right), node
 
 
 def _weigh(w: Swarm, particle: int, gained: float, proposed: float) -> None:

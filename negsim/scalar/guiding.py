@@ -21,7 +21,7 @@ TOGETHER = 16
 """Parameter vectors whose uniform numbers come from one stream: a number of theirs does not depend on other vectors."""
 NEAR = (0.05, 0.25, 0.7)
 """Nodes of a grid stand so many days apart at first, then"""
-GROWTH = 0.25
+GROWTH = 0.5
 """apart by such a share of the days to the end of the window, but by no more than"""
 WIDEST = 60.0
 """so many days."""
@@ -114,6 +114,7 @@ def make_swarm(layout: Layout, chain: Chain, particles: int) -> Swarm:
         likelihood=np.zeros(particles),
         earlier=np.zeros(particles),
         luck=np.zeros(particles),
+        node=np.zeros(particles, dtype=np.int64),
         cells=np.zeros(chain.grid.shape[1]),
         ways=np.zeros((moves + 1, chain.grid.shape[1])),
         abreast=np.zeros((moves + 1) * (1 + chain.grid.shape[1]) * LANES),
@@ -152,7 +153,12 @@ def lay_chain(moves: Ints, low: Floats, high: Floats, until: float, longest: int
         ends += np.linspace(start, stop, pieces + 1).round().astype(int).tolist()[1:]
     ends = sorted({end for end in ends if 0 < end <= many} | {many})
     nodes = np.array([len(moments) for moments in grids], dtype=np.int64)
-    return Chain(moves.astype(np.int64), low, high, run.astype(np.int64), grid, nodes, np.array(ends, dtype=np.int64))
+    gaps = np.diff(grid, axis=1, append=0.0)
+    per_gap = np.divide(1.0, gaps, out=np.zeros_like(gaps), where=gaps > 0)
+    whole = {"moves": moves, "run": run, "nodes": nodes, "ends": np.array(ends)}
+    return Chain(
+        low=low, high=high, grid=grid, per_gap=per_gap, **{name: row.astype(np.int64) for name, row in whole.items()}
+    )
 
 
 def _lay_grid(begin: float, low: float, high: float) -> Floats:

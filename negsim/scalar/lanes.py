@@ -409,14 +409,18 @@ def as_truths(typing: Any, bits: Any) -> Any:
 
 @intrinsic
 def bits_of(typing: Any, numbers: Any) -> Any:
-    """Bits of numbers."""
-    return signature(WHOLES, numbers), lambda context, builder, typed, given: builder.bitcast(given[0], WHOLES_IR)
+    """Bits of numbers, or of one."""
+    one = numbers == types.float64
+    result, kind = (types.uint64, ir.IntType(64)) if one else (WHOLES, WHOLES_IR)
+    return signature(result, numbers), lambda context, builder, typed, given: builder.bitcast(given[0], kind)
 
 
 @intrinsic
 def number_of(typing: Any, bits: Any) -> Any:
-    """Numbers of some bits."""
-    return signature(NUMBERS, bits), lambda context, builder, typed, given: builder.bitcast(given[0], NUMBERS_IR)
+    """Numbers of some bits, or of one."""
+    one = bits == types.uint64
+    result, kind = (types.float64, ir.DoubleType()) if one else (NUMBERS, NUMBERS_IR)
+    return signature(result, bits), lambda context, builder, typed, given: builder.bitcast(given[0], kind)
 
 
 @intrinsic

@@ -6,11 +6,15 @@ one's window; between its nodes logs are linear. :mod:`negsim.scalar.foresight` 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import numpy as np
-
+from negsim.scalar.exponentials import exponential
 from negsim.state import Floats, Ints
+
+FLAT: Final = 1e-2
+"""Exponents up to which a mean is a polynomial."""
+STEEP: Final = 700.0
+"""Largest exponent that is looked at."""
 
 
 class Chain(NamedTuple):
@@ -18,8 +22,8 @@ class Chain(NamedTuple):
 
     ``moves`` are their rows; ``low`` and ``high`` the windows of their dates as they bind each other, equal where a
     date is known by rule, with one entry more for the end of the observation; ``run`` is the run of each, ``grid`` the
-    moments of each run in ascending order, of which there are so many as ``nodes`` says; ``ends`` is where each block
-    ends.
+    moments of each run in ascending order, of which there are so many as ``nodes`` says, and ``per_gap`` one over the
+    days from each to the next; ``ends`` is where each block ends.
     """
 
     moves: Ints
@@ -27,6 +31,7 @@ class Chain(NamedTuple):
     high: Floats
     run: Ints
     grid: Floats
+    per_gap: Floats
     nodes: Ints
     ends: Ints
 
@@ -42,10 +47,13 @@ class Guide(NamedTuple):
 
 def shrunk(loss: float, days: float) -> float:
     """Integral of exp(-loss * t) over so many days."""
-    if abs(loss * days) < 1e-9:
-        return days
-    whole: float = -np.expm1(max(-loss * days, -700.0) if loss > 0.0 else min(-loss * days, 700.0)) / loss
-    return whole
+    x = min(max(loss * days, -STEEP), STEEP)
+    return (1.0 - exponential(-x)) / loss if abs(x) >= FLAT else flat(x) * days
+
+
+def flat(x: float) -> float:
+    """Mean of exp(-t) from 0 to a small x."""
+    return 1.0 - x * (1.0 / 2.0 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x / 120.0)))
 
 
 def find_node(h: Chain, number: int, time: float) -> int:
@@ -63,7 +71,16 @@ def find_node(h: Chain, number: int, time: float) -> int:
 
 def look_ahead(h: Chain, ways: Floats, number: int, time: float) -> float:
     """Log of how likely the moves from one on are to keep their windows, at a moment."""
-    run, node = h.run[number], find_node(h, number, time)
-    slope = (ways[number, node + 1] - ways[number, node]) / (h.grid[run, node + 1] - h.grid[run, node])
-    ahead: float = ways[number, node] + slope * (time - h.grid[run, node])
+    return read_way(h, ways, number, find_node(h, number, time), time)
+
+
+def read_way(h: Chain, ways: Floats, number: int, node: int, time: float) -> float:
+    """Read the same at a moment after a known node."""
+    ahead: float = ways[number, node] + rise(h, ways, number, node) * (time - h.grid[h.run[number], node])
     return ahead
+
+
+def rise(h: Chain, ways: Floats, number: int, node: int) -> float:
+    """How steeply the log of a way rises after a node, per day."""
+    slope: float = (ways[number, node + 1] - ways[number, node]) * h.per_gap[h.run[number], node]
+    return slope
