@@ -154,12 +154,18 @@ def account_for(
             fits if refit else None,
         )
         tell(0.9, "what could be told")
-        information = reach = None
-        if all(one.how != "refused" for one in comparison.changes):
-            model = (bring_together(case, chronology, posterior.names, engine), posterior)
-            static = make_static(case)
-            other = fits.find(static, chronology)
-            reference = (bring_together(static, chronology, other.names, engine), other)
-            information = measure_information(model, reference, NAMES, seed=seed)
-            reach = measure_reach(model, reference, NAMES, seed=seed)
-    return Account(explanation, comparison, information, reach)
+        refused = any(one.how == "refused" for one in comparison.changes)
+        told_apart = (None, None) if refused else _tell_from_static(case, chronology, posterior, fits, engine)
+    return Account(explanation, comparison, *told_apart)
+
+
+def _tell_from_static(
+    case: Scenario, chronology: Chronology, posterior: Posterior, fits: Fits, engine: str
+) -> tuple[Information, Reach]:
+    """What every event says for the case against the same case without theories, and what could be said at all."""
+    static = make_static(case)
+    other = fits.find(static, chronology)
+    model = (bring_together(case, chronology, posterior.names, engine), posterior)
+    reference = (bring_together(static, chronology, other.names, engine), other)
+    information = measure_information(model, reference, NAMES, seed=fits.seed)
+    return information, measure_reach(model, reference, NAMES, seed=fits.seed)
