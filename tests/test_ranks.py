@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import negsim
-from negsim.calibration.ranks import QUANTITIES, Ranks, sbc
+from negsim.calibration.ranks import PURPOSE_RANKS, QUANTITIES, Ranks, sbc
+from negsim.streams import open_stream
 
 
 def textbook():
@@ -43,6 +45,33 @@ def test_an_interrupted_study_goes_on_to_the_same_ranks(tmp_path):
     assert json.loads(file.read_text().splitlines()[0])["parameters"] == ["meeting"]
     with pytest.raises(ValueError, match="another study"):
         sbc(textbook(), 1, seed=5, path=file)
+
+
+def test_the_truth_ranks_anywhere_and_not_if_the_likelihood_is_too_sure_of_itself():
+    def treble(right):
+        return lambda theta: 3 * right(theta)
+
+    right, wrong = (sbc(textbook(), 40, seed=8, draws=1000, doctor=doctor).table() for doctor in (None, treble))
+    assert right["p_holm"].min() > 0.001
+    assert wrong["p_holm"].min() < 0.001
+    assert wrong.loc["meeting", "coverage"] < 0.75 < right.loc["meeting", "coverage"]
+
+
+def test_new_data_that_say_nothing_leave_a_posterior_as_it_was_given():
+    case = textbook()
+    observed = negsim.observe(negsim.simulate(case, runs=1, seed=3))
+    posterior = negsim.fit(case, observed, seed=1, even_if_too_much=True, draws=2000)
+
+    def silence(right):
+        return lambda theta, unit=None: np.zeros(len(theta))
+
+    found = sbc(case, 6, seed=4, given=(posterior, observed), doctor=silence, draws=2000).values[:, 0]
+    streams = [open_stream(4, PURPOSE_RANKS, number, ()) for number in range(6)]
+    truths = np.array([posterior.resample(1, stream).draws[0, 0] for stream in streams])
+    places = (posterior.draws < truths).T @ posterior.weights
+    assert found == pytest.approx(places, abs=0.04)
+    under_prior = stats.norm.cdf(posterior.prior.to_unconstrained(truths[:, None])[:, 0])
+    assert np.abs(places - under_prior).max() > 0.1  # what would be found had the old data been forgotten
 
 
 def test_truths_may_be_drawn_from_a_posterior_and_fitted_together_with_its_data():
