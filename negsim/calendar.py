@@ -8,6 +8,8 @@ import numpy as np
 
 from negsim.state import Array, Floats
 
+ZONELESS = "without a time zone: days are those of the scenario's calendar"
+
 
 def tick_dates(start: dt.date, end: dt.date, tick: str) -> list[dt.date]:
     """List the dates of the ticks: the start, then each tick after it and up to the last day `end`."""
@@ -35,12 +37,22 @@ def read_day(name: str, given: dt.date | str | None) -> dt.date | None:
 
 
 def day_number(start: dt.date, date: dt.date | dt.datetime) -> float:
-    """Days from midnight of the start to a date or a moment."""
+    """Days from midnight of the start to a date or a moment.
+
+    Raises
+    ------
+    ValueError
+        For a moment with a time zone.
+    """
     if isinstance(date, dt.datetime):
+        if date.tzinfo is not None:
+            raise ValueError(f"{date}: give a moment {ZONELESS}")
         return (date - dt.datetime.combine(start, dt.time())).total_seconds() / 86400.0
     return float((date - start).days)
 
 
 def moments(start: dt.date, days: Floats) -> Array:
-    """Turn days from the start into moments of numpy (to the second)."""
-    return np.datetime64(start, "s") + np.round(np.asarray(days) * 86400.0).astype("timedelta64[s]")
+    """Turn days from the start into moments of numpy, to the second; the last of a day is not rounded to the next."""
+    days = np.asarray(days)
+    seconds = np.minimum(np.round(days * 86400.0), (np.floor(days) + 1.0) * 86400.0 - 1.0)
+    return np.datetime64(start, "s") + seconds.astype("timedelta64[s]")

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from negsim.calendar import day_number
+from negsim.calendar import ZONELESS, day_number
 from negsim.compiler import Compiled
 from negsim.moves import Event
 from negsim.problems import NOTHING, Problem, ScenarioError, find_nearest
@@ -152,7 +152,7 @@ def _day(compiled: Compiled, when: Any) -> float:
         when = when.astype("datetime64[us]").item()
     start = compiled.scenario.start
     if getattr(when, "tzinfo", None) is not None:
-        raise _Misread(str(when), "a date or a moment without a time zone: days are those of the scenario's calendar")
+        raise _Misread(str(when), f"a date or a moment {ZONELESS}")
     if isinstance(when, dt.date):
         day = day_number(start, when)
     elif isinstance(when, int | float | np.number) and not isinstance(when, bool):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from negsim.calendar import ZONELESS
 from negsim.edtf import FORMS, NotADate, parse_interval
 from negsim.moves import Event, list_consequences, list_events
 from negsim.numbers import match_numbers
@@ -262,6 +263,8 @@ def _check_dates(intervention: Intervention, scenario: Scenario, file: str) -> I
         named += [(name, getattr(entry, name, None)) for name in ("date", "to")]
         for name, when in named:
             day = when.date() if isinstance(when, dt.datetime) else when
+            if getattr(when, "tzinfo", None) is not None:
+                yield Problem(file, f"{key}.{name}", str(when), f"a date or a moment {ZONELESS}")
             if day is not None and not scenario.start <= day <= scenario.end:
                 yield Problem(file, f"{key}.{name}", str(when), period)
         first, last = getattr(entry, "from_", None), getattr(entry, "until", None) or getattr(entry, "by", None)

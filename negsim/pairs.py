@@ -216,11 +216,13 @@ def find_partings(without: Ensemble, changed: Ensemble, removed: Marks, forced: 
     """Find where each pair of histories parts, the intervention's own moves left out.
 
     Moves that only one of the two worlds has, removed rings in the arm without and forced moves in the changed arm are
-    the intervention itself; what is looked for is its first consequence.
+    the intervention itself; what is looked for is its first consequence. Both marks are in the numbers of the changed
+    world, which may have other moves.
     """
     numbers = {event.name: n for n, event in enumerate(_moves(without.compiled))}
     shared = {event.name for event in _moves(changed.compiled)} & numbers.keys()
-    first = _sequences(without, numbers, shared, removed)
+    there = np.array([numbers.get(event.name, -1) for event in _moves(changed.compiled)], dtype=np.int64)
+    first = _sequences(without, numbers, shared, (removed[0], there[removed[1]], removed[2]))
     second = _sequences(changed, numbers, shared, forced)
     runs, events = without.runs, _moves(without.compiled)
     day, only = np.full(runs, np.inf), np.zeros(runs, dtype=bool)

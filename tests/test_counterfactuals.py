@@ -508,6 +508,14 @@ def test_histories_part_where_their_moves_first_differ(talks):
     assert (own.day != partings.day).any()  # with the removed ring counted in
 
 
+def test_a_removed_ring_is_no_parting_where_parts_are_gone_that_stood_before_it():
+    question = {"name": "x", "remove": [{"move": "act:PRK::missile_test"}], "drop": ["channel.red_cross"]}
+    model = counterfactual(CASE, None, question, seed=1, runs=30, until=dt.date(1995, 12, 31)).interventional
+    removed = {*zip(*(column.tolist() for column in model.changed.log.table("removed")[::2]), strict=True)}
+    assert len(removed) > 15
+    assert not removed & {*enumerate(model.partings.day.tolist())}
+
+
 def test_the_answer_says_what_was_meant_what_is_assumed_and_how_sure_it_is(no_rocket):
     assert str(no_rocket) == no_rocket.text()
     assert repr(no_rocket) == "Counterfactual('no-rocket': interventional and retrospective)"

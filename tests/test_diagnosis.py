@@ -361,13 +361,17 @@ def test_histories_that_run_away_are_left_out_and_counted(case, told, posterior,
 
 def test_ranks_are_uniform_if_data_are_like_the_simulations_and_small_if_not():
     rng = np.random.default_rng(5)
-    p = np.array([rank_two_sided(row[:1], row[1:, None], rng)[0] for row in rng.poisson(3.0, (2_000, 40))])
+    p = np.array([rank_two_sided(row[:1], row[1:, None], rng)[0] for row in rng.poisson(3.0, (4_000, 10))])
     assert stats.kstest(p, "uniform").pvalue > 0.001
+    assert stats.kstest(p * 10 / 9, "uniform").pvalue < 1e-6  # were the data not one of those that are ranked
     assert rank_two_sided(np.array([99.0]), rng.poisson(3.0, (199, 1)), rng)[0] < 0.01
 
 
 def test_holm_raises_the_smallest_by_their_number():
     assert adjust_by_holm(np.array([0.01, 0.5, 0.02])) == pytest.approx([0.03, 0.5, 0.04])
+    assert adjust_by_holm(np.array([0.031, 0.5, 0.03])) == pytest.approx(
+        [0.09, 0.5, 0.09]
+    )  # none below a smaller one's
 
 
 @pytest.mark.parametrize(

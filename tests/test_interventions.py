@@ -56,23 +56,25 @@ def test_the_same_question_in_python_and_in_a_file_is_equal(case, tmp_path: Path
 
 def test_all_mistakes_of_fit_are_told_at_once_with_the_nearest_name(case):
     late, early = dt.date(1999, 1, 1), dt.date(1998, 1, 1)
+    zoned = dt.datetime(1998, 8, 31, 12, tzinfo=dt.timezone(dt.timedelta(hours=9)))
     wrong = {
         "name": "wrong",
         "ban": [{"move": "act:PRK::missile_tst"}, {"move": "act:*:*:*", "from": late, "until": early}],
         "remove": [{"move": "freeze:JPN::japan_food", "within": "1998-13"}],
-        "force": [{"move": "freeze:JPN::japan_food", "date": dt.date(2005, 1, 1)}],
+        "force": [{"move": "freeze:JPN::japan_food", "date": day} for day in (dt.date(2005, 1, 1), zoned)],
         "delay": [{"move": "agree:*:*:*", "days": 3.0}],
         "number": [{"path": "alrm", "value": 1.0}, {"path": "channel.official.exposure", "value": -1.0}],
         "watch": [{"event": "fly", "label": "somebody flies"}],
     }
     told = mistakes(case, wrong)
     assert set(told) == {
-        "ban.0.move", "ban.1.until", "remove.0.within", "force.0.date", "delay.0.move", "number.0.path",
-        "channel.official.exposure", "watch.0.event",
+        "ban.0.move", "ban.1.until", "remove.0.within", "force.0.date", "force.1.date", "delay.0.move",
+        "number.0.path", "channel.official.exposure", "watch.0.event",
     }  # fmt: skip
     assert "did you mean act:PRK::missile_test?" in told["ban.0.move"]
     assert "did you mean alarm?" in told["number.0.path"]
     assert "one move" in told["delay.0.move"]
+    assert "without a time zone" in told["force.1.date"]
 
 
 def test_all_mistakes_of_shape_are_told_at_once(case):

@@ -12,6 +12,8 @@ import pytest
 from scipy import stats
 
 import negsim
+from negsim.calendar import day_number
+from negsim.calendar import moments as dates_of
 from negsim.recording import PATHS
 from negsim.results import ResultError
 
@@ -258,3 +260,17 @@ def test_a_memory_cannot_be_recorded_while_its_term_is_off():
     case = negsim.load_scenario("beijing-1999").model_copy(update={"terms": ("season",)})
     with pytest.raises(ValueError, match="while its term is on"):
         negsim.simulate(case, runs=2, record=("resentment",))
+
+
+def test_the_last_moment_of_a_day_is_not_told_as_the_next():
+    days = np.array([0.0, 0.5, 58.9999999, 59.0, 365.99999999])
+    told = dates_of(dt.date(2004, 1, 1), days)
+    assert [str(moment)[:10] for moment in told] == [
+        "2004-01-01",
+        "2004-01-01",
+        "2004-02-28",
+        "2004-02-29",
+        "2004-12-31",
+    ]
+    with pytest.raises(ValueError, match="without a time zone"):
+        day_number(dt.date(2004, 1, 1), dt.datetime(2004, 3, 1, tzinfo=dt.UTC))
