@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy import special
@@ -10,6 +12,7 @@ import negsim
 from negsim.calibration import selection
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.selection import NoNews, condition_on_news, learn_intensity
+from negsim.ensemble import ExplosiveWarning
 from negsim.history import History
 
 NEWS = "meet:*:talks:"
@@ -59,6 +62,37 @@ def test_the_simulated_intensity_is_the_exact_one():
     assert found.error(z).max() < 0.15
     with pytest.raises(AssertionError):  # an intensity that leans another way is told from it
         assert (np.abs(off + 0.3 * z[:, 0]) < 4 * found.error(z) + 0.03).all()
+
+
+def test_errors_of_an_intensity_are_its_scatter_though_counts_spread_more_than_poissons():
+    rng, scatter = np.random.default_rng(3), []
+    features = selection.make_features(rng.standard_normal((500, 1)), products=False)
+    for _ in range(200):
+        expected = np.exp(features @ [0.5, 0.4, 0.0]) * rng.gamma(0.5, 2.0, 500)  # a variance of 1 + 2 times the mean
+        scatter.append(selection.regress_counts(features, rng.poisson(expected).astype(float), 1.0))
+    found, covariances = (np.array(values) for values in zip(*scatter, strict=True))
+    told, seen = np.sqrt(covariances.mean(axis=0).diagonal()), found.std(axis=0)
+    assert told == pytest.approx(seen, rel=0.25)
+    poisson = np.exp(features @ [0.5, 0.4, 0.0])
+    assert (np.sqrt(np.linalg.inv((features.T * poisson) @ features).diagonal()) < 0.7 * seen).all()
+
+
+def test_histories_that_run_away_say_nothing_of_the_intensity(monkeypatch):
+    case = talks()
+    likelihood = bring_together(case, read_paper(case), NAMES)
+    prior, seen = declare_prior(likelihood.compiled.scenario, NAMES), []
+    plain = selection.regress_counts
+
+    def look(features, counts, exposure):
+        seen.append(len(counts))
+        return plain(features, counts, exposure)
+
+    monkeypatch.setattr(selection, "regress_counts", look)
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 14)
+    with pytest.warns(ExplosiveWarning) as warned:
+        learn_intensity(likelihood, prior, NEWS, seed=1, runs=1_000)
+    more = int(re.search(r"and (\d+) more of 1,000", str(warned[0].message)).group(1))
+    assert seen == [1_000 - more - 1]
 
 
 def test_a_conditioned_fit_is_the_posterior_on_a_grid():
