@@ -20,23 +20,28 @@ def whole_file(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write it: hidden, in the same folder, with the same ending.
+        Where to write it: hidden, in the same folder, with the same ending. Where `path` is a link, beside what it
+        leads to; where it is a pipe or a device, itself: neither must be replaced by a file.
 
     Raises
     ------
     OSError
         That of the block (a full disk, a folder that may not be written to), which then names `path`.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    place = Path(os.path.realpath(path))
+    is_special = os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place))
+    beside = place if is_special else place.with_name(f".{place.stem}.{os.getpid()}.part{place.suffix}")
     try:
         yield beside
-        os.replace(beside, path)
+        if not is_special:
+            os.replace(beside, place)
     except OSError as error:
         said = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(error.errno, said, str(path)) from error
     finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        if not is_special:
+            with contextlib.suppress(OSError):
+                beside.unlink()
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:

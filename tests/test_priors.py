@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from checks import assert_chance_explains
 from negsim.calibration.priors import FAMILIES, JointPrior, Prior1D, read_prior
@@ -190,3 +190,15 @@ def test_what_does_not_fit_is_refused():
         JointPrior(["a", "a"], [prior, prior])
     with pytest.raises(ValueError, match="shape"):
         JointPrior(["a", "b"], [prior, prior]).logpdf(np.zeros(3))
+
+
+@pytest.mark.parametrize(("a", "b"), [(4, 2), (50, 2), (0.5, 0.5), (2, 50), (1, 1)])
+def test_a_beta_has_a_value_however_far_out(a: float, b: float):
+    z = np.linspace(-60, 60, 3001)
+    value = Prior1D("beta", a, b).value(z)
+    assert np.isfinite(value).all()
+    assert (np.diff(value) >= 0).all()
+    thin = special.ndtr(-26.0), special.ndtr(-15.0)  # scipy finds no quantile of the first, and one of the second
+    found = Prior1D("beta", a, b).value(np.array([-26.0, -15.0]))
+    if found[1] < 0.01:  # far enough out for the power to be all there is
+        assert np.log(found[1] / found[0]) == pytest.approx(np.log(thin[1] / thin[0]) / a, rel=0.01)

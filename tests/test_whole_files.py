@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -30,6 +31,30 @@ def test_a_file_takes_its_place_when_it_is_finished(tmp_path: Path):
         beside.write_text("new")
         assert (beside.suffix, file.read_text()) == (".csv", "old")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.csv", "new")]
+
+
+def test_a_link_goes_on_leading_to_the_file_that_is_written(tmp_path: Path):
+    file = write_whole(tmp_path / "a.csv", "old")
+    link = tmp_path / "link.csv"
+    link.symlink_to(file)
+    write_whole(link, "new")
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("failure", [None, ValueError("no")])
+def test_a_pipe_is_written_into_and_not_replaced(tmp_path: Path, failure: Exception | None):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with contextlib.suppress(ValueError), whole_file(pipe) as beside:
+        beside.write_text("told")
+        if failure:
+            raise failure
+    assert os.read(reader, 10) == b"told"
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "it is full"), KeyboardInterrupt(), ValueError("no")])

@@ -73,6 +73,17 @@ def _to_tails(z: Floats, lower: Callable[[Any], Any], upper: Callable[[Any], Any
     return np.asarray(np.where(z < 0, lower(tail), upper(tail)))
 
 
+def _beta_quantile(tail: Any, a: float, b: float) -> Any:
+    """The value below which a beta distribution has a tail; scipy finds none for thin ones: only their power counts."""
+    x = special.betaincinv(a, b, tail)
+    return np.where(np.isnan(x), np.exp((_log(tail) + np.log(a) + special.betaln(a, b)) / a), x)
+
+
+def _beta_quantile_above(tail: Any, a: float, b: float) -> Any:
+    x = special.betainccinv(a, b, tail)
+    return np.where(np.isnan(x), 1 - _beta_quantile(tail, b, a), x)
+
+
 def _log(x: Any) -> Any:
     with np.errstate(divide="ignore"):
         return np.log(x)
@@ -99,9 +110,7 @@ FAMILIES: Final[dict[str, Family]] = {
     ),
     "beta": Family(
         standardise=lambda x, a, b: _from_tails(special.betainc(a, b, x), special.betaincc(a, b, x)),
-        value=lambda z, a, b: _to_tails(
-            z, lambda p: special.betaincinv(a, b, p), lambda p: special.betainccinv(a, b, p)
-        ),
+        value=lambda z, a, b: _to_tails(z, lambda p: _beta_quantile(p, a, b), lambda p: _beta_quantile_above(p, a, b)),
         logpdf=lambda x, a, b: special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b),
         mean=lambda a, b: a / (a + b),
         variance=lambda a, b: a * b / ((a + b) ** 2 * (a + b + 1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,11 @@ def new(options: argparse.Namespace) -> None:
     if not options.file.strip():
         raise InputError("the file has no name")
     target = Path(options.file)
+    if target.is_dir():
+        raise InputError(f"{target} is a folder")
     with paths_as_input("exists already (--force overwrites it)"):
         write_template(target, force=options.force)
-        print(f"{target}: written; next: negsim check {target}")
+        print(f"{target}: written; next: negsim check {shlex.quote(str(target))}")
         if options.schema:
             beside = write_schema(target.with_name(SCHEMA_NAME), force=options.force)
             print(f"{beside}: written; editors find it by the first line of {target}")
