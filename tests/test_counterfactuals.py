@@ -443,6 +443,28 @@ def test_what_runs_are_worth_is_in_every_error_of_an_answer(talks):
         assert error == pytest.approx(np.sqrt(share * (100 - share) / fewer.worth), abs=0.06)
 
 
+def test_the_error_among_pairs_concerned_is_that_of_so_many_pairs(talks):
+    watched = {"event": "plan", "by": dt.date(1998, 9, 30), "label": "talks are planned"}
+    model = ask(talks, {"remove": [{"move": PLAN, "within": "1998-06"}], "watch": [watched]}, runs=512).interventional
+    row, here = model.outcomes.iloc[0], model.concerned
+    high = (dt.date(1998, 10, 1) - talks.start).days
+    first, second = (first_times(arm, "plan") < high for arm in (model.without, model.changed))
+    changes = second.astype(float) - first
+    assert row["difference"] == pytest.approx(changes.mean())
+    assert 20 < here.sum() < 256
+    assert row["difference_concerned"] == pytest.approx(changes[here].mean())
+    assert row["difference_concerned_se"] == pytest.approx(changes[here].std(ddof=1) / np.sqrt(here.sum()))
+
+
+def test_what_is_watched_for_counts_to_the_end_of_the_last_day(talks):
+    ensemble = ask(talks, {}, runs=40).interventional.without.ensemble
+    day = int(ensemble.events.query("kind == 'plan'")["day"].min())
+    by = talks.start + dt.timedelta(days=day)
+    for last, happens in ((by, True), (by - dt.timedelta(days=1), False)):
+        row = ask(talks, {"watch": [{"event": "plan", "by": last, "label": "x"}]}, runs=40).interventional.outcomes
+        assert (row["without"].iloc[0] > 0) == happens
+
+
 def test_a_handful_of_pairs_rules_out_no_more_than_all_of_them(talks):
     answer = ask(talks, {"watch": [{"event": "plan", "by": dt.date(1998, 1, 2), "label": "early"}]}, runs=2)
     assert "0% (at most 77.6%)" in answer.text()

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import negsim
-from negsim.calibration import identifiability
+from negsim.calibration import dates, identifiability, predictive
 from negsim.calibration.diagnosis import diagnose
 from negsim.calibration.fitting import bring_fit, bring_together, chronology_digest, declare_prior, fit
 from negsim.calibration.identifiability import find_bounds, find_directions, identify, measure_distance, scale_power
@@ -29,6 +29,7 @@ from negsim.calibration.predictive import (
 )
 from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.calibration.psis import smooth_weights
+from negsim.calibration.surprises import measure_surprises
 from negsim.ensemble import Explosive
 from negsim.observation import NothingObserved
 
@@ -89,6 +90,14 @@ def test_every_told_event_has_a_surprise_and_an_influence(diagnosis, told):
     assert set(diagnosis.surprises.table.index) == keys
     assert set(diagnosis.influence.table.index) == keys
     assert diagnosis.surprises.table["chance"].to_numpy() == pytest.approx(1.0)  # meet and adjourn take turns
+
+
+def test_a_chance_is_among_what_would_be_told(case, told, posterior):
+    """Meet and adjourn take turns: each is the only one that can be told, however seldom it would be."""
+    seldom = replace(told, reporting=negsim.reporting.Reporting((negsim.reporting.Rule(("*",), probability=0.5),)))
+    likelihood = bring_together(case, seldom, posterior.names)
+    found = measure_surprises(likelihood, posterior.resample(5, np.random.default_rng(1)))
+    assert found.chances == pytest.approx(1.0)
 
 
 @pytest.mark.xdist_group("compiled")  # one process compiles for all
@@ -152,6 +161,20 @@ def test_a_draw_under_which_an_event_is_impossible_has_weight_zero(case, told, p
     found = leave_events_out(likelihood, drawn, seed=3, dates=6)
     assert (found.table["k_hat"] == np.inf).all()
     assert "not known: impossible under every draw" in found.summary()
+
+
+def test_the_error_of_a_dates_probability_is_its_scatter_over_draws():
+    rng, draws = np.random.default_rng(6), 400
+    prior = JointPrior(["a"], [Prior1D("normal", 0.0, 1.0)])
+    rows = []
+    for _ in range(200):
+        z = rng.standard_normal((draws, 1))
+        some = Posterior(prior, z, np.zeros(draws), np.zeros(draws), 0.0, 0.0, "importance", draws, 1)
+        rows.append(_compare(some, 1.5 + 0.5 * z[:, 0], np.full(draws, 0.1)))
+    found, told = (np.array([row[name] for row in rows]) for name in ("date_probability", "date_probability_mcse"))
+    assert found.mean() == pytest.approx(np.exp(-1.5 - 0.125), rel=0.01)  # one over the mean ratio
+    assert told.mean() == pytest.approx(found.std(), rel=0.2)
+    assert np.mean([row["shifts"][0] for row in rows]) == pytest.approx(0.5, abs=0.03)
 
 
 def _history(case, rows):
@@ -229,8 +252,26 @@ def test_the_direction_that_was_learned_is_found_where_neither_parameter_was():
     assert np.abs(vectors[:, 0]) == pytest.approx([0.7071, 0.7071], abs=0.02)
     assert found.directions["contraction"].iloc[0] == pytest.approx(0.96, abs=0.01)
     assert found.directions["information"].iloc[0] == pytest.approx(24, rel=0.1)
+    assert identify(bell(0.8)).directions["information"].iloc[0] == pytest.approx(1 / 0.64 - 1, rel=0.1)
     assert found.learned == pytest.approx(0.96, abs=0.05)
     assert "flat" in found.summary()
+
+
+def test_a_direction_counts_as_narrowed_only_if_all_before_it_do(monkeypatch):
+    monkeypatch.setattr(identifiability, "find_bounds", lambda *_: np.array([0.0, 2.0]))
+    assert list(identify(bell(0.2)).directions["says"]) == ["cannot tell", "flat"]
+
+
+def test_many_dates_explain_no_more_of_a_parameter_than_goes_with_them():
+    """Twenty dates of a hundred draws explain a fifth of anything by chance: that is taken off."""
+    rng, weights, shares = np.random.default_rng(7), np.full(100, 0.01), []
+    for _ in range(200):
+        ranks, noise = rng.random((100, 20)), rng.standard_normal(100)
+        values = np.column_stack([noise, np.sqrt(12) * ranks[:, 0] + noise])
+        shares.append(dates._explain(ranks, values, weights, 100.0))
+    none, half = np.mean(shares, axis=0)
+    assert none < 0.06
+    assert half == pytest.approx(0.5, abs=0.03)
 
 
 def test_few_draws_of_a_prior_hardly_ever_look_narrowed_and_many_of_a_narrow_posterior_do():
@@ -357,6 +398,32 @@ def test_histories_that_run_away_are_left_out_and_counted(case, told, posterior,
     monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", -1)
     with pytest.raises(Explosive, match="all 30 simulated histories ran away"):
         simulate_told(likelihood, posterior.draws[:30], 0, 1)
+
+
+def test_a_p_value_holds_one_draw_and_its_dates_against_histories_of_that_draw(case, told, posterior, monkeypatch):
+    asked, ranked = [], []
+
+    def look(likelihood, theta, *given):
+        asked.append(theta)
+        return simulate_told(likelihood, theta, *given)
+
+    def rank(data, simulated, stream):
+        ranked.append(data)
+        return rank_two_sided(data, simulated, stream)
+
+    monkeypatch.setattr(predictive, "simulate_told", look)
+    monkeypatch.setattr(predictive, "rank_two_sided", rank)
+    likelihood = bring_together(case, told, posterior.names)
+    check_predictions(likelihood, posterior, seed=5, runs=20)
+    prior, drawn, one = asked
+    assert len(np.unique(one, axis=0)) == 1
+    assert len(np.unique(drawn, axis=0)) > 10 < len(np.unique(prior, axis=0))
+    (place,) = np.flatnonzero((posterior.draws == one[0]).all(axis=1))
+    mine = replace(
+        posterior, draws=one[:1], latent=posterior.latent[[place]], log_likelihood=np.zeros(1), log_weights=np.zeros(1)
+    )
+    exact = rescaled_distance(predictive._told(likelihood, mine)[0])
+    assert np.isclose(ranked[0], exact, rtol=1e-9, atol=0).any()
 
 
 def test_ranks_are_uniform_if_data_are_like_the_simulations_and_small_if_not():

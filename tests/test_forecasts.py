@@ -17,8 +17,20 @@ from scipy import integrate, linalg, stats
 import negsim
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.posterior import Posterior, SamplingError
+from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.ensemble import Explosive, ExplosiveWarning
-from negsim.forecasts import baselines, comparison, constant_rates, fits, omissions, reach, registration
+from negsim.forecasts import (
+    baselines,
+    comparison,
+    constant_rates,
+    drawing,
+    explanations,
+    fits,
+    information,
+    omissions,
+    reach,
+    registration,
+)
 from negsim.forecasts.accounts import account_for
 from negsim.forecasts.comparison import Change, compare_theories
 from negsim.forecasts.drawing import extend, forecast
@@ -430,6 +442,54 @@ def test_the_bits_of_an_event_are_the_difference_of_two_densities(channel):
     assert table["bits"].sum() == pytest.approx((total[0] - total[1]) / np.log(2), abs=0.05)
 
 
+def test_the_error_of_a_density_is_the_scatter_of_means_over_draws():
+    means, errors = np.array(
+        [information._mean(logs, 80.0) for logs in np.random.default_rng(1).normal(0, 0.7, (500, 80))]
+    ).T
+    assert errors.mean() == pytest.approx(means.std(), rel=0.1)
+    assert information._mean(np.zeros(80), 80.0) == (0.0, 0.0)
+
+
+def test_an_event_is_near_its_date_to_the_last_day_of_a_year_after_it():
+    ensemble = SimpleNamespace(scenario=SimpleNamespace(start=dt.date(2000, 1, 1)))
+    for first, last, low, high in (
+        (dt.date(2001, 3, 5), dt.date(2001, 3, 31), dt.date(2000, 3, 5), dt.date(2002, 3, 31)),
+        (dt.date(2004, 2, 29), dt.date(2004, 2, 29), dt.date(2003, 2, 28), dt.date(2005, 2, 28)),
+    ):
+        edges = explanations._around(ensemble, explanations.Told("", Question("", ("x",)), first, last, ()))
+        assert edges == ((low - dt.date(2000, 1, 1)).days, (high - dt.date(2000, 1, 1)).days + 1)
+
+
+def test_what_an_event_says_of_the_numbers_is_taken_from_draws_by_its_own_hazard(channel, monkeypatch):
+    """It speaks for draws with a large hazard; without it they weigh less, each as its hazard says."""
+    _, _, posterior = channel
+    drawn = posterior.resample(300, np.random.default_rng(1))
+    rates = drawn.draws[:, 0]
+    monkeypatch.setattr(explanations, "_near", lambda *_: rates > np.median(rates))
+    one = explanations.Told("", Question("", ("meet",)), dt.date(2002, 1, 1), dt.date(2002, 1, 1), ("a", "b"))
+    left = explanations._leave_out_density(one, None, drawn, {"a": np.log(rates), "b": np.log(rates)})
+    exact = np.average(rates > np.median(rates), weights=rates**-2.0)
+    assert left["left_out"] == pytest.approx(exact, abs=0.02)
+    assert exact < 0.45
+
+
+def test_weights_without_a_date_are_not_trusted_where_draws_are_worth_few(channel):
+    case, told, posterior = channel
+    likelihood = bring_together(case, told.cut(dt.date(2003, 12, 31)), posterior.names)
+    unit = np.random.default_rng(3).random((300, likelihood.open_dates))
+    drawn = replace(posterior, latent=unit).resample(300, np.random.default_rng(1))
+    few = replace(drawn, diagnostics={"ess": 25.0})
+    known, unknown = (omissions.weigh_out(likelihood, one, [4]) for one in (drawn, few))
+    assert (known.how, unknown.how) == ("weights", omissions.NOT_KNOWN)
+    assert known.worth <= min(drawn.ess, 300)
+
+
+def test_the_error_of_a_share_is_known_where_all_runs_agree():
+    never, half = drawing.standard_error(np.array([0.0, 0.5]), 100.0)
+    assert half == pytest.approx(0.05, rel=0.01)
+    assert 0.3 / 100 < never < 1.5 / 100
+
+
 # -- questions and theories -------------------------------------------------------------------------------------------
 
 
@@ -474,13 +534,36 @@ def pair() -> tuple[negsim.Scenario, negsim.Chronology, Posterior]:
 
 def test_evidence_without_a_theory_is_the_same_by_weights_and_by_another_fit(pair):
     case, told, posterior = pair
-    found = compare_theories(case, told, 1, theories=("audience", "season"), rivals=False, posterior=posterior)
+    found = compare_theories(
+        case, told, 1, theories=("ripeness", "audience", "season"), rivals=False, posterior=posterior
+    )
     assert max(abs(change.change) for change in found.changes) > 0.05
+    assert all(change.at_most >= -4 * change.at_most_error for change in found.changes)  # a divergence is not negative
+    assert any(change.at_most > 4 * change.at_most_error for change in found.changes)
     for change in found.changes:
         assert change.how == "weights"
         again = negsim.fit(switch_off(case, [change.without]), told, seed=5, even_if_too_much=True, draws=400)
         error = 4 * np.hypot(change.error, np.hypot(again.log_evidence_se, posterior.log_evidence_se)) + 0.02
         assert change.change == pytest.approx(again.log_evidence - posterior.log_evidence, abs=error)
+
+
+def test_the_error_of_a_change_by_weights_is_its_scatter_whatever_the_draws_weigh_before(monkeypatch):
+    """Draws of two kinds of weight, of which some are taken: what they weigh in both evidences adds no error."""
+    rng, size, few = np.random.default_rng(5), 40_000, 400
+    draws, weights = rng.standard_normal(size), np.where(np.arange(size) % 2, 0.0, 2.0)
+    ratio = 0.3 * draws
+    prior = JointPrior(["x"], [Prior1D("normal", 0.0, 1.0)])
+    posterior = Posterior(prior, draws[:, None], weights, np.zeros(size), 0.0, 0.0, "importance", size, 1)
+    monkeypatch.setattr(comparison, "DRAWS", few)
+    monkeypatch.setattr(comparison, "_leave", lambda *_: (lambda theta, latent: 0.3 * theta[:, 0], [0]))
+    stones = [comparison._Stone(comparison._thin(posterior, seed)) for seed in range(200)]
+    changes, errors, _ = np.array([stone.weigh(None, None) for stone in stones]).T
+    exact = np.log(posterior.weights @ np.exp(ratio))
+    assert np.abs(changes.mean() - exact) < 4 * changes.std() / np.sqrt(200)
+    assert errors.mean() == pytest.approx(changes.std(), rel=0.2)
+    both = posterior.weights * np.exp(ratio)
+    told_before = np.sqrt((size * (both @ both) / both.sum() ** 2 - 1) / (posterior.ess * few / size))
+    assert told_before > 2 * errors.mean()
 
 
 def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
@@ -538,6 +621,33 @@ def test_evidence_of_constant_rates_is_the_integral_over_them(pair, monkeypatch)
     }
     volume = told.log_volume(np.full((1, len(told.unknowns)), 0.5))[0]
     assert found == pytest.approx(sum(exact[n] for n in numbers) + volume, abs=0.05 + 4 * error)
+
+
+def test_constant_rates_that_a_case_expects_have_mean_and_spread_of_its_histories(pair, monkeypatch):
+    """Histories whose rates are gamma: its two numbers come back from counts, which spread more than the rates."""
+    case, told, posterior = pair
+    likelihood = bring_together(case, told)
+    shape, mean, runs = 3.0, np.array([0.3, 2.0, 9.0]), 20_000
+    rng, seen = np.random.default_rng(4), []
+    counts = rng.poisson(rng.gamma(shape, mean / shape, (runs, 3)))
+    run, event = (np.repeat(numbers, counts.ravel()) for numbers in np.indices(counts.shape).reshape(2, -1))
+    drawn = SimpleNamespace(columns=(run, event, np.zeros(len(run))))
+    monkeypatch.setattr(constant_rates, "simulate", lambda *given, **how: drawn)
+    plain = constant_rates._gamma_poisson
+
+    def look(counts, exposed, shape, rate):
+        seen.append((shape, rate))
+        return plain(counts, exposed, shape, rate)
+
+    monkeypatch.setattr(constant_rates, "_gamma_poisson", look)
+    evidence, _ = constant_rates.expected_rate_evidence(likelihood, posterior, histories=runs)
+    assert np.isfinite(evidence)
+    found = seen[0][0][:3]
+    assert found == pytest.approx(shape, rel=0.2)
+    assert found / seen[0][1][:3] * told.window[1] == pytest.approx(mean, rel=0.03)
+    assert (
+        counts[:, 0].mean() ** 2 / counts[:, 0].var() < 0.5 * shape
+    )  # had the scatter of counts been taken for theirs
 
 
 def test_evidence_at_a_stage_is_that_of_what_was_known_and_its_change_is_the_prequential_score(
@@ -738,6 +848,31 @@ def test_of_very_many_futures_no_probability_is_rounded_to_0_or_1():
     )
     reached = np.array(registration._freeze(many, PERIOD.questions[:2], [dt.date(2000, 1, 31)])["by_month_end"])
     assert ((reached > 0) & (reached < 1)).all()
+
+
+def test_what_happens_on_the_last_day_of_a_month_has_happened_by_its_end():
+    first = np.array([[30.9, 31.0, np.inf]])
+    one = SimpleNamespace(
+        ask=lambda questions: Answers(questions, first, np.isfinite(first).astype(int)),
+        ensemble=SimpleNamespace(scenario=SimpleNamespace(start=dt.date(2000, 1, 1)), seed=1),
+        effective_runs=1.0,
+    )
+    ends = registration._month_ends(dt.date(2000, 1, 10), dt.date(2000, 3, 5))
+    assert ends == [dt.date(2000, 1, 31), dt.date(2000, 2, 29), dt.date(2000, 3, 5)]
+    reached = np.array(registration._freeze(one, PERIOD.questions[:3], ends)["by_month_end"])
+    assert reached.tolist() == [[0.75, 0.75, 0.75], [0.25, 0.75, 0.75], [0.25, 0.25, 0.25]]
+
+
+def test_months_of_a_registered_date_are_the_lengths_of_its_months():
+    ends = [dt.date(2000, 1, 31), dt.date(2000, 2, 29), dt.date(2000, 3, 5)]
+    period = replace(PERIOD, questions=PERIOD.questions[:2])
+    happened = Outlook("told", period, np.array([[21.99, np.inf], [22.0, 51.0]]), np.array([[1, 0], [1, 1]]))
+    said = np.array([[0.1, 0.4, 0.5], [0.0, 0.2, 0.3]])
+    found = registration._crps_of_dates(said, happened, ends, dt.date(2000, 1, 10))
+    days = np.array([22, 29, 5])  # from the origin on, and each end of a month included
+    first = (days @ [0.9**2, 0.6**2, 0.5**2] + days @ [0.1**2, 0.6**2, 0.5**2]) / 2
+    second = (days @ [0.0, 0.2**2, 0.3**2] + days @ [0.0, 0.2**2, 0.7**2]) / 2
+    assert found == pytest.approx(np.array([first, second]) / registration.MONTH)
 
 
 def test_the_forecast_that_is_kept_here_is_the_one_whose_digest_is_published():

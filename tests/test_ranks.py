@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 import negsim
-from negsim.calibration.ranks import PURPOSE_RANKS, QUANTITIES, Ranks, sbc
+from negsim.calibration.fitting import bring_together
+from negsim.calibration.ranks import PURPOSE_RANKS, QUANTITIES, Ranks, measure_quantities, sbc
 from negsim.streams import open_stream
 
 
@@ -32,6 +33,17 @@ def test_uniform_ranks_pass_and_a_quantity_that_gives_a_bug_away_does_not():
     assert table["p_holm"].idxmin() == "log-likelihood"
     assert table["p_holm"].min() < 1e-6
     assert "log-likelihood" in told(bent).summary()
+
+
+def test_the_log_likelihood_that_ranks_is_the_one_that_is_fitted():
+    case = textbook()
+    observed = negsim.observe(negsim.simulate(case, runs=1, seed=3), precision="month")
+    target = bring_together(case, observed, ("meeting",))
+    rng = np.random.default_rng(2)
+    theta, unit = rng.uniform(2.0, 8.0, (6, 1)), rng.random((6, target.open_dates))
+    found = measure_quantities(target, theta, unit)[:, QUANTITIES.index("log-likelihood")]
+    assert found == pytest.approx(target(theta, unit))
+    assert (observed.log_volume(unit) > 1.0).all()  # without which it would be another one
 
 
 def test_an_interrupted_study_goes_on_to_the_same_ranks(tmp_path):

@@ -127,7 +127,21 @@ def test_outcomes_of_single_runs_agree_with_the_summary(small):
     by_june = done.outcome("plan.talks", until=dt.date(1998, 6, 30))
     assert np.array_equal(by_june == 1, day < 181)
     assert 0 < by_june.sum() < happened.sum()
+    last = int(day[np.isfinite(day)][0])  # somebody plans on the last day that counts
+    by_then = done.outcome("plan.talks", until=small.start + dt.timedelta(days=last))
+    assert np.array_equal(by_then == 1, day < last + 1)
     assert done.events == ("plan.talks", "cancel.talks.A", "cancel.talks.B")
+
+
+def test_dates_of_a_summary_are_those_by_which_a_share_has_happened_to_the_run(small):
+    done = sweep(small, {PLAN: [1.0, 3.0, 60.0]}, runs=20)
+    days, table = done.outcome("plan.talks", "day"), done.to_frame(["plan.talks"])
+    assert np.isfinite(days).all(axis=1).any()  # of twenty runs two are a tenth, neither more nor fewer
+    for point, row in table.iterrows():
+        known = np.sort(days[point][np.isfinite(days[point])])
+        for percent in (10, 50, 90):
+            by_then = known[-(-percent * len(known) // 100) - 1]
+            assert row[f"date_{percent}"].date() == small.start + dt.timedelta(days=int(by_then))
 
 
 def test_a_grid_comes_back_with_its_numbers_as_dimensions(scenario):

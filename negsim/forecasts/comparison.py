@@ -331,9 +331,11 @@ class _Stone:
         share = effective_sample_size(smooth) / len(smooth)
         if not (k_hat <= TRUSTED and share * self.drawn.ess >= FEWEST):
             return np.nan, np.nan, k_hat
-        # Of a mean of weights: their squared coefficient of variation is 1 / share - 1.
-        error = float(np.hypot(np.sqrt(max(1 / share - 1, 0.0) / self.drawn.ess), self.error))
-        return self.change + float(logsumexp(smooth)), error, k_hat
+        change = float(logsumexp(smooth))
+        # Draws that weigh as much with the theory as without it say the same of both evidences, and add no error.
+        away = np.exp(smooth - change) - self.drawn.weights
+        worth = max(effective_sample_size(self.drawn.log_weights) / self.drawn.ess, 1.0)
+        return self.change + change, float(np.hypot(np.sqrt(away @ away * worth), self.error)), k_hat
 
 
 @dataclass(frozen=True)
