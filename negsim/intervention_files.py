@@ -61,7 +61,7 @@ def load_intervention(
     if isinstance(source, Intervention):
         intervention, file = source, _IN_MEMORY
     elif isinstance(source, Mapping):
-        intervention, file = read_intervention(source, _IN_MEMORY), _IN_MEMORY
+        intervention, file = read_intervention({"name": "question"} | dict(source), _IN_MEMORY), _IN_MEMORY
     elif not isinstance(source, str | Path):
         raise TypeError(f"a question is a name, a file, a mapping or an Intervention, not {type(source).__name__}")
     else:

@@ -112,8 +112,8 @@ def require_known(compiled: Compiled, questions: Sequence[Question], file: str =
     known = compiled.labels.events
     problems = []
     for question in questions:
-        for address in question.addresses:
-            if not any(_fits(event, _split(address)) for event in known):
+        for address in question.addresses or ("",):
+            if not address or not any(_fits(event, _split(address)) for event in known):
                 nearest = find_nearest(address, [event.name for event in known])
                 allowed = "an event of the scenario, kind:actor:channel:subject"
                 problems.append(Problem(file, question.label, describe_value(address), allowed, nearest))

@@ -249,6 +249,21 @@ def channel() -> tuple[negsim.Scenario, negsim.Chronology, Posterior]:
     return case, told, posterior
 
 
+def test_a_chronology_given_by_its_file_is_the_one_of_the_fit_when_the_forecast_goes_beyond_the_scenario(tmp_path):
+    (tmp_path / "events.csv").write_text("date,kind,channel\n2001-01-10,meet,talks\n2001-02,adjourn,talks\n")
+    case, told = "two-state-channel", str(tmp_path / "events.csv")
+    ends = negsim.load_scenario(case).end
+    posterior = negsim.fit(case, told, seed=1, free=[])
+    ahead = forecast(case, posterior, told, until=ends + dt.timedelta(days=90), runs=20)
+    assert (ahead.origin, ahead.until) == (ends + dt.timedelta(days=1), ends + dt.timedelta(days=90))
+
+
+@pytest.mark.parametrize("asked", ["", " | "])
+def test_a_question_about_nothing_is_refused(channel, asked: str):
+    with pytest.raises(ScenarioError, match="an event of the scenario"):
+        ask_about(bring_together(channel[0], channel[1]).compiled, [asked])
+
+
 def test_a_forecast_of_the_model_is_scored_beside_its_rivals(channel):
     case, told, posterior = channel
     compiled = bring_together(case, told).compiled

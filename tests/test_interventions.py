@@ -99,6 +99,7 @@ def test_a_question_without_a_name_is_named_after_its_file(case, tmp_path: Path)
     file = tmp_path / "no raids.toml"
     file.write_text('question = "What if nobody raided?"\ndrop = []\n')
     assert load_intervention(case, file).name == "no-raids"
+    assert load_intervention(case, {"drop": []}).name == "question"
 
 
 def test_a_question_that_is_not_there_names_the_nearest(case):

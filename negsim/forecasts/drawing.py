@@ -20,6 +20,7 @@ from negsim.calibration.fitting import bring_fit
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
+from negsim.chronology_files import load_chronology
 from negsim.continuation import continue_histories
 from negsim.problems import require_whole
 from negsim.questions import Answers, Question, answer, ask_about
@@ -195,7 +196,9 @@ def forecast(
     require_whole("seed", seed, 0, None)
     if parameters not in get_args(Source):
         raise ValueError(f"parameters must be one of {', '.join(get_args(Source))}, not {parameters!r}")
-    likelihood = bring_fit(extend(scenario, last), posterior, chronology, engine)
+    # Before the scenario is extended: what a chronology saw ends, if it says nothing else, where the scenario ends.
+    told = chronology if isinstance(chronology, Chronology) else load_chronology(scenario, chronology)
+    likelihood = bring_fit(extend(scenario, last), posterior, told, engine)
     first = read_day("origin", origin) or likelihood.chronology.until + dt.timedelta(days=1)
     drawn = _draw_equally(posterior, runs, seed)
     values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from negsim.arguments import check_arguments
 from negsim.calibration.posterior import Posterior
 from negsim.calibration.priors import JointPrior, Prior1D, read_prior
 from negsim.parameters import Belief, Parameter
-from negsim.problems import require_whole
+from negsim.problems import MOST, require_whole
 from negsim.scenario import Prior, Scenario
 from negsim.scenario_files import take_scenario
 from negsim.state import Floats
@@ -94,8 +93,12 @@ class Design:
         [[0.1, 1.0], [0.1, 2.0], [0.2, 1.0], [0.2, 2.0]]
         """
         sides = {name: _read_levels(name, given) for name, given in levels.items()}
-        points = np.array(list(itertools.product(*sides.values())), dtype=float)
-        return cls(tuple(sides), points.reshape(len(points), len(sides)), "grid", {"levels": sides})
+        many = math.prod(map(len, sides.values())) if sides else 0
+        if many > MOST:
+            raise ValueError(f"{' x '.join(str(len(side)) for side in sides.values())} levels: {MOST:,} points at most")
+        columns = np.meshgrid(*sides.values(), indexing="ij")
+        points = np.array([column.ravel() for column in columns], dtype=float).reshape(len(sides), many)
+        return cls(tuple(sides), np.ascontiguousarray(points.T), "grid", {"levels": sides})
 
     @classmethod
     @check_arguments
@@ -107,7 +110,7 @@ class Design:
         points : DataFrame or mapping of str to sequence of float
             A column for each number, a row for each point.
         """
-        columns = {str(name): np.asarray(points[name], dtype=float) for name in points}
+        columns = {str(name): _read_column(str(name), points[name]) for name in points}
         if len({column.shape for column in columns.values()}) > 1:
             raise ValueError("the columns of a design must be of one length")
         return cls(tuple(columns), np.stack(list(columns.values()), axis=1) if columns else np.zeros((0, 0)))
@@ -225,6 +228,16 @@ def read_design(given: Any) -> Design:
     if hasattr(given, "columns") and hasattr(given, "index"):
         return Design.table(given)
     raise TypeError(f"a design is a Design, a DataFrame or a mapping of names to levels, not {type(given).__name__}")
+
+
+def _read_column(name: str, given: Any) -> Floats:
+    try:
+        column = np.asarray(given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: not every value is a number ({error})") from None
+    if column.ndim != 1:
+        raise ValueError(f"{name}: a column is a list of numbers whose name no other has; its shape is {column.shape}")
+    return column
 
 
 def _read_levels(name: str, given: Any) -> list[float]:
