@@ -82,14 +82,15 @@ def read_record(compiled: Compiled, chronology: Chronology, period: Period, seed
 
 
 def _count_watched(compiled: Compiled, chronology: Chronology, period: Period, begin: float, end: float) -> Floats:
-    """Days between two on which each question of a period could have been told, to a 240th of them."""
-    middles = np.linspace(begin, end, 241)[:-1] + (end - begin) / 480
-    shares = []
+    """Days between two on which each question of a period could have been told."""
+    edges = chronology.reporting.edges(chronology.start, (begin, end))
+    middles, lengths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    days = []
     for question in period.questions:
         names = [compiled.labels.events[n].name for n in question.events(compiled.labels.events)]
         told = [chronology.reporting.probabilities(chronology.start, name, middles) > 0 for name in names]
-        shares.append(np.any(told, axis=0).mean())
-    return np.array(shares) * (end - begin)
+        days.append(np.any(told, axis=0) @ lengths)
+    return np.array(days)
 
 
 # -- constant rates ---------------------------------------------------------------------------------------------------

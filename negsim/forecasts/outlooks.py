@@ -82,7 +82,8 @@ def hold_out(compiled: Compiled, chronology: Chronology, origin: dt.date) -> Per
     The packages of a channel count as one kind. What the source did not watch is not asked.
     """
     start, end = day_number(chronology.start, origin), chronology.window[1]
-    middles = np.linspace(start, end, 25)[:-1] + (end - start) / 48
+    edges = chronology.reporting.edges(chronology.start, (start, end))
+    middles = (edges[:-1] + edges[1:]) / 2
     moves = compiled.labels.events[: compiled.world.moves]
     watched = [
         bool((chronology.reporting.probabilities(chronology.start, move.name, middles) > 0).any()) for move in moves
