@@ -316,7 +316,8 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
         digests["paths.npz"] = _write_arrays(directory / "paths.npz", ensemble.paths)
     if ensemble.columns is not None:
         with whole_file(directory / "events.parquet") as file:
-            pq.write_table(pa.Table.from_pandas(ensemble.events, preserve_index=False), file)
+            events = event_table(ensemble.compiled, *ensemble.columns)  # not the one that a user may have changed
+            pq.write_table(pa.Table.from_pandas(events, preserve_index=False), file)
             digests["events.parquet"] = _digest(file)
     write_whole(provenance, json.dumps({**ensemble.provenance, "files": digests}, indent=1) + "\n")
     return directory

@@ -579,6 +579,8 @@ def test_the_error_of_a_change_by_weights_is_its_scatter_whatever_the_draws_weig
     posterior = Posterior(prior, draws[:, None], weights, np.zeros(size), 0.0, 0.0, "importance", size, 1)
     monkeypatch.setattr(comparison, "DRAWS", few)
     monkeypatch.setattr(comparison, "_leave", lambda *_: (lambda theta, latent: 0.3 * theta[:, 0], [0]))
+    walked = replace(posterior, diagnostics={"ess": 0.1 * size})  # each is worth a tenth, those that are taken as well
+    assert comparison._thin(walked, 1).ess == pytest.approx(0.1 * few)
     stones = [comparison._Stone(comparison._thin(posterior, seed)) for seed in range(200)]
     changes, errors, _ = np.array([stone.weigh(None, None) for stone in stones]).T
     exact = np.log(posterior.weights @ np.exp(ratio))
@@ -587,6 +589,24 @@ def test_the_error_of_a_change_by_weights_is_its_scatter_whatever_the_draws_weig
     both = posterior.weights * np.exp(ratio)
     told_before = np.sqrt((size * (both @ both) / both.sum() ** 2 - 1) / (posterior.ess * few / size))
     assert told_before > 2 * errors.mean()
+
+
+@pytest.mark.filterwarnings("ignore::negsim.ensemble.ExplosiveWarning")
+def test_records_that_run_away_are_not_said_to_fall_silent(pair, monkeypatch):
+    case, told, posterior = pair
+    likelihood = bring_together(case, told, posterior.names)
+    monkeypatch.setattr(comparison, "RECORDS", 40)
+    every = comparison._Records.draw(likelihood, posterior, 1)
+    sizes = np.bincount(every.ensemble.columns[0], minlength=40)
+    most = int(np.median(every.ensemble.events.query("drawn").groupby("run").size()))
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", most)
+    fewer = comparison._Records.draw(likelihood, posterior, 1)
+    kept = every.ensemble.events.query("drawn").groupby("run").size().reindex(range(40), fill_value=0) <= most
+    assert 0 < kept.sum() < 40 == len(sizes)
+    np.testing.assert_array_equal(fewer.draws, every.draws[kept])
+    assert fewer.log_likelihood == pytest.approx(every.log_likelihood[kept])
+    pairs = [(likelihood, posterior)] * 2
+    assert measure_reach(*pairs, records=40, draws=3, seed=1).records < 40
 
 
 def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
@@ -654,7 +674,7 @@ def test_constant_rates_that_a_case_expects_have_mean_and_spread_of_its_historie
     rng, seen = np.random.default_rng(4), []
     counts = rng.poisson(rng.gamma(shape, mean / shape, (runs, 3)))
     run, event = (np.repeat(numbers, counts.ravel()) for numbers in np.indices(counts.shape).reshape(2, -1))
-    drawn = SimpleNamespace(columns=(run, event, np.zeros(len(run))))
+    drawn = SimpleNamespace(whole=SimpleNamespace(columns=(run, event, np.zeros(len(run))), runs=runs))
     monkeypatch.setattr(constant_rates, "simulate", lambda *given, **how: drawn)
     plain = constant_rates._gamma_poisson
 

@@ -444,7 +444,7 @@ def _leave(
 
 @dataclass(frozen=True)
 class _Records:
-    """Complete records drawn from the whole case, with the parameters of each."""
+    """Complete records drawn from the whole case, with the parameters of each; none of those that ran away."""
 
     ensemble: Ensemble
     draws: Floats
@@ -455,9 +455,10 @@ class _Records:
     def draw(cls, likelihood: ChronologyLikelihood, posterior: Posterior, seed: int) -> _Records:
         compiled, until, engine = likelihood.compiled, likelihood.chronology.until, likelihood.engine
         draws = posterior.resample(RECORDS, open_purpose(seed, PURPOSE)).draws
-        params = {name: draws[:, column] for column, name in enumerate(posterior.names)}
-        ensemble = simulate(compiled, RECORDS, seed, params, until=until, engine=engine)
-        return cls(ensemble, draws, replay(compiled, ensemble, params, until, engine=engine).total, until)
+        every = simulate(compiled, RECORDS, seed, _name_columns(posterior.names, draws), until=until, engine=engine)
+        draws = np.delete(draws, every.stopped[0], axis=0)
+        params = _name_columns(posterior.names, draws)
+        return cls(every.whole, draws, replay(compiled, every.whole, params, until, engine=engine).total, until)
 
     def mean_log_ratio(self, left: ChronologyLikelihood, kept: Sequence[int]) -> tuple[float, float]:
         """Mean log ratio of the likelihoods with and without, and its standard error."""
@@ -467,3 +468,7 @@ class _Records:
         if not np.isfinite(ratio).all():  # without the theory, something that was drawn is impossible
             return float(np.inf), 0.0
         return float(ratio.mean()), float(ratio.std(ddof=1) / np.sqrt(len(ratio)))
+
+
+def _name_columns(names: Sequence[str], draws: Floats) -> dict[str, Floats]:
+    return {name: draws[:, column] for column, name in enumerate(names)}

@@ -51,7 +51,8 @@ def expected_rate_evidence(
     """The same, each rate with the prior that the case itself implies.
 
     Its gamma prior has mean and variance of the rate at which the move happens in histories drawn from the case's
-    prior: what the case thinks of each move beforehand, without knowing on what it depends.
+    prior (but for those that run away): what the case thinks of each move beforehand, without knowing on what it
+    depends.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ def expected_rate_evidence(
     compiled, told = likelihood.compiled, likelihood.chronology
     theta = posterior.prior.draw(histories, open_purpose(seed, PURPOSE_PRIOR))
     params = {name: theta[:, column] for column, name in enumerate(posterior.names)}
-    drawn = simulate(compiled, histories, seed, params, until=told.until, engine=likelihood.engine)
+    drawn = simulate(compiled, histories, seed, params, until=told.until, engine=likelihood.engine).whole
+    histories = drawn.runs
     assert drawn.columns is not None, "events are recorded"
     run, event, _ = drawn.columns
     moves = compiled.world.moves

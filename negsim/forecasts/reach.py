@@ -54,7 +54,7 @@ class Reach:
     impossible : float
         Share of the model's records in which something happens that the reference calls impossible.
     records : int
-        Drawn from each.
+        Drawn from the model, and as many from the reference (but for those that ran away).
     """
 
     name: str
@@ -114,9 +114,9 @@ def measure_reach(
     power = float(np.mean([path[-1] >= enough for path in right]))
     false = float(np.mean([path.max() >= enough for path in wrong]))
     if_right, if_wrong = (float(np.median([path[-1] for path in paths])) for paths in (right, wrong))
-    errors = _error(power, records), _error(false, records)
+    errors = _error(power, len(right)), _error(false, len(wrong))
     impossible = float(np.mean([np.isinf(path[-1]) for path in right]))
-    return Reach(*names, power, errors[0], false, errors[1], if_right, if_wrong, impossible, records)
+    return Reach(*names, power, errors[0], false, errors[1], if_right, if_wrong, impossible, len(right))
 
 
 def _error(share: float, records: int) -> float:
@@ -128,11 +128,11 @@ def _draw(posterior: Posterior, draws: int, seed: int) -> Floats:
 
 
 def _draw_records(likelihood: ChronologyLikelihood, theta: Floats, records: int, seed: int) -> Stacked:
-    """Complete records, each from one of some parameter vectors in turn."""
+    """Complete records, each from one of some parameter vectors in turn; none of those that ran away."""
     taken = theta[np.arange(records) % len(theta)]
     params = {name: taken[:, column] for column, name in enumerate(likelihood.names)}
     until, engine = likelihood.chronology.until, likelihood.engine
-    return stack_histories(split_runs(simulate(likelihood.compiled, records, seed, params, until, engine=engine)))
+    return stack_histories(split_runs(simulate(likelihood.compiled, records, seed, params, until, engine=engine).whole))
 
 
 def _log_e_values(records: Stacked, pair: tuple[tuple[ChronologyLikelihood, Floats], ...]) -> list[Floats]:
