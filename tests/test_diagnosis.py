@@ -174,7 +174,20 @@ def test_the_error_of_a_dates_probability_is_its_scatter_over_draws():
     found, told = (np.array([row[name] for row in rows]) for name in ("date_probability", "date_probability_mcse"))
     assert found.mean() == pytest.approx(np.exp(-1.5 - 0.125), rel=0.01)  # one over the mean ratio
     assert told.mean() == pytest.approx(found.std(), rel=0.2)
-    assert np.mean([row["shifts"][0] for row in rows]) == pytest.approx(0.5, abs=0.03)
+    shifts, errors = np.array([[*row["shifts"], row["shift_mcse"]] for row in rows]).T
+    assert shifts.mean() == pytest.approx(0.5, abs=0.03)
+    assert 0.8 < errors.mean() / shifts.std() < 1.5
+    assert errors.mean() < 0.8 / np.sqrt(draws)  # both means are of the same draws
+
+
+def test_a_date_of_which_nothing_is_known_is_as_probable_as_chance_whatever_room_the_others_leave():
+    rng, draws = np.random.default_rng(8), 2_000
+    prior = JointPrior(["a"], [Prior1D("normal", 0.0, 1.0)])
+    z = rng.standard_normal((draws, 1))
+    some = Posterior(prior, z, np.zeros(draws), np.zeros(draws), 0.0, 0.0, "importance", draws, 1)
+    room = rng.uniform(5.0, 800.0, draws)  # days, for an event that is told to the day
+    assert _compare(some, np.log(room), 1 / room)["times_even"] == pytest.approx(1.0, abs=0.02)
+    assert 1 / room.mean() < 0.7 * (1 / room).mean()  # what is to be expected is not the mean share of the room
 
 
 def _history(case, rows):

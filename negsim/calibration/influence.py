@@ -17,7 +17,7 @@ import numpy as np
 
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
-from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.calibration.psis import effective_sample_size, evidence_error, smooth_weights
 from negsim.chronology import Placed
 from negsim.edtf import format_interval
 from negsim.history import stack_moves
@@ -219,10 +219,19 @@ def _compare(posterior: Posterior, log_ratio: Floats, share: Floats) -> dict[str
     return {
         "largest_shift": float(shifts[first]),
         "parameter": posterior.names[first],
-        "shift_mcse": float(1 / np.sqrt(max(effective_sample_size(smoothed), 1.0))),
+        "shift_mcse": _shift_error(smoothed, posterior.ess),
         "date_probability": probability,
         "date_probability_mcse": probability * spread,
-        "times_even": probability / float(share.mean()),
+        "times_even": probability * float((1 / share).mean()),  # 1 where the likelihood is the same on all dates
         "k_hat": k_hat,
         "shifts": shifts,
     }
+
+
+def _shift_error(log_weights: Floats, worth: float) -> float:
+    """Error of a weighted mean less the plain mean of the same draws, in their standard deviations.
+
+    What both means have in common adds nothing to it.
+    """
+    draws = len(log_weights)
+    return evidence_error(effective_sample_size(log_weights), draws) * float(np.sqrt(draws / worth))
