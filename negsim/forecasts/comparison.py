@@ -327,7 +327,8 @@ class _Stone:
         """Weigh the draws by what is left of the case: the change, its error, k-hat; NaN where they are not trusted."""
         without, kept = _leave(left, likelihood, self.drawn)
         logs = without(self.drawn.draws[:, kept], self.drawn.latent) - self.drawn.log_likelihood
-        smooth, k_hat = smooth_weights(logs + self.drawn.log_weights)
+        both = logs + self.drawn.log_weights
+        smooth, k_hat = smooth_weights(both)
         share = effective_sample_size(smooth) / len(smooth)
         if not (k_hat <= TRUSTED and share * self.drawn.ess >= FEWEST):
             return np.nan, np.nan, k_hat
@@ -335,7 +336,8 @@ class _Stone:
         # Draws that weigh as much with the theory as without it say the same of both evidences, and add no error.
         away = np.exp(smooth - change) - self.drawn.weights
         worth = max(effective_sample_size(self.drawn.log_weights) / self.drawn.ess, 1.0)
-        return self.change + change, float(np.hypot(np.sqrt(away @ away * worth), self.error)), k_hat
+        variance = away @ away * worth + (change - logsumexp(both)) ** 2  # of the draws, and what smoothing moved
+        return self.change + change, float(np.hypot(np.sqrt(variance), self.error)), k_hat
 
 
 @dataclass(frozen=True)
