@@ -93,7 +93,9 @@ class Ensemble:
             columns = (np.searchsorted(kept, run[here]).astype(run.dtype), event[here], day[here])
         paths = {name: path[..., kept] for name, path in self.paths.items()}
         none = (np.zeros(0, np.int64), np.zeros(0))
-        return replace(self, runs=len(kept), columns=columns, paths=paths, stopped=none)
+        gone = {"runs": len(kept), "runs_stopped": 0, "runs_left_out": self.stopped[0].tolist()}
+        provenance = {**self.provenance, **gone}
+        return replace(self, runs=len(kept), columns=columns, paths=paths, provenance=provenance, stopped=none)
 
     @cached_property
     def events(self) -> pandas.DataFrame:

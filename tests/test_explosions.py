@@ -137,6 +137,13 @@ def test_a_saved_result_still_knows_what_was_stopped(exploded: negsim.Ensemble, 
     assert back.provenance["runs_stopped"] == 2
 
 
+def test_what_is_whole_can_be_saved_by_itself(exploded: negsim.Ensemble, tmp_path):
+    back = negsim.load_results(exploded.whole.save(tmp_path))
+    pd.testing.assert_frame_equal(back.summary(), exploded.whole.summary())
+    assert (back.runs, back.provenance["runs_left_out"]) == (3, list(MAD))
+    assert exploded.provenance["runs"] == 5
+
+
 def test_where_every_run_explodes_nothing_is_said_of_the_rest(run: Simulate):
     with pytest.warns(ExplosiveWarning, match="4 more"):
         summary = run(mad=(0, 1, 2, 3, 4)).summary()
