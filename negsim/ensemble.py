@@ -302,7 +302,7 @@ def simulate(
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
-    _check_counts(runs, seed, workers, width, values)
+    _check_counts(runs, seed, workers, width, params)
     compiled.check_ranges(params)
     wanted = tuple(dict.fromkeys(record))
     engine = choose_engine(engine, compiled)
@@ -328,13 +328,14 @@ def warn_of_explosions(ensemble: Ensemble) -> Ensemble:
     return ensemble
 
 
-def _check_counts(runs: int, seed: int, workers: int, width: int, values: Mapping[str, Floats]) -> None:
+def _check_counts(runs: int, seed: int, workers: int, width: int, params: Mapping[str, Any] | None) -> None:
     for name, number in (("runs", runs), ("workers", workers), ("width", width)):
         require_whole(name, number)
     require_whole("seed", seed, 0, None)
-    for path, value in values.items():
-        if value.ndim != 1 or len(value) not in (1, runs):
-            raise ValueError(f"params[{path!r}]: shape {value.shape}; give one number, or one for each of {runs} runs")
+    for name, given in (params or {}).items():
+        shape = np.shape(given)
+        if len(shape) > 1 or (shape and shape[0] not in (1, runs)):
+            raise ValueError(f"params[{name!r}]: shape {shape}; give one number, or one for each of {runs} runs")
 
 
 def end_of(compiled: Compiled, until: dt.date | str | None) -> float:

@@ -124,6 +124,7 @@ class Concession(Table):
     quantity: Positive = 1.0
     """Full scale of one round of giving (flows: what is shipped, in units of the good)."""
     unit: str = ""
+    """What the quantity is counted in, such as t."""
     lead_time_days: NonNegative = 0.0
     """Time between the promise and the first day it can begin."""
     grace_days: NonNegative = 90.0

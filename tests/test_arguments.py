@@ -112,6 +112,14 @@ def test_public_functions_keep_their_signature_and_can_be_sent_to_other_processe
 # -- what the functions check themselves ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("given", "shape"), [([1, 2, 3], r"\(3,\)"), ([[1], [2]], r"\(2, 1\)"), ([], r"\(0,\)")])
+def test_a_parameter_of_another_length_is_told_by_the_name_it_was_given(given: list[Any], shape: str):
+    with pytest.raises(
+        ValueError, match=rf"^params\['costs'\]: shape {shape}; give one number, or one for each of 2 runs$"
+    ):
+        negsim.simulate("template", runs=2, params={"costs": given})
+
+
 def test_a_study_of_nothing_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="simulations must be a whole number of at least 1, not 0"):
         negsim.sbc(HARBOUR, 0)

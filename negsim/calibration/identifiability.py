@@ -73,9 +73,10 @@ class Identifiability:
                 yield f"  {name}: {note}"
         says = self.directions["says"]
         count = {word: int((says == word).sum()) for word in (NARROWED, CANNOT_TELL, FLAT)}
+        are = "is" if count[FLAT] == 1 else "are"
         few = f"of {count[CANNOT_TELL]} so few draws do not tell, " if count[CANNOT_TELL] else ""
         yield (
-            f"{count[NARROWED]} of {size} directions are narrowed by a tenth or more, {few}{count[FLAT]} are flat "
+            f"{count[NARROWED]} of {size} directions are narrowed by a tenth or more, {few}{count[FLAT]} {are} flat "
             "(share of the prior's variance taken away along each, and its loadings):"
         )
         for _, row in self.directions.iterrows():
