@@ -26,6 +26,7 @@ from negsim.scalar.drawing import draw_block, make_rests, prepare
 from negsim.scalar.scoring import score_histories
 from negsim.state import Floats, Ints, Parameters, State
 from negsim.streams import Clocks
+from negsim.trials import require_numbers_later
 
 RESTING = 1024
 """Columns whose rest is held at once by the compiled engine."""
@@ -77,6 +78,7 @@ def continue_histories(
     start, end = day_number(compiled.scenario.start, origin), end_of(compiled, until)
     if not 0 <= start < end:
         raise ValueError(f"the origin must lie between {compiled.scenario.start} and the last day, not {origin}")
+    require_numbers_later(compiled, moments, Drawn)
     values = compiled.resolve(params)
     stacked = histories if isinstance(histories, Stacked) else stack_histories(histories)
     runs, wanted = stacked.columns, tuple(dict.fromkeys(record))

@@ -17,7 +17,7 @@ import numpy as np
 from negsim.arms import Arm, Part, draw_arm, gather_arm, list_dates, resolve_known, run_arm
 from negsim.compiler import Compiled, compile_scenario
 from negsim.engines import choose_engine
-from negsim.ensemble import COMPUTE_WIDTH, end_of
+from negsim.ensemble import COMPUTE_WIDTH, Drawn, end_of, moments
 from negsim.history import Stacked
 from negsim.interference import Interfering, Plan, lay_plan
 from negsim.intervention_files import amended
@@ -30,6 +30,7 @@ from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms
 from negsim.state import Ints
 from negsim.streams import PURPOSE_CLOCKS, Clocks
+from negsim.trials import require_numbers_later
 
 PURPOSE_INDEPENDENT: Final = 54
 """Address of the independent clocks that common ones are compared with."""
@@ -190,6 +191,8 @@ def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | No
     told : callable, optional
         Told which arm is running and how far it has come.
     """
+    for compiled in (worlds.before, worlds.after):
+        require_numbers_later(compiled, moments, Drawn)
     width = min(COMPUTE_WIDTH, -(-inquiry.runs // workers))
     starts = range(0, inquiry.runs, width)
     columns = [np.arange(start, min(start + width, inquiry.runs)) for start in starts]

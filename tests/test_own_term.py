@@ -11,6 +11,8 @@ import pytest
 
 import negsim
 from negsim.compiler import compile_scenario
+from negsim.continuation import continue_histories
+from negsim.history import History
 from negsim.scenario_files import load_terms
 
 UNTIL = dt.date(1993, 12, 31)
@@ -103,6 +105,15 @@ def test_a_formula_that_gives_no_number_later_is_refused_with_the_date(case, eng
     blows = negsim.simulate("beijing-1999", runs=8, seed=0).events.query("kind in ('act', 'walk_out')")
     with pytest.raises(negsim.ScenarioError, match=r"term\.hardliner\.file.*no numbers from (\S+) on") as refusal:
         negsim.simulate(compiled, runs=2, seed=4, until=UNTIL, engine=engine)
+    nothing = [History(np.zeros(0), np.zeros(0, dtype=np.int64))]
+    asks = (
+        lambda: negsim.counterfactual(case, None, "no-rocket", runs=2, engine=engine),
+        lambda: continue_histories(compile_scenario(case, load_terms(case)), nothing, UNTIL, engine=engine),
+        lambda: negsim.simulate(case, runs=4, width=2, workers=2, engine=engine),
+    )
+    for ask in asks:
+        with pytest.raises(negsim.ScenarioError, match="no numbers from"):
+            ask()
     named = dt.date.fromisoformat(re.search(r"from (\S+) on", str(refusal.value)).group(1))
     assert named == blows["date"].min().date()
 
