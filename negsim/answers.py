@@ -200,7 +200,7 @@ def _tell_partings(comparison: Comparison) -> str:
     table = comparison.through()
     parted = table[table["kind"] != ""]
     if not len(parted):
-        return "The two histories of a pair never part."
+        return "But for the change itself, the two histories of a pair never part."
     first = parted.iloc[0]
     name = ":".join(str(first[part]) for part in ("kind", "actor", "channel", "subject"))
     days = comparison.partings.day[np.isfinite(comparison.partings.day)]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ARMS = 3
 """Arms of each product."""
+EXACT = "Read as a history: every move with its exact date. What is dated vaguely is looked back on by --posterior, of a fit."
 
 
 def whatif(options: argparse.Namespace) -> None:
@@ -82,6 +83,7 @@ def _find_known(scenario: Scenario, options: argparse.Namespace) -> tuple[Any, A
 def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace) -> Any:
     from negsim.counterfactuals import counterfactual
     from negsim.interference import Impossible
+    from negsim.problems import ScenarioError
 
     if options.until is not None and not scenario.start <= options.until <= scenario.end:
         raise InputError(f"--until {options.until}: allowed: a date from {scenario.start} to {scenario.end}")
@@ -104,6 +106,10 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
                 options.workers,
                 options.engine,
             )
+        except ScenarioError as error:
+            if not any(problem.file == given for problem in error.problems):
+                raise
+            raise InputError(f"{error}\n{EXACT}") from error
         except Impossible as error:
             raise InputError(f"{options.question}: {error}") from error
         except ValueError as error:
