@@ -92,7 +92,7 @@ def test_what_cannot_be_asked_is_refused_in_words(question, words, said, capsys)
 
 
 def test_a_history_with_vague_dates_is_refused_with_the_way_to_look_back_on_it(question, tmp_path, capsys):
-    (tmp_path / "events.csv").write_text("date,move\n2001-03,meet:north:talks:\n")
+    (tmp_path / "events.csv").write_text("date,kind,channel\n2001-03,meet,talks\n")
     words = ["whatif", CASE, str(question), "--runs", "4", "--given", str(tmp_path / "events.csv")]
     assert main(words) == 2
     assert "is looked back on by --posterior, of a fit" in capsys.readouterr().err

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ARMS = 3
 """Arms of each product."""
-EXACT = "Read as a history: every move with its exact date. What is dated vaguely is looked back on by --posterior, of a fit."
+EXACT = "It was read as a history, with exact dates. What is dated vaguely is looked back on by --posterior, of a fit."
 
 
 def whatif(options: argparse.Namespace) -> None:
