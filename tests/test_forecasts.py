@@ -722,6 +722,10 @@ def test_a_fit_conditioned_on_the_news_is_not_compared(pair):
 
 def test_stages_are_spread_over_the_events_and_end_before_the_end(pair):
     _, told, _ = pair
+    late, early = dt.date(2001, 6, 30), dt.datetime(2000, 6, 30, 12)
+    assert comparison._sort_stages(told, [late, early, late]) == [early.date(), late]
+    with pytest.raises(ValueError, match=f"stages must be days before {told.until}"):
+        comparison._sort_stages(told, [early, told.until])
     days = comparison.spread_stages(told, 3)
     known = [sum(move.high <= (day - told.start).days + 1 for move in told.moves) for day in days]
     assert days == sorted(days)

@@ -267,7 +267,8 @@ def compare_theories(
     Conditioned
         For a posterior whose likelihood is conditioned on the news: what it says of other variants is not known.
     ValueError
-        For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`).
+        For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`), and a stage that is not on the
+        way.
     """
     if posterior is not None and (news := posterior.provenance.get("conditioned_on")):
         raise Conditioned(f"the fit is conditioned on {news}: variants are compared by fits without that condition")
@@ -282,9 +283,7 @@ def compare_theories(
     sets: list[tuple[str, ...]] = [*singles, *(combinations([name for (name,) in singles], 2) if pairs else ())]
     fits = Fits(seed, {**settings, "engine": likelihood.engine}, None if keep is None else Path(keep))
     work = _Work(scenario, tuple(sets), rivals, refit, fits)
-    days = [*(spread_stages(told, stages) if isinstance(stages, int) else stages), told.until]
-    if odd := [day for day in days if not isinstance(day, dt.date)]:
-        raise TypeError(f"stages must be a number of them or dates, not {odd[0]!r}")
+    days = [*(spread_stages(told, stages) if isinstance(stages, int) else _sort_stages(told, stages)), told.until]
     found = []
     for number, day in enumerate(days):
         known = told if day == told.until else told.cut(day)
@@ -302,6 +301,16 @@ def _part(progress: Progress | None, number: int, parts: int) -> Progress:
     if progress is None:
         return lambda share, doing: None
     return lambda share, doing: progress((number + share) / parts, doing)
+
+
+def _sort_stages(told: Chronology, stages: Sequence[dt.date]) -> list[dt.date]:
+    """Days on the way, the first of them first: what comes after it is said to have been foretold."""
+    if odd := [day for day in stages if not isinstance(day, dt.date)]:
+        raise TypeError(f"stages must be a number of them or dates, not {odd[0]!r}")
+    days = sorted({day.date() if isinstance(day, dt.datetime) else day for day in stages})
+    if days and days[-1] >= told.until:
+        raise ValueError(f"stages must be days before {told.until}, the last that is known, not {days[-1]}")
+    return days
 
 
 def spread_stages(told: Chronology, number: int) -> list[dt.date]:
