@@ -91,7 +91,7 @@ class Comparison:
     @cached_property
     def kinds(self) -> pandas.DataFrame:
         """Every kind of event, with and without the change; the number of all moves first."""
-        yardstick = None if self.given else self.other.ensemble
+        yardstick = self.other.ensemble if self.given is None else None
         return compare_kinds(self.without.ensemble, self.changed.ensemble, yardstick, self.worth, self.kept)
 
     def summary(self) -> pandas.DataFrame:
