@@ -323,6 +323,20 @@ def test_power_scaling_tells_a_prior_that_decides_from_data_that_do():
     assert (scale_power(sharp, "prior") < 0.01).all()
 
 
+def test_the_sensitivity_to_the_likelihood_is_that_of_two_bells():
+    """The posterior of a bell, and those with the likelihood a hundredth stronger and weaker, by their own curves."""
+    z = 0.5 * np.random.default_rng(3).standard_normal((40_000, 1))
+    logs = -1.5 * z[:, 0] ** 2  # with the prior a variance of a quarter
+    prior = JointPrior(["a"], [Prior1D("normal", 0.0, 1.0)])
+    found = scale_power(Posterior(prior, z, np.zeros(40_000), logs, 0.0, 0.0, "importance", 40_000, 1), "likelihood")
+    grid, distances = np.linspace(z.min(), z.max(), 20_001), []
+    for power in (identifiability.POWER, 1 / identifiability.POWER):
+        p, q = (stats.norm.cdf(grid, scale=(1 + 3 * each) ** -0.5) for each in (1.0, power))
+        spread = sum(side * np.log2(2 * side / (p + q)) for side in (p, q)).sum()
+        distances.append(np.sqrt(spread / (p + q).sum()))
+    assert found[0] == pytest.approx(np.mean(distances) / np.log2(identifiability.POWER), rel=0.05)
+
+
 def test_the_distance_between_weightings_is_none_for_the_same_and_one_for_what_lies_apart():
     values = np.linspace(0, 1, 100)
     same = np.full(100, 0.01)
@@ -387,6 +401,15 @@ def found_prior(case):
 
 
 # -- statistics -------------------------------------------------------------------------------------------------------
+
+
+def test_waits_of_what_is_told_take_in_those_of_what_is_not(case):
+    compiled = bring_together(case, _nothing(case)).compiled
+    days, moves, told = np.array([1.0, 2.0, 3.0]), np.array([0, 1, 0]), np.array([True, False, True])
+    intervals = np.array([0.1, 0.2, 0.4, 0.8, np.nan])  # the last is of a longer history beside it
+    found = predictive._gather(compiled, days, moves, told, intervals, _nothing(case))
+    assert found.waits == pytest.approx([0.1, 0.6, 0.8])
+    assert found.days.tolist() == [1.0, 3.0]
 
 
 def test_statistics_of_a_history_worked_by_hand():

@@ -286,6 +286,17 @@ def test_a_forecast_of_the_model_is_scored_beside_its_rivals(channel):
     assert table["probability"].iloc[meet] > 0.9
 
 
+def test_of_what_a_model_draws_only_what_would_be_told_is_seen(channel):
+    case, told, posterior = channel
+    known, compiled = told.cut(dt.date(2003, 12, 31)), bring_together(case, told).compiled
+    ahead = forecast(case, posterior, known, until=dt.date(2005, 12, 31), runs=400, seed=1)
+    half = replace(told, reporting=Reporting((Rule(("meet:*",), 0.5), Rule(("adjourn:*",)))))
+    period = replace(hold_out(compiled, told, dt.date(2004, 1, 1)), questions=ask_about(compiled, ["meet", "adjourn"]))
+    every, some = (see("model", ahead, source, period).count.sum(axis=0) for source in (told, half))
+    assert some[0] == pytest.approx(every[0] / 2, abs=4 * np.sqrt(every[0]) / 2)
+    assert some[1] == every[1] > 100
+
+
 def test_what_was_watched_for_a_day_only_is_asked_about(channel):
     case, told, _ = channel
     compiled, day = bring_together(case, told).compiled, dt.date(2004, 9, 9)
