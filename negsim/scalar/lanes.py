@@ -246,25 +246,13 @@ def take_at(typing: Any, array: Any, row: Any, steps: Any) -> Any:
     """Number of each run in a row of its own: so many rows, a whole number in the lanes of `steps`, after the first."""
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
-        data = context.make_array(typed.args[0])(context, builder, given[0]).data
-
-        def load(row: Any, lane: int) -> Any:
-            place = builder.add(builder.shl(row, ir.Constant(row.type, SHIFT)), ir.Constant(row.type, lane))
-            return builder.load(builder.gep(data, [place], inbounds=True), align=8)
-
-        return _gather(builder, given[1], given[2], load)
+        shift = ir.Constant(WHOLES_IR, [SHIFT] * LANES)
+        lanes = ir.Constant(WHOLES_IR, list(range(LANES)))
+        rows = _count_on(context, builder, typed.args[1], *given[1:])
+        places = builder.add(builder.shl(rows, shift), lanes)
+        return _gather(context, builder, typed.args[0], given[0], places)
 
     return signature(NUMBERS, array, row, steps), generate
-
-
-def _gather(builder: Any, first: Any, steps: Any, load: Callable[[Any, int], Any]) -> Any:
-    """Put together what is loaded for each lane, so many places after the first as its step says."""
-    gathered = ir.Constant(NUMBERS_IR, ir.Undefined)
-    for lane in range(LANES):
-        where = ir.Constant(INDEX, lane)
-        step = builder.fptosi(builder.extract_element(steps, where), first.type)
-        gathered = builder.insert_element(gathered, load(builder.add(first, step), lane), where)
-    return gathered
 
 
 @intrinsic
@@ -272,14 +260,30 @@ def look_up(typing: Any, table: Any, first: Any, steps: Any) -> Any:
     """Entry of each run in a table of whole numbers: as many after the first as the lanes of `steps` say."""
 
     def generate(context: Any, builder: Any, typed: Any, given: Any) -> Any:
-        data = context.make_array(typed.args[0])(context, builder, given[0]).data
-
-        def load(place: Any, lane: int) -> Any:
-            return builder.sitofp(builder.load(builder.gep(data, [place], inbounds=True)), ir.DoubleType())
-
-        return _gather(builder, given[1], given[2], load)
+        places = _count_on(context, builder, typed.args[1], *given[1:])
+        found = _gather(context, builder, typed.args[0], given[0], places)
+        return builder.sitofp(found, NUMBERS_IR)
 
     return signature(NUMBERS, table, first, steps), generate
+
+
+def _count_on(context: Any, builder: Any, kind: types.Type, first: Any, steps: Any) -> Any:
+    """Whole numbers of all runs: so many after the first."""
+    return builder.add(_widen_whole(context, builder, first, kind), builder.fptosi(steps, WHOLES_IR))
+
+
+def _gather(context: Any, builder: Any, kind: Any, array: Any, places: Any) -> Any:
+    """Entry of an array at the place of each run."""
+    element = context.get_value_type(kind.dtype)
+    data = context.make_array(kind)(context, builder, array).data
+    addresses = builder.gep(data, [places], inbounds=True, source_etype=element)
+    addresses.type = ir.VectorType(addresses.type, LANES)
+    found, all_of_them = ir.VectorType(element, LANES), ir.Constant(TRUTHS_IR, [1] * LANES)
+    gather = ir.FunctionType(found, [addresses.type, INDEX, TRUTHS_IR, found])
+    name = f"llvm.masked.gather.v{LANES}{'f' if kind.dtype is types.float64 else 'i'}{kind.dtype.bitwidth}.v{LANES}p0"
+    function = cgutils.get_or_insert_function(builder.module, gather, name)
+    size = ir.Constant(INDEX, kind.dtype.bitwidth // 8)
+    return builder.call(function, [addresses, size, all_of_them, ir.Constant(found, ir.Undefined)])
 
 
 @intrinsic
