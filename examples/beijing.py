@@ -172,7 +172,7 @@ def write_months(row: tuple) -> str:
 
 
 def write_share(share: float, error: float) -> str:
-    return f"{100 * share:.0f} ± {100 * error:.1f}%"
+    return f"{100 * share:.0f} ± {100 * error:.1f}%" if error >= 0.0005 else f"{100 * share:.0f} ± <0.1%"
 
 
 # -- in files ------------------------------------------------------------------------------------------------------
