@@ -36,6 +36,7 @@ RESULT: Final = Path(__file__).parent / "results" / "engines.json"
 CASE: Final = "beijing-1999"
 SEED: Final = 1999
 SECOND: Final = 1.0 / 86_400.0
+CASES: Final = negsim.scenarios()
 CHUNK: Final = 10_000
 WIDTH: Final = 4096
 """Histories that are drawn side by side, by as many as the kernel is at its best with."""
@@ -201,7 +202,7 @@ def time_first_use() -> list[dict[str, Any]]:
 def compare_identity(runs: int) -> list[dict[str, Any]]:
     """Whether both engines tell the same histories of every shipped case, and how far dates and scores differ."""
     lines = []
-    for case in negsim.scenarios():
+    for case in CASES:
         compiled = compile_scenario(negsim.load_scenario(case))
         events, later, apart = 0, 0.0, 0.0
         for first in range(0, runs, CHUNK):
@@ -235,17 +236,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     machine = describe_machine()
     lines: list[dict[str, Any]] = []
-    if not given.only_identity:
+    if given.only_identity:
+        lines = read_kept(given.out)
+    else:
         lines += compare_simulation(given.rounds)
         lines += compare_limit(given.rounds)
         lines += compare_replay(given.rounds)
         lines += compare_threads(given.rounds)
         lines += time_first_use()
     if given.identity:
-        lines += compare_identity(given.identity)
+        lines += [{**line, "date": machine["date"]} for line in compare_identity(given.identity)]
     given.out.parent.mkdir(exist_ok=True)
     given.out.write_text(json.dumps({**machine, "seed": SEED, "lines": lines}, indent=2) + "\n")
     return 0
+
+
+def read_kept(file: Path) -> list[dict[str, Any]]:
+    """Read what was timed before, each line with its date; lines of an older comparison of histories are left out."""
+    if not file.exists():
+        return []
+    before = json.loads(file.read_text())
+    return [{"date": before["date"], **line} for line in before["lines"] if line["name"].partition(":")[0] not in CASES]
 
 
 if __name__ == "__main__":
