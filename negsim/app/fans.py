@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from negsim.margins import write_error
 from negsim.questions import Answers
 from negsim.scenario import Scenario
 from negsim.state import Floats
@@ -74,11 +75,16 @@ def _draw_axis(scenario: Scenario, days: float, height: float) -> str:
     return "".join(parts)
 
 
+def write_share(share: float, error: float) -> str:
+    """A share of runs with its error, in percent."""
+    return f"{100 * share:.0f} ± {write_error(100 * error, 1)}%"
+
+
 def _draw_fan(first: Floats, days: float, y: float, number: int, arms: int, name: str, label: str) -> str:
     happened = first[np.isfinite(first)]
     share, error = share_with_error(first)
     tall = 16.0 if arms == 1 else 10.0
-    told = f"{label}, {name}: {100 * share:.0f} ± {100 * error:.1f}% of runs"
+    told = f"{label}, {name}: {write_share(share, error)} of runs"
     parts = [f'<g class="fan arm-{number}">']
     if len(happened) >= FEWEST:
         low, lower, middle, upper, high = (_x(day, days) for day in np.quantile(happened, [0.1, 0.25, 0.5, 0.75, 0.9]))
@@ -89,7 +95,7 @@ def _draw_fan(first: Floats, days: float, y: float, number: int, arms: int, name
     else:
         parts += [f'<circle cx="{_x(day, days):.1f}" cy="{y:.1f}" r="2.5"/>' for day in happened]
     parts.append(
-        f'<text class="share" x="{WIDTH - RIGHT + 12}" y="{y + 4:.1f}">{100 * share:.0f} ± {100 * error:.1f}%</text>'
+        f'<text class="share" x="{WIDTH - RIGHT + 12}" y="{y + 4:.1f}">{escape(write_share(share, error))}</text>'
     )
     return "".join([*parts, f"<title>{escape(told)}</title></g>"])
 

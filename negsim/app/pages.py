@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from negsim.app.asking import Request
-from negsim.app.fans import difference_with_error, draw_fans, share_with_error
+from negsim.app.fans import difference_with_error, draw_fans, share_with_error, write_share
 from negsim.app.network import WORDS, draw_network, find_arrows
 from negsim.app.stepping import Frame
 from negsim.compiler import Compiled
@@ -143,7 +143,7 @@ def _show_standing(compiled: Compiled, frame: Frame) -> str:
 
 
 def _share(share: float, error: float) -> str:
-    return f"{100 * share:.0f} ± {100 * error:.1f}%"
+    return escape(write_share(share, error))
 
 
 def _dates(request: Request, answers: Answers, row: int) -> str:

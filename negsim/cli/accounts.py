@@ -17,9 +17,9 @@ from negsim.cli.words import (
     told_if_interrupted,
     whole,
     wrap_sentences,
-    write_error,
     write_table,
 )
+from negsim.margins import write_error
 
 if TYPE_CHECKING:
     import pandas

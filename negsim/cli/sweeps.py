@@ -23,8 +23,8 @@ from negsim.cli.words import (
     prepare,
     told_if_interrupted,
     whole,
-    write_error,
 )
+from negsim.margins import write_error
 
 if TYPE_CHECKING:
     from negsim.scenario import Scenario

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from negsim.margins import write_error
 from negsim.problems import MOST
 
 if TYPE_CHECKING:
@@ -215,18 +216,6 @@ def _replace_plainly(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(PLAIN.get(letter, "?") for letter in error.object[error.start : error.end]), error.end
-
-
-def write_error(error: float, digits: int = 2) -> str:
-    """An error as it is printed: one too small for its digits is not nothing.
-
-    Examples
-    --------
-    >>> write_error(0.0123), write_error(0.0004), write_error(0.0004, 4)
-    ('0.01', '<.01', '0.0004')
-    """
-    least = 10.0**-digits
-    return f"<{least:.{digits}f}".replace("<0", "<") if 0 < error < least / 2 else f"{error:.{digits}f}"
 
 
 def write_numbers(table: pandas.DataFrame) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from negsim.arguments import check_arguments
+from negsim.margins import write_error
 from negsim.moves import Event
 from negsim.plots.page import (
     GREY,
@@ -199,13 +200,8 @@ def _draw_cell(axes: Axes, entry: Entry, number: int, line: float, top: float) -
     colour, depth = ORANGE if number == BROKEN_OFF else SKY, 0.75 * np.sqrt(mean / top)
     axes.add_patch(Rectangle((left + 0.02, line - 0.46), STEP - 0.04, 0.92, color=colour, alpha=depth, linewidth=0))
     axes.text(left + STEP * 0.5, line, f"{mean:.2f}", ha="right", va="center", fontsize=8, color=INK)
-    if np.isfinite(error):
-        axes.text(left + STEP * 0.53, line + 0.03, _say_error(error), va="center", fontsize=6.5, color=GREY)
-
-
-def _say_error(error: float) -> str:
-    """An error too small for two decimals is still an error, and so is that of what no run has shown."""
-    return f"±{error:.2f}" if error >= 0.005 else "±<.01"
+    if error > 0:  # unknown of one run, and where all runs agree
+        axes.text(left + STEP * 0.53, line + 0.03, f"±{write_error(error)}", va="center", fontsize=6.5, color=GREY)
 
 
 def _in_two_lines(words: Sequence[str]) -> str:

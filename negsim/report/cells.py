@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from negsim.margins import write_error
 from negsim.odd import Listing
 from negsim.report.findings import Findings, Picture
 
@@ -80,12 +81,12 @@ def write_share(value: Any, error: Any) -> str:
         return f"{100 * float(value):.1f}% (no error given)"
     if float(error) == 0.0:  # all or none of them: a count says no more than that
         return "in all of them" if float(value) > 0 else "in none of them"
-    return f"{100 * float(value):.1f}\u00a0±\u00a0{100 * float(error):.1f}%"
+    return f"{100 * float(value):.1f}\u00a0±\u00a0{write_error(100 * float(error), 1)}%"
 
 
 def write_mean(value: float, error: float) -> str:
     """A mean with its error, if that is known."""
-    return f"{value:.2f}" if error != error else f"{value:.2f}\u00a0±\u00a0{error:.2f}"
+    return f"{value:.2f}" if error != error else f"{value:.2f}\u00a0±\u00a0{write_error(error)}"
 
 
 def write_change(value: float, error: float) -> str:
