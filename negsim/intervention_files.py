@@ -154,9 +154,11 @@ def _find(scenario: Scenario, source: str | Path) -> Path:
     shipped = what_ifs(scenario)
     if isinstance(source, str) and source in shipped:
         return _folder(scenario.name) / f"{source}.toml"
+    allowed = f"a question file (TOML), or a question of {scenario.name} ({list_names(shipped)})"
+    if source == "":
+        raise refuse("intervention", NOTHING, allowed)
     path = Path(source)
     if not path.is_file():
-        allowed = f"a question file (TOML), or a question of {scenario.name} ({list_names(shipped)})"
         given = "a directory" if path.is_dir() else "no such file"
         raise refuse(str(source), given, allowed, find_nearest(str(source), shipped) or find_neighbour(path))
     return path

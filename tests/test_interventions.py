@@ -102,6 +102,10 @@ def test_a_question_without_a_name_is_named_after_its_file(case, tmp_path: Path)
     assert load_intervention(case, {"drop": []}).name == "question"
 
 
+def test_no_question_at_all_is_said_to_be_none(case):
+    assert "intervention: given nothing" in mistakes(case, "")[""]
+
+
 def test_a_question_that_is_not_there_names_the_nearest(case):
     assert "did you mean no-rocket?" in mistakes(case, "no-rockets")[""]
 
