@@ -102,3 +102,20 @@ def test_a_simulation_without_a_single_draw_is_counted_and_ends_no_study():
     ranks = sbc(textbook(), 2, seed=4, doctor=impossible, draws=1000)
     assert (ranks.failures, ranks.blank, ranks.rejected, len(ranks.values)) == (2, 2, 0, 0)
     assert "2 of them without a draw" in ranks.summary()
+
+
+def test_a_truth_that_runs_away_is_left_out_and_counted(monkeypatch, tmp_path):
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 10)
+    file = tmp_path / "study.jsonl"
+    ranks = sbc(textbook(), 12, seed=8, draws=1000, path=file)
+    assert 0 < ranks.ran_away < 12
+    assert (ranks.ran_away + len(ranks.values), ranks.failures, ranks.rejected, ranks.blank) == (12, 0, 0, 0)
+    assert f"{ranks.ran_away} that ran away" in ranks.summary()
+    assert sbc(textbook(), 12, seed=8, draws=1000, path=file).ran_away == ranks.ran_away
+
+
+def test_intervals_that_always_hold_the_truth_have_an_error_all_the_same():
+    middle = told(np.full((5, 1 + len(QUANTITIES)), 0.5))
+    assert (middle.table()["coverage_se"] > 0.1).all()
+    assert "hold the truth in 1.000 ± 0.1" in middle.summary()
+    assert "hold the truth in 1.000 ± 0.2" in told(middle.values[:1]).summary()

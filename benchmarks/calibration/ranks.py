@@ -114,8 +114,9 @@ def describe(ranks: Ranks, head: dict[str, Any]) -> dict[str, Any]:
     table = ranks.table()
     parameters = table.iloc[: len(ranks.names) - len(QUANTITIES)]["coverage"]
     return {
-        "simulations": len(ranks.values) + ranks.rejected + ranks.blank,
+        "simulations": len(ranks.values) + ranks.rejected + ranks.blank + ranks.ran_away,
         "without_news": ranks.rejected,
+        "ran_away": ranks.ran_away,
         "fallbacks_to_tempering": ranks.fallbacks,
         "trusted_to_no_sampler": ranks.failures,
         "without_a_draw": ranks.blank,

@@ -314,9 +314,10 @@ def simulate_told(
     return found, simulated.runs - len(kept)
 
 
-def simulate_histories(likelihood: ChronologyLikelihood, theta: Floats, seed: int, way: int) -> list[History]:
-    """Simulate a history for each parameter vector, to the end of the chronology's window."""
-    return split_runs(_simulate(likelihood, theta, seed, way))
+def simulate_history(likelihood: ChronologyLikelihood, theta: Floats, seed: int) -> History | None:
+    """Simulate a history to the end of the chronology's window, theta of shape (1, P); None where it runs away."""
+    simulated = _simulate(likelihood, theta, seed, 0)
+    return None if len(simulated.stopped[0]) else split_runs(simulated)[0]
 
 
 def _simulate(likelihood: ChronologyLikelihood, theta: Floats, seed: int, way: int) -> Ensemble:

@@ -24,7 +24,7 @@ import numpy as np
 from negsim.calibration.fitting import declare_prior
 from negsim.calibration.likelihood import ChronologyLikelihood, find_free
 from negsim.calibration.posterior import Posterior, SamplingError
-from negsim.calibration.predictive import adjust_by_holm, simulate_histories
+from negsim.calibration.predictive import adjust_by_holm, simulate_history
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.sampling import sample_posterior
 from negsim.calibration.target import LogLikelihood
@@ -34,6 +34,7 @@ from negsim.engines import choose_engine
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
 from negsim.problems import list_names, require_whole
+from negsim.results import error_of_share
 from negsim.scenario import Scenario
 from negsim.scenario_files import scenario_digest
 from negsim.state import Floats
@@ -49,6 +50,9 @@ DRAWS: Final = 199
 INTERVAL: Final = 0.9
 QUANTITIES: Final = ("log-likelihood", "expected moves", "hazard of the last move", "longest rescaled wait")
 """Quantities that depend on data, parameters and unknown dates together."""
+
+NO_RANKS: Final = {"ranks": None, "method": "", "trusted": True, "evaluations": 0, "told": 0}
+"""What is noted of a simulation that has none."""
 
 Doctor = Callable[[ChronologyLikelihood], LogLikelihood]
 """Makes the log-likelihood that is fitted, from the right one."""
@@ -72,6 +76,8 @@ class Ranks:
         Those of them in which not a single draw was found: they have no ranks.
     rejected : int
         Simulations in which nothing made the news (they are left out by a rule that looks at data only).
+    ran_away : int
+        Simulations whose history ran away (left out by such a rule as well: a history shows whether it did).
     """
 
     names: tuple[str, ...]
@@ -80,6 +86,7 @@ class Ranks:
     failures: int
     rejected: int
     blank: int = 0
+    ran_away: int = 0
 
     def table(self) -> pandas.DataFrame:
         """Test the ranks of each quantity.
@@ -98,7 +105,7 @@ class Ranks:
                 "p_value": p_values,
                 "p_holm": adjust_by_holm(p_values),
                 "coverage": coverage,
-                "coverage_se": np.sqrt(coverage * (1 - coverage) / len(self.values)),
+                "coverage_se": error_of_share(inside.sum(axis=0), len(self.values)),
             },
             index=pd.Index(self.names, name="quantity"),
         )
@@ -110,8 +117,9 @@ class Ranks:
     def _tell(self) -> Iterator[str]:
         many = len(self.values)
         without = f", {self.blank} of them without a draw and so without ranks" if self.blank else ""
+        gone = f", {self.ran_away} that ran away" if self.ran_away else ""
         yield (
-            f"{many} simulations with ranks ({self.rejected} more without news), {self.fallbacks} passed on to "
+            f"{many} simulations with ranks ({self.rejected} more without news{gone}), {self.fallbacks} passed on to "
             f"tempering, {self.failures} trusted to no sampler{without}"
         )
         if not many:
@@ -120,11 +128,13 @@ class Ranks:
         parameters = table.iloc[: len(self.names) - len(QUANTITIES)]
         mean = float(parameters["coverage"].mean())
         inside = np.abs(self.values[:, : len(parameters)] - 0.5) <= INTERVAL / 2
-        error = float(inside.mean(axis=1).std())
+        error = float(error_of_share(inside.sum(), inside.size))  # of independent intervals: it is no less
+        if many > 1:
+            error = max(error, float(inside.mean(axis=1).std(ddof=1) / np.sqrt(many)))
         worst = table["p_holm"].idxmin()
         yield f"smallest Holm-adjusted p {table['p_holm'].min():.3g} ({worst})"
         yield (
-            f"{INTERVAL:.0%} intervals of the parameters hold the truth in {mean:.3f} ± {error / np.sqrt(many):.3f}; "
+            f"{INTERVAL:.0%} intervals of the parameters hold the truth in {mean:.3f} ± {error:.3f}; "
             f"least {parameters['coverage'].min():.3f}, most {parameters['coverage'].max():.3f}"
         )
 
@@ -195,13 +205,16 @@ def sbc(
         if progress is not None:
             progress(place + 1, simulations)
     told = [done[number] for number in numbers if done[number]["ranks"] is not None]
+    lost = [done[number] for number in numbers if done[number]["ranks"] is None]
+    ran_away = sum(bool(entry.get("ran_away")) for entry in lost)
     return Ranks(
         names=(*study.prior.names, *QUANTITIES),
         values=np.array([entry["ranks"] for entry in told]).reshape(len(told), len(study.prior) + len(QUANTITIES)),
         fallbacks=sum(entry["method"] == "tempering" for entry in told),
         failures=sum(not done[number]["trusted"] for number in numbers),
-        rejected=sum(done[number]["ranks"] is None and done[number]["trusted"] for number in numbers),
-        blank=sum(done[number]["ranks"] is None and not done[number]["trusted"] for number in numbers),
+        rejected=sum(entry["trusted"] for entry in lost) - ran_away,
+        blank=sum(not entry["trusted"] for entry in lost),
+        ran_away=ran_away,
     )
 
 
@@ -252,18 +265,20 @@ class Study:
         nothing = History(np.zeros(0), np.zeros(0, dtype=np.int64))
         blank = self._likelihood(replace(self.observer, ending=None).observe(nothing, 0))
         entropy = int(stream.integers(2**31))
-        history = simulate_histories(blank, theta, entropy, 0)[0]
+        history = simulate_history(blank, theta, entropy)
+        if history is None:
+            return {**NO_RANKS, "ran_away": True}
         try:
             told = self.observer.observe(history, entropy, number)
         except NothingObserved:
-            return {"ranks": None, "method": "", "trusted": True, "evaluations": 0, "told": 0}
+            return dict(NO_RANKS)
         target = self._likelihood(told)
         unit = target.chronology.find_point(self.compiled, history)[None, :]
         many = sum(not move.implied for move in told.moves)
         try:
             posterior, trusted = self._fit(target, drawn, entropy)
         except SamplingError:
-            return {"ranks": None, "method": "", "trusted": False, "evaluations": 0, "told": many}
+            return {**NO_RANKS, "trusted": False, "told": many}
         ranks = self._rank(target, posterior, theta, unit, drawn, stream)
         return {
             "ranks": ranks.tolist(),
