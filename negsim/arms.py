@@ -32,7 +32,7 @@ Part = tuple[Block, Log]
 """What came out of some runs of an arm: what was recorded, and what the intervention did."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arm:
     """One arm: a world, an intervention in its rows, and what happened.
 

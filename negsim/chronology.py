@@ -122,7 +122,7 @@ class Unknown:
     implied: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placed:
     """Points of the unit cube as dates.
 

@@ -29,7 +29,7 @@ A_WAY: Final = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """What came of replaying some histories of a chronology.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """One product of a what-if question.
 
@@ -50,6 +50,10 @@ class Comparison:
     effective: float
     numbers: str
     given: str | None = None
+
+    def __repr__(self) -> str:
+        given = f" given {self.given}" if self.given else ""
+        return f"Comparison({self.question.name!r}: {self.runs:,} pairs of histories{given})"
 
     @property
     def runs(self) -> int:
@@ -81,16 +85,24 @@ class Comparison:
         """Through which moves the pairs part (see :func:`negsim.pairs.tabulate_partings`)."""
         return tabulate_partings(self.partings, self.without.ensemble, self.worth)
 
-    @cached_property
+    @property
     def outcomes(self) -> pandas.DataFrame:
-        """The watched outcomes, with and without the change."""
+        """The watched outcomes, with and without the change, in a table of your own."""
+        return self._outcomes.copy()
+
+    @property
+    def kinds(self) -> pandas.DataFrame:
+        """Every kind of event, with and without the change, in a table of your own; the number of all moves first."""
+        return self._kinds.copy()
+
+    @cached_property
+    def _outcomes(self) -> pandas.DataFrame:
         import pandas as pd
 
         return pd.DataFrame([{"outcome": watch.label, **self._compare(watch)} for watch in self.question.watch])
 
     @cached_property
-    def kinds(self) -> pandas.DataFrame:
-        """Every kind of event, with and without the change; the number of all moves first."""
+    def _kinds(self) -> pandas.DataFrame:
         yardstick = self.other.ensemble if self.given is None else None
         return compare_kinds(self.without.ensemble, self.changed.ensemble, yardstick, self.worth, self.kept)
 
@@ -98,7 +110,7 @@ class Comparison:
         """Outcomes and kinds in one table."""
         import pandas as pd
 
-        tables = [table for table in (self.outcomes, self.kinds) if len(table)]
+        tables = [table for table in (self._outcomes, self._kinds) if len(table)]
         return pd.concat(tables, ignore_index=True)
 
     def watched(self, watch: Watch) -> Outcome:

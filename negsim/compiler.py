@@ -66,7 +66,7 @@ class Labels:
         return {name: number for number, name in enumerate(self.addresses)}
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Compiled:
     """A compiled scenario: the world's rows, their names, and where each number comes from."""
 
@@ -77,10 +77,17 @@ class Compiled:
     slots: dict[str, Slot]
     _unmoved: dict[str, Floats] = field(default_factory=dict)
     """Slots at the scenario's own numbers, made when first asked for."""
-    _laid: dict[frozenset[str], dict[str, tuple[Column, ...]]] = field(default_factory=dict, repr=False, compare=False)
+    _laid: dict[frozenset[str], dict[str, tuple[Column, ...]]] = field(default_factory=dict)
     """Arguments of the slots that some key paths touch, by these paths."""
-    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    kept: dict[str, Any] = field(default_factory=dict)
     """What an engine makes of the world once, by the engine's name."""
+
+    def __repr__(self) -> str:
+        return f"Compiled({self.scenario.name!r}: {self.labels.moves} moves, {len(self.numbers)} numbers)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, and what is sent to another process, goes without what can be made again there."""
+        return {**vars(self), "_unmoved": {}, "_laid": {}, "kept": {}}
 
     def resolve(self, params: Mapping[str, Any] | None) -> dict[str, Floats]:
         """Turn names of parameters and key paths into values of key paths.

@@ -12,7 +12,6 @@ import datetime as dt
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,7 +46,7 @@ PURPOSE_DRAWS = 53
 """Address of the draws that choose among the posterior's."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Counterfactual:
     """The answer to a what-if question.
 
@@ -73,7 +72,7 @@ class Counterfactual:
     returned: bool | None
     provenance: Mapping[str, Any]
 
-    @cached_property
+    @property
     def products(self) -> dict[str, Comparison]:
         """What there is, by name."""
         found = {"interventional": self.interventional, "retrospective": self.retrospective}

@@ -25,7 +25,7 @@ from negsim.vocabulary import CONSEQUENCES
 PARTS: Final = ("kind", "actor", "channel", "subject")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
     """Moves in the order of time.
 
@@ -44,8 +44,12 @@ class History:
         """Number of moves."""
         return len(self.moves)
 
+    def __repr__(self) -> str:
+        when = f", days {self.days[0]:.6g} to {self.days[-1]:.6g}" if len(self) else ""
+        return f"History({len(self):,} moves{when})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Coverage:
     """With what probability a source would have reported each move, over time.
 
@@ -211,7 +215,7 @@ def _find_by_parts(moves: Sequence[Event], parts: Mapping[str, str]) -> int:
     raise _Misread(given, "a move of the scenario", find_nearest(given, [move.name for move in moves]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stacked:
     """Histories side by side, a column each.
 

@@ -33,7 +33,7 @@ class Impossible(Exception):
 # -- what is to be done -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Removal:
     """The n-th ring of some moves in a window is consumed without effect; with a delay, the move is made later."""
 
@@ -45,7 +45,7 @@ class Removal:
     refuse: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standstill:
     """Some moves cannot be made for a time."""
 
@@ -73,7 +73,7 @@ class Step:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """An intervention by row numbers and days."""
 
@@ -130,7 +130,7 @@ def _day(start: dt.date, date: dt.date | None, otherwise: float) -> float:
 # -- what was done ----------------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class Log:
     """What an intervention did: runs, moves and days of removed rings, forced moves, and moves that were impossible."""
 

@@ -39,7 +39,7 @@ class NothingObserved(ValueError):
     """The history has no move of the kind that would have made the news."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observer:
     """How a source looks at histories.
 

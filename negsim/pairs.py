@@ -37,7 +37,7 @@ class Outcome:
     high: float = np.inf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
     """One outcome in every run: how often, and the day of the first time (infinite: never)."""
 
@@ -185,7 +185,7 @@ Marks = tuple[Ints, Ints, Floats]
 """Runs, moves and days of events that are the intervention's own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Partings:
     """Where the moves of two arms first come in another order.
 

@@ -68,7 +68,7 @@ class Step:
     power: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
     """Windows and links of some dates, solved.
 

@@ -50,7 +50,7 @@ class Question:
         return np.array([n for n, event in enumerate(known) if any(_fits(event, part) for part in parts)], dtype=int)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answers:
     """What an ensemble says to some questions.
 

@@ -34,7 +34,7 @@ class Block:
     stopped: Stopped = field(default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0)))
 
 
-@dataclass
+@dataclass(eq=False)
 class Tally:
     """Counts behind a summary, by group of events: they add up over blocks.
 

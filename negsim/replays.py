@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ MOST_PROBLEMS = 20
 """Impossible moves of a replay that are explained."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Replay:
     """How likely given histories are, a column for each parameter vector or history.
 
@@ -48,7 +48,11 @@ class Replay:
     total: Floats
     events: Floats
     intervals: Floats
-    explain: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)
+    explain: Callable[[], tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        best = f"; log-likelihood {self.total.max():.6g} at most" if len(self.total) else ""
+        return f"Replay({len(self.total):,} columns of {len(self.events):,} moves or fewer{best})"
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
@@ -134,7 +138,7 @@ def _replay(
     logs = np.concatenate([part.logs for part in parts], axis=1)
     integrals = np.concatenate([part.integrals for part in parts], axis=1)
     problems = tuple(dict.fromkeys(text for part in parts for text in part.problems))[:MOST_PROBLEMS]
-    return Replay(_add_up(logs, integrals), logs, integrals, lambda: problems)
+    return Replay(_add_up(logs, integrals), logs, integrals, partial(tuple, problems))
 
 
 def _add_up(logs: Floats, integrals: Floats) -> Floats:
@@ -155,16 +159,19 @@ def _replay_compiled(
     if histories.columns == 1:
         histories = histories.select(np.zeros(width, dtype=np.int64))
     logs, integrals = score_histories(compiled, histories, values, end, coverage, workers)
-
-    def explain() -> tuple[str, ...]:
-        # The kernel knows what stands in the way of a move; it goes over the first histories that have one.
-        columns = np.flatnonzero(np.isneginf(logs).any(axis=0))[:MOST_PROBLEMS]
-        if not len(columns):
-            return ()
-        chosen = {path: value if len(value) == 1 else value[columns] for path, value in values.items()}
-        return _replay(compiled, histories.select(columns), chosen, len(columns), end, coverage).problems
-
+    impossible = np.flatnonzero(np.isneginf(logs).any(axis=0))[:MOST_PROBLEMS]
+    chosen = {path: value if len(value) == 1 else value[impossible] for path, value in values.items()}
+    explain = partial(_explain_by_kernel, compiled, histories.select(impossible), chosen, end, coverage)
     return Replay(_add_up(logs, integrals), logs, integrals, explain)
+
+
+def _explain_by_kernel(
+    compiled: Compiled, histories: Stacked, values: Mapping[str, Floats], end: float, coverage: Coverage | None
+) -> tuple[str, ...]:
+    """Go once more over histories that have an impossible move: the kernel knows what stands in its way."""
+    if not histories.columns:
+        return ()
+    return _replay(compiled, histories, values, histories.columns, end, coverage).problems
 
 
 def walk_anyway(compiled: Compiled, histories: Stacked, until: dt.date | None = None) -> Given:

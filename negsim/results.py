@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import html
 import json
+import math
 import platform
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +32,6 @@ from negsim.scenario import Scenario
 from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
 from negsim.state import Array, Floats, Ints
 from negsim.streams import BLOCK_WIDTH
-from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES
 from negsim.whole_files import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ class ResultError(Exception):
 # -- the result -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ensemble:
-    """Many histories of one scenario.
+    """Many histories of one scenario. A notebook shows its summary.
 
     Attributes
     ----------
@@ -66,15 +67,24 @@ class Ensemble:
         leaves them out.
     """
 
-    compiled: Compiled = field(repr=False)
+    compiled: Compiled
     runs: int
     seed: int
     until: float
-    tally: Tally = field(repr=False)
-    columns: tuple[Ints, Ints, Floats] | None = field(repr=False)
-    paths: dict[str, Array] = field(repr=False)
-    provenance: dict[str, Any] = field(repr=False)
-    stopped: Stopped = field(repr=False, default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0)))
+    tally: Tally
+    columns: tuple[Ints, Ints, Floats] | None
+    paths: dict[str, Array]
+    provenance: dict[str, Any]
+    stopped: Stopped = field(default_factory=lambda: (np.zeros(0, np.int64), np.zeros(0)))
+
+    def __repr__(self) -> str:
+        case = self.scenario
+        last = min(case.start + dt.timedelta(days=math.ceil(self.until) - 1), case.end)
+        stopped = f", {len(self.stopped[0]):,} stopped" if len(self.stopped[0]) else ""
+        return f"Ensemble({case.name!r}: {self.runs:,} runs, {case.start} to {last}, seed {self.seed}{stopped})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.summary().to_html(index=False)}"
 
     @property
     def scenario(self) -> Scenario:
@@ -97,9 +107,9 @@ class Ensemble:
         provenance = {**self.provenance, **gone}
         return replace(self, runs=len(kept), columns=columns, paths=paths, provenance=provenance, stopped=none)
 
-    @cached_property
+    @property
     def events(self) -> pandas.DataFrame:
-        """Every event of every run.
+        """Every event of every run, in a table of your own: what you do to it changes no other result.
 
         Returns
         -------
@@ -108,6 +118,10 @@ class Ensemble:
             ``subject``, ``drawn`` (False for consequences) and ``day`` (days from the start, exact); in the order of
             runs and time.
         """
+        return self._event_table.copy()
+
+    @cached_property
+    def _event_table(self) -> pandas.DataFrame:
         if self.columns is None:
             raise ResultError('events were not recorded: simulate with record=("events",)')
         return event_table(self.compiled, *self.columns)
@@ -292,10 +306,6 @@ def path_labels(compiled: Compiled, name: str) -> tuple[str, list[str]]:
     return "pair", [f"{holder}>{toward}" for holder, toward in labels.pairs]
 
 
-STAGE_NAMES: Final = {"channel": CHANNEL_STAGES, "concession": CONCESSION_STAGES}
-"""What the numbers of recorded stages stand for."""
-
-
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +328,7 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
         digests["paths.npz"] = _write_arrays(directory / "paths.npz", ensemble.paths)
     if ensemble.columns is not None:
         with whole_file(directory / "events.parquet") as file:
-            events = event_table(ensemble.compiled, *ensemble.columns)  # not the one that a user may have changed
+            events = event_table(ensemble.compiled, *ensemble.columns)
             pq.write_table(pa.Table.from_pandas(events, preserve_index=False), file)
             digests["events.parquet"] = _digest(file)
     write_whole(provenance, json.dumps({**ensemble.provenance, "files": digests}, indent=1) + "\n")

@@ -393,6 +393,12 @@ class Scenario(Table):
     def __hash__(self) -> int:
         return hash(self.canonical())
 
+    def __repr__(self) -> str:
+        parts = f"{len(self.actor)} actors, {len(self.channel)} channels, {len(self.concession)} concessions"
+        return f"Scenario({self.name!r}: {parts}, {self.start} to {self.end})"
+
+    __str__ = __repr__
+
     # -- small questions the other rooms ask ---------------------------------------------------------------------
 
     def principal(self, actor: str) -> str:

@@ -279,5 +279,6 @@ def test_the_last_moment_of_a_day_is_not_told_as_the_next():
 def test_what_is_saved_is_what_was_drawn_whatever_became_of_its_table(tmp_path):
     drawn = negsim.simulate("two-state-channel", runs=3, seed=1)
     before = drawn.events.copy()
-    drawn.events["day"] = 0.0  # as in a notebook
+    table = drawn.events
+    table["day"] = 0.0
     pd.testing.assert_frame_equal(negsim.load_results(drawn.save(tmp_path)).events, before)

@@ -25,7 +25,7 @@ NOTEWORTHY: Final = 0.1
 """Share of a parameter's variance below which dates are passed over in words."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DateSensitivity:
     """What unknown dates do to the parameters.
 

@@ -24,7 +24,7 @@ DRAWS: Final = 200
 """Draws of the posterior that are replayed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """What is to be thought of a fit.
 
@@ -53,6 +53,9 @@ class Diagnosis:
     def summary(self) -> str:
         """Say it in words, part by part."""
         return "\n".join(self._tell())
+
+    def __repr__(self) -> str:
+        return f"Diagnosis({self.posterior!r})"
 
     def __str__(self) -> str:
         """Say it in words."""

@@ -36,7 +36,7 @@ CHANCES: Final = 400
 """Samples from which that is found."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Identifiability:
     """What the data can tell about the parameters.
 

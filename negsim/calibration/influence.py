@@ -35,7 +35,7 @@ LARGEST_K: Final = 0.7
 """k-hat above which a row is not to be relied on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Influence:
     """What happens to the parameters when one event's date is forgotten.
 

@@ -125,7 +125,7 @@ def first_moves(actor: int) -> Statistic:
     return count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PredictiveCheck:
     """The told history beside simulated ones.
 

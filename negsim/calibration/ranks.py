@@ -58,7 +58,7 @@ Doctor = Callable[[ChronologyLikelihood], LogLikelihood]
 """Makes the log-likelihood that is fitted, from the right one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ranks:
     """Where truths rank among the draws of their posteriors.
 
@@ -87,6 +87,12 @@ class Ranks:
     rejected: int
     blank: int = 0
     ran_away: int = 0
+
+    def __repr__(self) -> str:
+        return f"Ranks({next(self._tell())})"
+
+    def __str__(self) -> str:
+        return self.summary()
 
     def table(self) -> pandas.DataFrame:
         """Test the ranks of each quantity.

@@ -40,7 +40,7 @@ class NoNews(ValueError):
     """The event that is conditioned on is no move of the scenario, or hardly ever happens; the message says which."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NewsIntensity:
     """Marginal intensity of the move that made the news, as a function of the parameters.
 

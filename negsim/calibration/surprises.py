@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Surprises:
     """What the model expected of each told event.
 

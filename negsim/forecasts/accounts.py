@@ -34,7 +34,7 @@ Progress = Callable[[float, str], None]
 NAMES = ("the model", "the static model")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Account:
     """What a fitted case makes of what happened.
 
@@ -54,6 +54,12 @@ class Account:
     comparison: Comparison
     information: Information | None
     reach: Reach | None
+
+    def __repr__(self) -> str:
+        return f"Account({self.comparison!r}, {self.explanation!r})"
+
+    def __str__(self) -> str:
+        return self.describe()
 
     def describe(self) -> str:
         """Say whether the events tell the case from the same case without its theories."""

@@ -139,7 +139,7 @@ class Stage:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Evidence of a case without some of its theories.
 
@@ -156,6 +156,12 @@ class Comparison:
     posterior: Posterior
     changes: tuple[Change, ...]
     stages: tuple[Stage, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.posterior!r} without {', '.join(one.without for one in self.changes)})"
+
+    def __str__(self) -> str:
+        return self.describe()
 
     def table(self) -> pandas.DataFrame:
         """One row for each thing taken out (see :class:`Change`), with the e-value ``evidence_for`` it.

@@ -41,7 +41,7 @@ SHARES = (0.1, 0.5, 0.9)
 Source = Literal["posterior", "prior"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forecast:
     """Futures after an origin.
 

@@ -66,7 +66,7 @@ class Told:
     places: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """Events beside the histories that the model draws.
 
@@ -87,6 +87,9 @@ class Explanation:
     prior: Ensemble
     posterior: Ensemble
     table: pandas.DataFrame
+
+    def __repr__(self) -> str:
+        return f"Explanation({len(self.table)} events beside {self.posterior!r})"
 
 
 def explain_events(

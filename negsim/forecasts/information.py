@@ -31,7 +31,7 @@ Fitted = tuple[ChronologyLikelihood, Posterior]
 """A model, and what it learned."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Information:
     """What every told event says for a model against another.
 

@@ -35,7 +35,7 @@ FEWEST: Final = 30.0
 NOT_KNOWN: Final = "not known"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Omission:
     """A fit without the date of an event.
 

@@ -43,7 +43,7 @@ PLACEMENTS: Final = 64
 MONTH: Final = 365.25 / 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Registered:
     """A forecast as it was frozen.
 
@@ -57,6 +57,10 @@ class Registered:
 
     content: Mapping[str, Any]
     digest: str
+
+    def __repr__(self) -> str:
+        name = self.content["scenario"]["name"]
+        return f"Registered({name!r}: {self.origin} to {self.until}, {self.digest[:12]})"
 
     @property
     def origin(self) -> dt.date:

@@ -25,7 +25,7 @@ LEAST_POINTS: Final = 10
 """Points of either half in a box, at least (boxes with fewer held-out points have no error to tell)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Regions:
     """Boxes of the parameters, and what happens in them.
 
@@ -48,6 +48,12 @@ class Regions:
     names: tuple[str, ...]
     table: pandas.DataFrame
     explained: float
+
+    def __repr__(self) -> str:
+        return f"Regions({len(self.table)} boxes of {', '.join(self.names)} for {self.event!r})"
+
+    def __str__(self) -> str:
+        return self.describe()
 
     def describe(self) -> str:
         """Say it in words, a line for each box."""

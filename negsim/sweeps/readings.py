@@ -102,12 +102,16 @@ class Sweep:
             np.add.at(runs, _read(block.path, ["point"])["point"], 1)
         return runs
 
-    @cached_property
+    @property
     def failures(self) -> pandas.DataFrame:
         """What failed: a row for each point and block of runs, with stage, error, traceback and the point's numbers.
 
-        A point's rows are missing from everything else for the runs that failed.
+        The table is your own. A point's rows are missing from everything else for the runs that failed.
         """
+        return self._failures.copy()
+
+    @cached_property
+    def _failures(self) -> pandas.DataFrame:
         import pandas as pd
 
         found = [failure for block in self._blocks.values() for failure in read_failures(block.path)]
