@@ -56,6 +56,12 @@ def test_a_tornado_has_its_longest_bar_on_top_and_errors_from_pairs(small):
     assert widths[2:] == [0.0, 0.0]  # the first plan comes before anything could be cancelled
 
 
+def test_a_tornado_of_single_runs_tells_no_error(small):
+    design = Design.one_at_a_time({CANCEL: (0.5, 4.0), PLAN: (0.3, 4.0)}, {CANCEL: 1.0, PLAN: 1.0})
+    figure = draw_tornado(sweep(small, design, runs=1), "plan.talks")
+    assert [line.get_xdata()[0] - line.get_xdata()[1] for line in figure.axes[0].lines[1:]] == [0.0] * 4
+
+
 def test_responses_have_a_panel_for_each_number_and_a_band_for_each_event(small):
     design = Design.latin_hypercube({PLAN: (0.2, 4.0), CANCEL: (0.5, 2.0)}, 40, seed=1)
     done = sweep(small, design, runs=16)
@@ -79,5 +85,6 @@ def test_shares_of_variance_are_told_with_both_errors(small):
     figure = draw_indices(sweep(small, design, runs=16), "cancel.talks.A", "count")
     words = words_of(figure)
     assert words.count("(±") == 4
+    assert "(±" not in words_of(draw_indices(sweep(small, design, runs=1), "cancel.talks.A", "count"))
     assert "95% confidence" in words
     assert "how often" in words

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from negsim.scenario import Scenario
 from negsim.sweeps import sensitivity
@@ -80,6 +81,45 @@ def test_sobol_indices_of_a_known_function_are_within_their_stated_errors(common
     assert table[["first_mcse", "total_mcse"]].to_numpy().max() < 0.05
 
 
+@pytest.mark.parametrize("common", [True, False])
+def test_the_noise_of_the_runs_is_not_taken_for_variance(common):
+    found, plain = [], []
+    for seed in range(6):
+        design = Design.sobol_indices(ANGLES, 256, seed=seed)
+        stream = np.random.default_rng(seed)
+        # Shared clocks that drive every point another way are as good as clocks of its own.
+        noise = stream.normal(0, 8, (len(design), 16))
+        noisy = ishigami(design.values)[:, None] + noise
+        table = explain_variance(design, noisy, common)
+        means = noisy.mean(axis=1)
+        found.append(np.concatenate([table["first"], table["total"]]))
+        plain.append(explain_variance(design, means[:, None], common)["total"].to_numpy())
+        assert (np.abs(found[-1][3:] - TOTAL) < 4 * table["total_mcse"] + 0.1).all()
+        exact = scipy.stats.sobol_indices(func=_in_blocks(means, 3), n=256)
+        assert plain[-1] == pytest.approx(exact.total_order.ravel())  # a single run: its noise is not known
+    error = np.std(found, axis=0, ddof=1) / np.sqrt(len(found))
+    assert (np.abs(np.mean(found, axis=0) - np.concatenate([FIRST, TOTAL])) < 4 * error + 0.02).all()
+    assert (np.mean(plain, axis=0) - TOTAL).max() > 0.1  # planted: as if means over runs were known exactly
+
+
+def _in_blocks(means: np.ndarray, dims: int) -> dict[str, np.ndarray]:
+    first, second, *mixed = means.reshape(dims + 2, -1)
+    return {"f_A": first[None], "f_B": second[None], "f_AB": np.array(mixed)[:, None]}
+
+
+def test_what_is_nearly_all_noise_is_refused_and_of_a_single_run_no_error_is_told():
+    design = Design.sobol_indices(ANGLES, 16, seed=2)
+    nothing = np.random.default_rng(1).normal(size=(len(design), 4))
+    with pytest.raises(ValueError, match="hardly differ by more than the noise"):
+        explain_variance(design, nothing, common=False)
+    for common in (True, False):
+        alone = explain_variance(design, ishigami(design.values)[:, None], common)
+        assert alone[["first_mcse", "total_mcse"]].isna().all(axis=None)
+        assert np.isnan(list(resample_runs(nothing[:, :1], common, open_resampling(0), 2))).all()
+    with pytest.raises(ValueError, match="n must be"):
+        Design.sobol_indices(ANGLES, 1)
+
+
 def test_a_design_in_another_order_would_be_noticed():
     design = Design.sobol_indices(ANGLES, 512, seed=2)
     shuffled = ishigami(design.values).reshape(5, 512)[[1, 0, 3, 2, 4]].reshape(-1, 1)
@@ -87,10 +127,11 @@ def test_a_design_in_another_order_would_be_noticed():
 
 
 def test_the_monte_carlo_error_of_a_mean_is_the_textbook_one():
-    outcome = np.random.default_rng(3).exponential(size=(2, 400))
-    for common in (True, False):
-        means = np.array(list(resample_runs(outcome, common, open_resampling(0), 2000)))
-        assert means.std(axis=0) == pytest.approx(outcome.std(axis=1, ddof=1) / 20, rel=0.1)
+    for runs in (4, 400):
+        outcome = np.random.default_rng(3).exponential(size=(2, runs))
+        for common in (True, False):
+            means = np.array(list(resample_runs(outcome, common, open_resampling(0), 2000)))
+            assert means.std(axis=0) == pytest.approx(outcome.std(axis=1, ddof=1) / np.sqrt(runs), rel=0.1)
 
 
 def test_a_number_that_cannot_matter_has_no_share_at_all(small):

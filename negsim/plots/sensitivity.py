@@ -99,7 +99,8 @@ def draw_tornado(done: Sweep, event: str, until: dt.date | None = None, figure: 
     axes = page.add_panel(left, 0.1, WIDTH - left - 0.3, height)
     lay_rows(axes, len(labels))
     write_labels(axes, labels)
-    most = max(float((table[f"{end}_change"].abs() + 2 * table[f"{end}_mcse"]).max()) for end in ("low", "high"))
+    ends = [table[f"{end}_change"].abs() + 2 * table[f"{end}_mcse"].fillna(0.0) for end in ("low", "high")]
+    most = max(float(reached.max()) for reached in ends)
     axes.set_xlim(-1.25 * (most or 0.1), 1.25 * (most or 0.1))
     axes.axvline(0, color=INK, linewidth=1.0, zorder=3)
     for row, number in enumerate(table.itertuples()):
@@ -110,7 +111,7 @@ def draw_tornado(done: Sweep, event: str, until: dt.date | None = None, figure: 
 
 
 def _draw_change(axes: Axes, row: int, change: float, error: float, value: float, colour: str, shift: float) -> None:
-    height = row + shift
+    height, error = row + shift, 0.0 if np.isnan(error) else error  # of a single run it is not known
     axes.barh(height, change, height=0.3, color=colour, alpha=0.85, linewidth=0, zorder=2)
     axes.plot([change - 2 * error, change + 2 * error], [height, height], color=INK, linewidth=1.0, zorder=4)
     side = 1 if change >= 0 else -1
@@ -171,5 +172,7 @@ def _draw_share(axes: Axes, height: float, share: tuple[float, float, float, flo
     axes.barh(height, middle, height=0.3, color=colour, linewidth=0, zorder=2)
     axes.plot([low, high], [height, height], color=INK, linewidth=1.0, zorder=4)
     place = max(high, middle, 0.0)
-    text = f"{middle:.2f} (±{error:.2f})" if error >= 0.005 else f"{middle:.2f} (±<0.01)"
+    text = f"{middle:.2f}"
+    if not np.isnan(error):
+        text += f" (±{error:.2f})" if error >= 0.005 else " (±<0.01)"
     axes.annotate(text, (place, height), (4, 0), textcoords="offset points", fontsize=7, color=GREY, va="center")

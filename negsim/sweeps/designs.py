@@ -166,9 +166,10 @@ class Design:
     def sobol_indices(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
         """Points from which :func:`negsim.sobol_indices` finds first-order and total indices: n (names + 2) of them.
 
-        Two samples A and B of `n` points (a power of two), and for each number A with that number's column taken from B
-        (Saltelli et al. 2010).
+        Two samples A and B of `n` points (a power of two, at least 2), and for each number A with that number's column
+        taken from B (Saltelli et al. 2010).
         """
+        require_whole("n", n, 2)
         dims = len(ranges)
         both = _draw_sobol(2 * dims, n, seed)
         first, second = both[:, :dims], both[:, dims:]

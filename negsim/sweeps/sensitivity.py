@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from negsim.state import Floats
+from negsim.state import Floats, Ints
 from negsim.sweeps.designs import Design, describe_problem, require_salib
 from negsim.sweeps.readings import Sweep, average_runs, error_of_mean
 
@@ -27,6 +27,10 @@ PURPOSE: Final = 92
 RESAMPLED: Final = 200
 """How often points, and runs, are resampled."""
 CONFIDENCE: Final = 0.95
+NOISIEST: Final = 0.9
+"""Share of the variance between points that the noise of the runs may have for indices to be told."""
+MOSTLY: Final = 0.9
+"""Share of the resampled indices that must be known for their spread to be told."""
 
 
 def sobol_indices(
@@ -48,13 +52,15 @@ def sobol_indices(
     DataFrame
         By name: ``first`` (explained by the number alone) and ``total`` (with all its interactions), after Saltelli et
         al. (2010); for each of them ``_low`` and ``_high``, 95% confidence by resampling points, and ``_mcse``, the
-        Monte-Carlo error by resampling runs.
+        Monte-Carlo error by resampling runs. What the noise of the runs adds to the variances is taken off; of a single
+        run it is not known, nor is the Monte-Carlo error (NaN); nor is that of so few runs that nearly all could be
+        noise.
 
     Raises
     ------
     ValueError
         For another design, for points without a run that came to the end, and for an outcome that is the same at all
-        points.
+        points, or differs between them hardly by more than the noise of the runs.
     """
     return explain_variance(done.design, read_outcome(done, event, what, until), done.manifest["common_noise"], seed)
 
@@ -69,34 +75,66 @@ def explain_variance(design: Design, outcome: Floats, common: bool = True, seed:
     middle = _require_means(outcome)
     if np.ptp(middle) == 0:
         raise ValueError(f"the outcome is {middle[0]:g} at all points: there is no variance to explain")
-    first, total = _estimate(middle[None], count, dims)
+    noise = _measure_noise(outcome, middle, count, dims)
+    found = _estimate(middle, count, dims, noise)
+    if np.isnan(found).any():
+        raise ValueError("points hardly differ by more than the noise of their runs: take more runs, or a wider region")
     stream = open_resampling(seed)
-    drawn = (_resample_points(middle, count, dims, stream) for _ in range(RESAMPLED))
-    by_points = _estimate(np.array(list(drawn)), count, dims)
-    by_runs = _estimate(np.array(list(resample_runs(outcome, common, stream))), count, dims)
+    chosen = (stream.integers(count, size=count) for _ in range(RESAMPLED))
+    by_points = _keep_known([_estimate(middle, count, dims, noise, rows=rows) for rows in chosen])
+    # What is drawn from the runs anew has their noise twice: in the means that it is drawn around, and around them.
+    drawn = resample_runs(outcome, common, stream)
+    by_runs = _keep_known([_estimate(means, count, dims, noise, times=2.0) for means in drawn])
     columns: dict[str, Any] = {"name": list(design.names)}
-    for place, (word, found) in enumerate((("first", first[0]), ("total", total[0]))):
-        low, high = np.quantile(by_points[place], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
-        columns |= {word: found, f"{word}_low": low, f"{word}_high": high}
-        columns[f"{word}_mcse"] = by_runs[place].std(axis=0, ddof=1)
+    for place, word in enumerate(("first", "total")):
+        low, high = np.quantile(by_points[:, place], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+        columns |= {word: found[place], f"{word}_low": low, f"{word}_high": high}
+        columns[f"{word}_mcse"] = by_runs[:, place].std(axis=0, ddof=1)
     return pd.DataFrame(columns).set_index("name")
 
 
-def _estimate(means: Floats, count: int, dims: int) -> tuple[Floats, Floats]:
-    """First-order and total indices of some outcomes, shape (outcomes, points) to two of (outcomes, names)."""
-    from scipy.stats import sobol_indices as find
-
-    blocks = means.reshape(len(means), dims + 2, count)
-    parts = {"f_A": blocks[:, 0], "f_B": blocks[:, 1], "f_AB": np.moveaxis(blocks[:, 2:], 1, 0)}
-    found = find(func=parts, n=count)
-    shape = (len(means), dims)
-    return np.reshape(found.first_order, shape), np.reshape(found.total_order, shape)
+def _keep_known(drawn: Sequence[Floats]) -> Floats:
+    """Those of some resampled indices that can be told; all, and so nothing of their spread, where that leaves few."""
+    every = np.array(drawn)
+    known = ~np.isnan(every).any(axis=(1, 2))
+    return every[known] if known.mean() >= MOSTLY else every
 
 
-def _resample_points(middle: Floats, count: int, dims: int, stream: np.random.Generator) -> Floats:
-    """Draw points of A with their partners in B and the mixed samples."""
-    chosen = stream.integers(count, size=count)
-    return middle.reshape(dims + 2, count)[:, chosen].ravel()
+def _split_variance(values: Floats, count: int, dims: int) -> Floats:
+    """Part of each pair of points of A and B in the variances, shape (points,) to (1 + 2 names, count).
+
+    Their means are the variance of the outcome and, of each number, what it explains by itself (Saltelli et al. 2010)
+    and with all others (Jansen 1999).
+    """
+    blocks = values.reshape(dims + 2, count) - values[: 2 * count].mean()
+    first, second, mixed = blocks[0], blocks[1], blocks[2:]
+    return np.vstack(((first**2 + second**2) / 2, second * (mixed - first), (first - mixed) ** 2 / 2))
+
+
+def _measure_noise(outcome: Floats, middle: Floats, count: int, dims: int) -> Floats:
+    """What the noise of the runs adds to each part on average, shape (1 + 2 names, count).
+
+    The parts are squares and products of means over runs, so it follows from how the runs lie about these: as much as
+    the parts of all runs' distances from the mean, each over the root of n (n - 1). Of a single run it is not known.
+    """
+    runs = (~np.isnan(outcome)).sum(axis=1)
+    scale = np.sqrt(runs * np.maximum(runs - 1, 1))
+    added = np.zeros((1 + 2 * dims, count))
+    for run in outcome.T:
+        added += _split_variance(np.where(np.isnan(run), 0.0, run - middle) / scale, count, dims)
+    return added
+
+
+def _estimate(
+    means: Floats, count: int, dims: int, noise: Floats, times: float = 1.0, rows: Ints | slice = slice(None)
+) -> Floats:
+    """First-order and total indices, shape (2, names), of some pairs of points; NaN where nearly all is noise."""
+    blocks = means.reshape(dims + 2, count)[:, rows]
+    parts = _split_variance(blocks.ravel(), count, dims) - times * noise[:, rows]
+    whole, *shares = parts.mean(axis=1)
+    added = times * noise[0, rows].mean()
+    noisy = added >= NOISIEST * (whole + added)
+    return np.reshape(shares, (2, dims)) / (np.nan if noisy else whole)
 
 
 # -- screening --------------------------------------------------------------------------------------------------------
@@ -263,17 +301,25 @@ def _require_means(outcome: Floats) -> Floats:
 def resample_runs(
     outcome: Floats, common: bool, stream: np.random.Generator, times: int = RESAMPLED
 ) -> Iterator[Floats]:
-    """Draw the mean outcome of all points anew, as other runs might have given it, shape (points,) each time."""
+    """Draw the mean outcome of all points anew, as other runs might have given it, shape (points,) each time.
+
+    NaN where no point has two runs: then nothing is known of how they differ.
+    """
     known = ~np.isnan(outcome)
     filled = np.where(known, outcome, 0.0)
     runs = known.sum(axis=1)
     middle = filled.sum(axis=1) / runs
     squares = np.where(known, (outcome - middle[:, None]) ** 2, 0.0).sum(axis=1)
     spread = np.sqrt(squares / np.maximum(runs - 1, 1) / runs)
+    if runs.max(initial=0) < 2:
+        spread = np.full(len(runs), np.nan)
+    # Runs drawn from n runs lie about their mean as n - 1 in n of the variance would have it.
+    wider = np.where(runs.max(initial=0) > 1, np.sqrt(runs / np.maximum(runs - 1, 1)), np.nan)
     for _ in range(times):
         if common:
             weights = stream.multinomial(outcome.shape[1], np.full(outcome.shape[1], 1 / outcome.shape[1]))
-            yield (filled @ weights) / np.maximum(known @ weights, 1)
+            found = known @ weights
+            yield middle + wider * np.where(found > 0, (filled @ weights) / np.maximum(found, 1) - middle, 0.0)
         else:
             yield middle + spread * stream.standard_normal(len(middle))
 
