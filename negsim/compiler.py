@@ -196,6 +196,8 @@ def compile_case(case: Scenario | str | Path) -> Compiled:
     except UnknownArgument as unknown:
         given = f"{scenario.term_file(unknown.term)}, a formula of which has an argument {unknown.argument!r}"
         allowed = "arguments that are parameters or memories of the term, or quantities of the model (docs/terms.md)"
+        if unknown.lack is not None:
+            allowed = f"{unknown.argument!r} in formulas about {unknown.lack}, which not all uses of this one are"
         raise ScenarioError([Problem(scenario.name, f"term.{unknown.term}.file", given, allowed)]) from None
 
 

@@ -23,6 +23,7 @@ from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
+from negsim.terms.declarations import find_slips
 from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
 from negsim.whole_files import write_whole
 
@@ -406,19 +407,24 @@ def _lists(value: Any) -> Any:
 
 def _run_term_files(scenario: Scenario, file: str) -> tuple[dict[str, Term], tuple[Problem, ...]]:
     """The shelf and the terms that a scenario's own files define; a file that is not there is another check's."""
-    terms, problems = dict(SHELF), []
+    terms, problems = dict(SHELF), list[Problem]()
     for name in scenario.term:
         path = scenario.term_file(name)
         if path is None or name in SHELF or path.suffix != ".py" or not path.is_file():
             continue
         try:
             terms[name] = _run_term_file(name, path)
+            problems += find_slips(terms[name], str(path), _memories_of(SHELF))
         except Exception as error:
             given = f"{describe_value(str(path))}: {type(error).__name__}: {error}"
             problems.append(
                 Problem(file, f"term.{name}.file", given, f'a file that sets TERM = Term(name="{name}", ...)')
             )
     return terms, tuple(problems)
+
+
+def _memories_of(terms: Mapping[str, Term]) -> list[str]:
+    return [memory.name for term in terms.values() for memory in term.memories]
 
 
 def _run_term_file(name: str, path: Path) -> Term:

@@ -65,6 +65,17 @@ def test_show_lists_the_addresses_of_all_moves_with_their_rates(said):
     assert ["act:Upland::raid", "coercion.raid.rates.act", "0.15"] in [line.split() for line in lines]
 
 
+def test_show_describes_the_model_of_a_case_by_the_odd_protocol(said):
+    code, out, err = said("show", "template", "--odd")
+    assert (code, err) == (0, "")
+    assert [line for line in out.splitlines() if line.startswith("## ")][::6] == [
+        "## 1. Purpose and patterns",
+        "## 7. Submodels",
+    ]
+    assert "| `pain` |" in out or "| pain |" in out
+    assert said("show", "template", "--odd", "--moves")[0] == 2
+
+
 def test_show_says_in_words_who_can_give_what_where_and_by_which_theories(said):
     code, out, err = said("show", "template")
     assert (code, err) == (0, "")

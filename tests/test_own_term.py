@@ -83,6 +83,60 @@ def test_a_formula_that_asks_for_what_is_not_there_is_told_so(tmp_path):
         negsim.simulate(case, runs=2)
 
 
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ('("plan", "open", "meet"), refusal', '("plan", "open", "met"), refusal', r"log_rates\[0\]\.moves.*mean meet"),
+        ('("plan", "open", "meet"), refusal', '"meet", refusal', r"log_rates\[0\]\.moves.*names in brackets"),
+        ('("act", "walk_out"), "grudge"', '("act", "walkout"), "grudge"', r"effects\[0\]\.events.*mean walk_out"),
+        ('("act", "walk_out"), "grudge"', '("raise",), "grudge"', r"effects\[0\]\.events.*given \"raise\""),
+        ('("act", "walk_out"), "grudge"', '("act",), "grudges"', r"effects\[0\]\.memory.*mean grudge"),
+        ('"grudge", insult', '"grudge", insult, how="multiply"', r"effects\[0\]\.how.*add, scale"),
+        ('"grudge", insult', '"grudge", insult, only=("act",)', r"effects\[0\]\.only.*given with act"),
+        ('Memory("grudge"', 'Memory("kept"', r"memories\[0\]\.name.*no other"),
+        ("effects=(", 'slots=(Slot("vouch", insult),), effects=(', r"slots\[0\]\.place.*mean vouching"),
+        ("parameters=(", 'parameters=(Parameter("weight", 1, "", "", None), ', r"parameters\[1\].*each name once"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused_and_named(case, written, instead, said):
+    file = case.term_file("hardliner")
+    text = file.read_text(encoding="utf-8").replace("import Effect", "import Slot, Effect")
+    assert written in text
+    file.write_text(text.replace(written, instead), encoding="utf-8")
+    with pytest.raises(negsim.ScenarioError, match="(?s)" + said):
+        negsim.simulate(case, runs=2)
+
+
+@pytest.mark.parametrize(
+    ("argument", "moves", "lack"),
+    [("pain", "act", "a channel"), ("pressure", "meet", "one side of a channel"), ("cost", "meet", "a concession")],
+)
+def test_a_formula_that_asks_for_what_its_moves_do_not_have_is_told_so(case, argument, moves, lack):
+    file = case.term_file("hardliner")
+    text = file.read_text(encoding="utf-8").replace("grudge_back", argument)
+    file.write_text(text.replace('LogRate(("plan", "open", "meet")', f'LogRate(("{moves}",)'), encoding="utf-8")
+    with pytest.raises(negsim.ScenarioError, match=f"(?s){argument}.*about {lack}"):
+        negsim.simulate(case, runs=2)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_what_both_sides_do_may_leave_a_memory_with_the_members_of_each(case, engine):
+    """A memory that sessions add 1 to and that never decays is the number of sessions held, on both sides."""
+    if engine == "compiled":
+        pytest.importorskip("numba")
+    file = case.term_file("hardliner")
+    text = file.read_text(encoding="utf-8").replace('("act", "walk_out"), "grudge"', '("meet",), "grudge"')
+    file.write_text(text, encoding="utf-8")
+    ensemble = negsim.simulate(case, runs=20, seed=4, record=("events", "grudge"), engine=engine)
+    recorded = ensemble.to_xarray()["grudge"]
+    before = ensemble.events["day"] < ensemble.compiled.world.tick_times[:-1][-1]
+    held = ensemble.events[before & (ensemble.events["kind"] == "meet")]
+    for pair, channel in (("USA>PRK", "us_dprk"), ("PRK>USA", "us_dprk"), ("ROK>PRK", "inter_korean")):
+        sessions = [((held["run"] == run) & (held["channel"] == channel)).sum() for run in range(20)]
+        assert recorded.sel(pair=pair).to_numpy()[-1] == pytest.approx(sessions, rel=1e-3)
+        assert sum(sessions) > 20
+
+
 def test_a_formula_that_gives_no_number_is_refused_by_both_engines_and_names_its_term(case):
     file = case.term_file("hardliner")
     file.write_text(file.read_text().replace("return -weight * (", "return float('nan') * ("))

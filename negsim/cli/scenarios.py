@@ -24,10 +24,15 @@ def list_cases(_: argparse.Namespace) -> None:
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print a scenario in words, or the addresses of its moves."""
+    """Print a scenario in words, the addresses of its moves, or the model by the ODD protocol."""
     from negsim.descriptions import describe_moves, describe_scenario
     from negsim.scenario_files import load_scenario
 
+    if options.odd:
+        from negsim.odd import describe_model, write_markdown
+
+        print(write_markdown(describe_model(load_scenario(options.case))), end="")
+        return
     describe = describe_moves if options.moves else describe_scenario
     print(describe(load_scenario(options.case)))
 
@@ -107,9 +112,12 @@ def add_show(commands: Any) -> None:
         "negsim show beijing-1999",
         "negsim show my-case.toml | less",
         "negsim show my-case.toml --moves      # as a chronology, a question or --event names them",
+        "negsim show my-case.toml --odd > odd.md",
     )
     add_case(parser)
-    parser.add_argument(
+    also = parser.add_mutually_exclusive_group()
+    also.add_argument("--odd", action="store_true", help="the model of the case by the ODD protocol, as Markdown")
+    also.add_argument(
         "--moves", action="store_true", help="list the addresses of all moves, and the number that is the rate of each"
     )
 

@@ -73,3 +73,24 @@ QUANTITIES: Final[dict[str, tuple[str, Callable[[Rows, About], int]]]] = {
     "restraint": ("restraint", lambda rows, about: rows.act[about.act]),
 }
 """Arguments that depend on the state: the kernel's quantity and the row in it (easing by allies: see the sheet)."""
+
+NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("audience", "power", "reservation", "engagement", "share_in_force"), ("actor",)),
+    **dict.fromkeys(("credibility", "credibility_back", "ally", "shift"), ("actor", "counterpart")),
+    **dict.fromkeys(("pain", "surplus", "gate_met", "bias"), ("channel",)),
+    **dict.fromkeys(("cost", "irreversibility"), ("concession",)),
+    "pressure": ("channel", "side"),
+    "restraint": ("act",),
+    "season": ("need",),
+}
+"""What the formula must be about for an argument to have a meaning; of the others there is always one."""
+
+_WORDS: Final = {"actor": "a mover", "side": "one side of a channel", "act": "a coercive act"}
+
+
+def find_lack(name: str, about: About, *, memory: bool) -> str | None:
+    """Say what a formula is not about although an argument (a memory: what one holds against another) needs it."""
+    needs = ("actor", "counterpart") if memory else NEEDS.get(name, ())
+    empty = About()
+    lack = next((need for need in needs if getattr(about, need) == getattr(empty, need)), None)
+    return lack and _WORDS.get(lack, f"a {lack}")

@@ -63,7 +63,8 @@ def _entries(sheet: Sheet, adds: _Amounts, scales: _Amounts, event: Event) -> It
 def _effects_of(sheet: Sheet, event: Event) -> Iterator[tuple[Term, Effect]]:
     for term in sheet.terms:
         for effect in term.effects:
-            if event.kind in effect.events and _concerns(sheet.rows, event, effect.only):
+            laid = effect.memory in sheet.memories  # none is that of a term that is switched off
+            if laid and event.kind in effect.events and _concerns(sheet.rows, event, effect.only):
                 yield term, effect
 
 
@@ -81,7 +82,11 @@ def _affected(rows: Rows, event: Event) -> Iterator[tuple[int, str]]:
     elif event.side >= 0:
         for holder in dict.fromkeys(rows.members(event.channel, 1 - event.side)):
             yield rows.pair[holder, mover], "=1"
-    elif event.subject in case.concession and not event.channel:
+    elif event.channel:
+        for side, leaders in enumerate(reversed(case.channel[event.channel].sides)):
+            for holder in dict.fromkeys(rows.members(event.channel, side)):
+                yield rows.pair[holder, case.principal(leaders[0])], "=1"
+    elif event.subject in case.concession:
         for state in case.concession[event.subject].worth:
             yield rows.pair[state, mover], f"concession.{event.subject}.worth.{state}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from negsim.layout.arguments import NUMBERS, QUANTITIES, About, argument_names
+from negsim.layout.arguments import NUMBERS, QUANTITIES, About, argument_names, find_lack
 from negsim.layout.formulas import Gathered
 from negsim.layout.rows import Rows, row_numbers
 from negsim.numbers import Paths, Slot
@@ -22,11 +22,12 @@ NOTHING: Mapping[str, Source] = {}
 
 
 class UnknownArgument(ValueError):
-    """A formula of a term asks for what does not exist."""
+    """A formula of a term asks for what does not exist, or not where it is used (`lack`: what is missing there)."""
 
-    def __init__(self, term: str, argument: str) -> None:
-        self.term, self.argument = term, argument
-        super().__init__(f"term {term!r}: no quantity, memory or parameter is called {argument!r}")
+    def __init__(self, term: str, argument: str, lack: str | None = None) -> None:
+        self.term, self.argument, self.lack = term, argument, lack
+        said = f"no quantity, memory or parameter is called {argument!r}"
+        super().__init__(f"term {term!r}: {said if lack is None else f'{argument!r} needs {lack}'}")
 
 
 class Sheet:
@@ -115,6 +116,9 @@ class Sheet:
         """
         if any(parameter.name == name for parameter in term.parameters):
             return "path", f"term.{term.name}.{name}"
+        lack = find_lack(name, about, memory=name.removesuffix("_back") in self._known_memories)
+        if lack is not None:
+            raise UnknownArgument(term.name, name, lack)
         found = self._find_memory(name, about) or self._find_quantity(name, about)
         if found is None:
             raise UnknownArgument(term.name, name)

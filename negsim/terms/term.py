@@ -5,8 +5,8 @@ quantities. No formula indexes, loops or branches (``np.where`` aside), so the s
 a compiled loop over one. A formula asks for what it needs by the names of its arguments:
 
 * a parameter of the term, by its name;
-* a memory of space ``pair`` by its name (what the mover holds against the counterpart) or with ``_back`` added (what
-  the counterpart holds against the mover); a memory of space ``actor`` by its name (the mover's);
+* a memory by its name (what the mover holds against the counterpart) or with ``_back`` added (what
+  the counterpart holds against the mover);
 * one of the quantities in :data:`QUANTITIES`.
 
 Every hook sums (log rates, exponents, utilities) or multiplies (factors), so terms combine in any order, and a term
@@ -38,7 +38,7 @@ QUANTITIES: Final[dict[str, str]] = {
     "audience": "the mover's audience costs",
     "power": "the mover's bargaining power",
     "reservation": "the mover's reservation utility",
-    "magnitude": "in effects: worth of the concession to the affected state, or how hard an act hits it",
+    "magnitude": "in effects: worth of the concession to the affected state, how hard an act hits it, else 1",
     "cost": "cost of the concession to its giver",
     "shift": "how far power shifts to the counterpart once a deal is done",
     "irreversibility": "how far giving the concession cannot be taken back",
@@ -61,18 +61,20 @@ SLOTS: Final[dict[str, str]] = {
 }
 """Places where a term may enter utilities and approval."""
 
+HOWS: Final = ("add", "scale")
+"""What an effect does with the number of its formula: adds it to the memory, or multiplies the memory by it."""
+
 
 @dataclass(frozen=True)
 class Memory:
-    """A slow variable: decays with a half-life, moved by effects, fed by overdue promises.
+    """A slow variable of each pair of states: decays with a half-life, moved by effects, fed by overdue promises.
 
     ``half_life_days`` is a formula of the term's parameters. ``start`` names the number of a scenario's ``regard`` it
-    starts from (pairs only); otherwise it starts at 0. ``overdue`` is an inflow per year for each overdue promise.
+    starts from; otherwise it starts at 0. ``overdue`` is an inflow per year for each overdue promise.
     """
 
     name: str
     half_life_days: Formula
-    space: str = "pair"
     start: str | None = None
     overdue: Formula | None = None
 
@@ -87,9 +89,12 @@ class LogRate:
 
 @dataclass(frozen=True)
 class Effect:
-    """What an event does to a memory of those it affects: adds to it, or multiplies it.
+    """What an event does to a memory of those it affects: adds to it (``how="add"``), or multiplies it (``"scale"``).
 
-    ``only`` restricts events of concessions to these kinds of concession.
+    An act affects those it hits, an event of a concession those to whom it is worth something, what one side of a
+    channel does the members of the other, and what both do (plan, open, meet, adjourn, close, agree) each member, about
+    the leader of the other side. Raising a demand affects nobody. ``only`` restricts events of concessions to these
+    kinds of concession.
     """
 
     events: tuple[str, ...]
