@@ -275,7 +275,9 @@ def _say_concerned(row: Mapping[str, float]) -> str:
     if share in (0.0, 1.0) or not np.isfinite(error):
         return ""
     where = f"in the {100 * share:.1f}% of the pairs concerned"
-    return f"none {where}" if error == 0.0 else f"{100 * difference:+.0f} ± {100 * error:.0f} {where}"
+    if error == 0.0:
+        return f"none {where}" if difference == 0.0 else f"{100 * difference:+.0f} {where}, in every one of them"
+    return f"{100 * difference:+.0f} ± {100 * error:.0f} {where}"
 
 
 def _in_brackets(text: str) -> str:

@@ -79,10 +79,16 @@ class Coverage:
         gained = np.cumsum(self.shares * np.diff(self.edges), axis=1)
         return np.concatenate((np.zeros((len(gained), 1)), gained), axis=1)
 
+    def shares_at(self, days: Floats) -> Floats:
+        """Probability of being reported at some moments, shape (profiles, moments)."""
+        return self.shares[:, self._period(days)]
+
     def log_share(self, moves: Ints, days: Floats) -> Floats:
         """Log probability that moves at some days were reported."""
-        period = np.clip(np.searchsorted(self.edges, days, side="right") - 1, 0, self.shares.shape[1] - 1)
-        return np.asarray(self._log_shares[self.profile[moves], period])
+        return np.asarray(self._log_shares[self.profile[moves], self._period(days)])
+
+    def _period(self, days: Floats) -> Ints:
+        return np.clip(np.searchsorted(self.edges, days, side="right") - 1, 0, self.shares.shape[1] - 1)
 
     @cached_property
     def _log_shares(self) -> Floats:

@@ -456,6 +456,19 @@ def test_the_error_among_pairs_concerned_is_that_of_so_many_pairs(talks):
     assert row["difference_concerned_se"] == pytest.approx(changes[here].std(ddof=1) / np.sqrt(here.sum()))
 
 
+def test_a_difference_in_every_pair_concerned_is_not_said_to_be_none(talks):
+    day = dt.date(1998, 7, 1)
+    watched = {"event": "plan", "from": day, "by": day, "label": "talks are planned that day"}
+    forced = {"move": PLAN, "date": day, "if_impossible": "leave"}
+    answer = ask(talks, {"force": [forced], "watch": [watched]}, runs=40)
+    row = answer.interventional.outcomes.iloc[0]
+    assert (row["difference_concerned"], row["difference_concerned_se"]) == (1.0, 0.0)
+    assert 0 < row["concerned"] < 1
+    said = f"+100 in the {100 * row['concerned']:.1f}% of the pairs concerned, in every one of them"
+    assert said in answer.text()
+    assert "none in the" not in answer.text() + answer.headline()
+
+
 def test_what_is_watched_for_counts_to_the_end_of_the_last_day(talks):
     ensemble = ask(talks, {}, runs=40).interventional.without.ensemble
     day = int(ensemble.events.query("kind == 'plan'")["day"].min())

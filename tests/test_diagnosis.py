@@ -30,8 +30,10 @@ from negsim.calibration.predictive import (
 from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.calibration.psis import smooth_weights
 from negsim.calibration.surprises import measure_surprises
+from negsim.compiler import compile_scenario
 from negsim.ensemble import Explosive
-from negsim.observation import NothingObserved
+from negsim.history import History
+from negsim.observation import NothingObserved, Observer
 
 pytestmark = pytest.mark.xdist_group("diagnosis")  # one worker: a fit is diagnosed once
 
@@ -97,6 +99,20 @@ def test_a_chance_is_among_what_would_be_told(case, told, posterior):
     seldom = replace(told, reporting=negsim.reporting.Reporting((negsim.reporting.Rule(("*",), probability=0.5),)))
     likelihood = bring_together(case, seldom, posterior.names)
     found = measure_surprises(likelihood, posterior.resample(5, np.random.default_rng(1)))
+    assert found.chances == pytest.approx(1.0)
+
+
+def test_a_chance_on_the_first_and_the_last_day_of_the_record_is_one_of_all_all_the_same(case, posterior):
+    """Moves that share a day are put at shares of it, less than half a day from where the record begins or ends."""
+    days = [0.2, 0.6, 99.3, 99.8]  # meet, adjourn, meet, adjourn
+    compiled = compile_scenario(case)
+    kinds = [event.kind for event in compiled.labels.events]
+    moves = [kinds.index(kind) for kind in ("meet", "adjourn")] * 2
+    history = History(np.array(days), np.array(moves))
+    last = case.start + dt.timedelta(days=99)
+    told = Observer(compiled, last=last).observe(history, 0)
+    drawn = posterior.resample(5, np.random.default_rng(1))
+    found = measure_surprises(bring_together(case, told, posterior.names), drawn)
     assert found.chances == pytest.approx(1.0)
 
 

@@ -90,6 +90,11 @@ def test_quantiles_split_the_weight(seed: int, probability: float):
     assert below == pytest.approx(probability, abs=2 * weights.max())
 
 
+def test_draws_without_weight_have_no_part_in_quantiles():
+    values, weights = np.array([[0.0], [10.0], [20.0], [30.0]]), np.array([0.0, 1.0, 0.0, 0.0])
+    assert weighted_quantiles(values, weights, [0.05, 0.5, 0.95]) == pytest.approx(10.0)
+
+
 def test_quantiles_of_equal_weights_are_the_ordinary_ones():
     values = np.random.default_rng(2).standard_normal((300, 2))
     found = weighted_quantiles(values, np.full(300, 1 / 300), [0.1, 0.5])

@@ -303,7 +303,11 @@ def _log_sum(logs: Floats) -> float:
 
 
 def weighted_quantiles(values: Floats, weights: Floats, probabilities: Sequence[float]) -> Floats:
-    """Quantiles of weighted values, shape (n, P) to (len(probabilities), P): the middle of each draw's step."""
+    """Quantiles of weighted values, shape (n, P) to (len(probabilities), P): the middle of each draw's step.
+
+    Draws without weight have no part in it.
+    """
+    values, weights = values[weights > 0], weights[weights > 0]
     found = np.empty((len(probabilities), values.shape[1]))
     for place in range(values.shape[1]):
         order = np.argsort(values[:, place])

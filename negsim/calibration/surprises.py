@@ -138,8 +138,7 @@ class Watching(Given):
         if len(made):
             total = total_hazard(outlook)
             if self._coverage is not None:
-                moment = state.time + elapsed
-                shares = self._coverage.exposure(moment - 0.5, moment + 0.5)
+                shares = self._coverage.shares_at(state.time + elapsed)
                 total = total_hazard(outlook, shares, self._coverage.profile)
             self.totals[before[made], self._places[made]] = total[made]
         return events, elapsed
