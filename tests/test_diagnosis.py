@@ -111,7 +111,7 @@ def test_a_chance_on_the_first_and_the_last_day_of_the_record_is_one_of_all_all_
     history = History(np.array(days), np.array(moves))
     last = case.start + dt.timedelta(days=99)
     told = Observer(compiled, last=last).observe(history, 0)
-    drawn = posterior.resample(5, np.random.default_rng(1))
+    drawn = replace(posterior.resample(5, np.random.default_rng(1)), latent=np.zeros((5, 0)))
     found = measure_surprises(bring_together(case, told, posterior.names), drawn)
     assert found.chances == pytest.approx(1.0)
 
