@@ -8,10 +8,10 @@ number of a scenario can vary along the batch (:meth:`Compiled.bind`). How each 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -35,10 +35,13 @@ from negsim.moves import Event
 from negsim.numbers import Column, Slot, collect_numbers, lay_slot, make_slot, resolve_params
 from negsim.problems import Problem, ScenarioError
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
+from negsim.scenario_files import load_terms, read_scenario, read_source, require_settings, require_valid
 from negsim.state import Floats, Parameters, State, World
 from negsim.terms import SHELF, Term
 from negsim.vocabulary import DEFAULT_TERMS
+
+MOST_MADE: Final = 8
+"""Scenarios whose compiled form is kept."""
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,37 @@ def compile_scenario(
 def compile_case(case: Scenario | str | Path) -> Compiled:
     """Compile a scenario, or that of a file or a shipped case, after all its checks.
 
+    What was compiled lately is found again by all that it was made of: the text of the file or of the scenario, and
+    the terms. Files of a user's own terms may have changed meanwhile, so a scenario that has some is compiled anew.
+
     Raises
     ------
     ScenarioError
         With every mistake found.
     """
-    scenario = require_valid(take_scenario(case))
+    if isinstance(case, Scenario):
+        key, check = (case.canonical(), case._folder), partial(require_valid, case)
+    else:
+        source = read_source(case)
+        key, check = source[1:], partial(read_scenario, *source)
+    made = _MADE.get(key)
+    if made is None or load_terms(made[0].scenario) != made[1]:
+        made = _compile_checked(scenario := check())
+        if not any(scenario.term_file(name) for name in scenario.term):
+            _MADE[key] = made
+            for old in list(_MADE)[:-MOST_MADE]:
+                _MADE.pop(old, None)
+    return replace(made[0], scenario=made[0].scenario.model_copy(deep=True))  # its tables are the caller's to change
+
+
+_MADE: Final[dict[tuple[str, Path | None], tuple[Compiled, dict[str, Term]]]] = {}
+"""What was compiled last, and the terms it was made with; never handed out itself."""
+
+
+def _compile_checked(scenario: Scenario) -> tuple[Compiled, dict[str, Term]]:
+    terms = load_terms(scenario)
     try:
-        return compile_scenario(scenario, load_terms(scenario))
+        return compile_scenario(scenario, terms), terms
     except UnknownArgument as unknown:
         given = f"{scenario.term_file(unknown.term)}, a formula of which has an argument {unknown.argument!r}"
         allowed = "arguments that are parameters or memories of the term, or quantities of the model (docs/terms.md)"

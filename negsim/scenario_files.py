@@ -56,7 +56,11 @@ def load_scenario(source: str | Path, *, run_files: bool = True) -> Scenario:
     ScenarioError
         With every mistake found: an unknown case, an unreadable file, wrong values, names that do not exist.
     """
-    file, text, folder = _read(source)
+    return read_scenario(*read_source(source), run_files=run_files)
+
+
+def read_scenario(file: str, text: str, folder: Path, *, run_files: bool = True) -> Scenario:
+    """Check the text of a scenario file, as :func:`load_scenario` does, once :func:`read_source` has found it."""
     scenario, problems = _examine(_parse(text, file), file, folder, run_files=run_files)
     if scenario is None or problems:
         raise ScenarioError(problems)
@@ -169,11 +173,12 @@ def load_terms(scenario: Scenario) -> dict[str, Term]:
 
 def scenarios() -> dict[str, str]:
     """Titles of the shipped cases, by name."""
-    titles = {}
-    for path in sorted(_cases().iterdir(), key=lambda entry: entry.name):
-        if path.name.endswith(".toml") and path.name != f"{TEMPLATE}.toml":
-            titles[path.name.removesuffix(".toml")] = str(tomllib.loads(path.read_text("utf-8")).get("title", ""))
-    return titles
+    texts = {name: (_cases() / f"{name}.toml").read_text("utf-8") for name in _list_shipped()}
+    return {name: str(tomllib.loads(text).get("title", "")) for name, text in texts.items()}
+
+
+def _list_shipped() -> list[str]:
+    return sorted(path.stem for path in _cases().glob("*.toml") if path.stem != TEMPLATE)
 
 
 def save_scenario(scenario: Scenario, path: str | Path) -> Path:
@@ -304,8 +309,14 @@ def _cases() -> Path:
     return Path(str(resources.files("negsim") / "cases"))
 
 
-def _read(source: str | Path) -> tuple[str, str, Path]:
-    """What to call the source in mistakes, its text, and the folder its relative paths start from."""
+def read_source(source: str | Path) -> tuple[str, str, Path]:
+    """Find a scenario file: what to call it in mistakes, its text, and the folder its relative paths start from.
+
+    Raises
+    ------
+    ScenarioError
+        For an unknown case, or a file that cannot be read.
+    """
     path = _find(source)
     file = str(source)
     if path.is_dir():
@@ -322,7 +333,7 @@ def _find(source: str | Path) -> Path:
     """The path that a source means: a name without ending or folder is a shipped case's."""
     if isinstance(source, Path) or source.endswith(".toml") or os.path.basename(source) != source:
         return Path(source)
-    shipped = scenarios()
+    shipped = _list_shipped()
     if source in shipped or source == TEMPLATE:
         return _cases() / f"{source}.toml"
     if source and Path(source).exists():

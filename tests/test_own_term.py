@@ -35,6 +35,14 @@ def test_its_numbers_are_numbers_of_the_scenario(case):
     assert "grudge" in compiled.world.memories
 
 
+def test_a_change_of_its_file_is_seen_at_the_next_simulation(case):
+    before = negsim.simulate(case, runs=2, until=UNTIL).compiled.world.memories
+    file = case.term_file("hardliner")
+    file.write_text(file.read_text("utf-8").replace('"grudge"', '"spite"').replace("grudge", "spite"), "utf-8")
+    assert "grudge" in before
+    assert "spite" in negsim.simulate(case, runs=2, until=UNTIL).compiled.world.memories
+
+
 def test_it_changes_what_happens_in_its_direction(case):
     plain, hard = (
         negsim.simulate(one, runs=200, seed=4, until=UNTIL, record=()).summary() for one in ("beijing-1999", case)
