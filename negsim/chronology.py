@@ -142,24 +142,24 @@ class Placed:
 
 @dataclass(frozen=True, repr=False)
 class Chronology:
-    """What a source tells of a scenario's period.
+    """What a source reports about the period of a scenario. Made by :func:`negsim.load_chronology`.
 
     Attributes
     ----------
     name : str
     case : str
-        Name of the scenario whose moves it speaks of.
+        Name of the scenario to whose moves it refers.
     start : date
         Start of the scenario: day 0.
     window : (float, float)
-        Begin and end of the observation, in days.
+        Beginning and end of the observation, in days.
     rows : tuple of Row
     moves : tuple of DatedMove
         In the order of the rows.
     links : tuple of Link
         Which move comes before which (by their places in `moves`).
     predictions : tuple of DatedMove
-        What the source expects; no part of the likelihood.
+        What the source expects; not part of the likelihood.
     reporting : Reporting
         What the source would have reported.
     by_rule, as_listed : bool

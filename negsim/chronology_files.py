@@ -50,16 +50,15 @@ def load_chronology(
     window: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     check: bool = True,
 ) -> Chronology:
-    """Load what happened: a shipped chronology of the case, or a CSV file of one's own.
+    """Load a chronology, the record of what happened: one that ships with the case, or a CSV file of your own.
 
     Parameters
     ----------
     case : Scenario, str or Compiled
-        The scenario whose moves the chronology is told in.
+        The scenario to whose moves the chronology refers.
     source : str or Path, optional
-        Name of a shipped chronology of the case (:func:`chronologies` lists them), or a CSV file. Without a codebook
-        the file names the moves itself: see `docs/chronologies.md` for its columns. (Default: the first that
-        :func:`chronologies` lists.)
+        Name of a chronology that ships with the case (default: the first that :func:`chronologies` lists), or a CSV
+        file. Without a codebook the file names the moves itself: `docs/chronologies.md` explains its columns.
     codebook : str or Path, optional
         A TOML file that says which moves the rows of the CSV file stand for.
     window : (date or None, date or None), optional
@@ -67,10 +66,21 @@ def load_chronology(
     check : bool
         Whether to walk through some histories, to find moves that the state allows on none of their dates.
 
+    Returns
+    -------
+    Chronology
+
     Raises
     ------
     ScenarioError
         With every mistake found, each naming its row.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> article = negsim.load_chronology("beijing-1999", "article")
+    >>> len(article.rows), len(article.moves)
+    (40, 33)
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     chosen = _first_of(compiled.scenario) if source is None else source
@@ -87,7 +97,19 @@ def load_chronology(
 
 
 def chronologies(case: Scenario | str | Path) -> dict[str, str]:
-    """Titles of the chronologies that ship with a case, by name; first the one it is fitted to by default."""
+    """List the chronologies that ship with a case: their titles, by name. The first is the one fitted by default.
+
+    Parameters
+    ----------
+    case : Scenario, str or Path
+        A scenario, the name of a shipped case, or a path.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> negsim.chronologies("beijing-1999")
+    {'article': 'The article of 21 December 1999', '1990s': 'Dated events, 1990 to 1999'}
+    """
     folder = _folder(take_scenario(case).name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     books = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in files}

@@ -55,11 +55,11 @@ class Counterfactual:
     intervention : Intervention
         What was asked.
     gone : tuple of str
-        Parts of the scenario that were dropped, those included that could not be without another.
+        Parts of the scenario that were dropped, including those that cannot exist without another.
     interventional : Comparison or None
-        The model with and without the change, on common clocks (where it was asked for).
+        The model with and without the change, on common clocks (if asked for).
     retrospective : Comparison or None
-        The history with and without the change, its clocks recalled (where one was given).
+        The history with and without the change, on the clocks read off it (if a history was given).
     returned : bool or None
         Whether the history came back exactly, in every draw, without the change.
     provenance : dict
@@ -131,8 +131,8 @@ def counterfactual(
     case : Scenario or str
         A scenario, the name of a shipped case, or a path.
     posterior_or_params : Posterior, mapping or None
-        What is known of the numbers: a posterior, of which each run takes a draw; numbers at other values (as in
-        :func:`negsim.simulate`); None for the case's own.
+        What is known about the parameters: a posterior, from which each run takes a draw; numbers to change (as in
+        :func:`negsim.simulate`); or None for the case's own.
     intervention : Intervention, mapping, str or Path
         The question: an object, plain data, the name of one that ships with the case, or a file.
     given : Chronology, History, rows, str or Path, optional
@@ -146,14 +146,14 @@ def counterfactual(
     until : date, optional
         Last day (default: the scenario's end; in retrospect the end of the record).
     products : collection of str
-        What is asked for: ``interventional``, ``retrospective`` (which needs `given`), by default both.
+        Which answers to compute: ``interventional``, ``retrospective`` (which needs `given`), by default both.
     told : callable, optional
-        Told which arm is running and how far it has come.
+        Called with the arm that is running and its progress.
     workers : int
-        Processes; threads where all that is asked for is compiled. The answer is the same whatever their number.
+        Processes; threads if everything asked for is compiled. The answer does not depend on their number.
     engine : str
-        As in :func:`negsim.simulate`, for the interventional product. Recalled clocks are those of the numpy kernel,
-        which therefore always looks back.
+        As in :func:`negsim.simulate`, for the interventional answer. The retrospective one is always computed with
+        numpy, because the compiled engine cannot recall clocks.
 
     Returns
     -------
@@ -166,13 +166,14 @@ def counterfactual(
     negsim.interference.Impossible
         When a forced move is impossible and the question does not say to leave such runs.
     ValueError
-        When a chronology leaves dates open and no posterior says anything of them, or one of another chronology does.
+        When a chronology leaves dates open and there is no posterior, or only one of another chronology, to draw them
+        from.
 
     Warns
     -----
     negsim.engines.EngineWarning
-        When the compiled engine is asked for and the numpy kernel runs a product: looking back, or a scenario that the
-        compiled engine cannot take.
+        When the compiled engine is asked for and numpy runs instead: for the retrospective answer, and for a scenario
+        that the compiled engine cannot run.
     """
     _check_wanted(products, given, runs, seed, workers)
     scenario = require_valid(take_scenario(case))

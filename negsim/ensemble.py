@@ -266,7 +266,7 @@ def simulate(
     seed : int
         Seed; the same seed gives the same histories.
     params : mapping, optional
-        Numbers at other values: names of the scenario's parameters or key paths, each a scalar or an array of shape
+        Numbers to change: names of the scenario's parameters or key paths, each with a scalar or an array of shape
         ``(runs,)``. Those that reach the same number are applied in the order given.
     until : date, optional
         Last day to simulate (default: the scenario's end).
@@ -281,11 +281,11 @@ def simulate(
     width : int
         Runs computed side by side.
     strict : bool
-        Whether a run that explodes (makes more than 20,000 moves) is an error. Otherwise it is stopped there, marked
-        in ``Ensemble.stopped``, left out of the summary and warned of (:class:`ExplosiveWarning`); the others go on.
+        Whether a run that explodes (makes more than 20,000 moves) is an error. Otherwise it is stopped there, listed in
+        ``Ensemble.stopped`` and left out of the summary, with an :class:`ExplosiveWarning`; the others go on.
     engine : str
-        ``numpy``; ``compiled`` (the same histories in half the time or less, once it has been compiled on a machine,
-        which takes a minute; needs the extra ``fast``); or ``auto``: compiled where that is installed.
+        ``numpy``; ``compiled`` (the same histories several times as fast, once it has been compiled on a machine, which
+        takes half a minute; needs the extra ``fast``); or ``auto``: compiled if that is installed, otherwise numpy.
 
     Returns
     -------
@@ -299,6 +299,14 @@ def simulate(
         For a scenario that does not pass its checks, or would not with the least or the largest of `params`.
     KeyError
         For an unknown name in `params`.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> ensemble = negsim.simulate("two-state-channel", runs=100, seed=1)
+    >>> summary = ensemble.summary()
+    >>> summary.loc[summary["kind"] == "meet", "probability"].item()
+    0.99
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)

@@ -43,14 +43,18 @@ by    = {end}
 def load_intervention(
     case: Scenario | str | Path, source: str | Path | Mapping[str, Any] | Intervention
 ) -> Intervention:
-    """Load a question and check all of it against its case.
+    """Load a what-if question and check it against its case.
 
     Parameters
     ----------
     case : Scenario or str
-        The scenario it is asked of.
+        The scenario of which the question is asked.
     source : str, Path, mapping or Intervention
         Name of a question that ships with the case (:func:`what_ifs` lists them), a TOML file, or the same in Python.
+
+    Returns
+    -------
+    Intervention
 
     Raises
     ------
@@ -79,7 +83,19 @@ def load_intervention(
 
 
 def what_ifs(case: Scenario | str | Path) -> dict[str, str]:
-    """Questions that ship with a case: what they ask, by name."""
+    """List the what-if questions that ship with a case: what each asks, by name.
+
+    Parameters
+    ----------
+    case : Scenario, str or Path
+        A scenario, the name of a shipped case, or a path.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> negsim.what_ifs("beijing-1999")["no-rocket"]
+    'What if no rocket had been launched over Japan in August 1998?'
+    """
     folder = _folder(take_scenario(case).name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     return {file.stem: str(tomllib.loads(file.read_text("utf-8")).get("question", "")) for file in files}

@@ -138,7 +138,7 @@ class Watch(Table):
 
 
 class Intervention(Table):
-    """A question: what is changed, and what to look at. With no change at all, the null intervention."""
+    """A what-if question: what is changed, and what to watch. Without any change it is the null intervention."""
 
     format: Literal[1] = 1
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

@@ -208,25 +208,29 @@ def observe(
     unreported: Unreported = "dropped",
     keep_order: bool = True,
 ) -> Chronology:
-    """Make the chronology that a source would have of a history.
+    """Make the chronology that a source would have given of a simulated history.
 
     Parameters
     ----------
     history : History or Ensemble
-        What happened; of an ensemble, run number `run`.
+        What happened: a history, or run number `run` of an ensemble.
     coverage : Reporting
-        With what probability each move is reported.
+        The probability with which each move is reported (default: everything is).
     precision : str or mapping
-        How finely dates are told (see :class:`Observer`).
+        How precisely dates are given (see :class:`Observer`).
     seed : int
-        Seed. A move's chance of being reported is drawn by the address (seed, run, move): it depends on nothing else
-        in the history, and what is reported at some probability is reported at any higher one.
+        Seed. Whether a move is reported is drawn at the address (seed, run, move). It depends on nothing else in the
+        history, and what is reported at some probability is also reported at any higher one.
     compiled : Compiled, optional
-        The scenario (needed for a History; an ensemble knows its own).
+        The scenario, needed for a History (an ensemble knows its own).
     run : int
         Run number.
     first, last, ending, unreported, keep_order
         See :class:`Observer`.
+
+    Returns
+    -------
+    Chronology
 
     Raises
     ------

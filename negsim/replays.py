@@ -31,7 +31,7 @@ MOST_PROBLEMS = 20
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Replay:
-    """How likely given histories are, a column for each parameter vector or history.
+    """Log-likelihoods of given histories, with a column for each parameter vector or history.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ def replay(
     engine: str = "numpy",
     workers: int = 1,
 ) -> Replay:
-    """Score given histories: the exact log-likelihood of dated moves.
+    """Compute the exact log-likelihood of given histories, that is, of dated moves.
 
     Parameters
     ----------
@@ -79,17 +79,16 @@ def replay(
         One history scored under every parameter vector (see :func:`negsim.history.read_history`), or a history for
         each column: the runs of an ensemble, or histories side by side (:mod:`negsim.history`).
     params : mapping, optional
-        Numbers at other values, each a scalar or of shape ``(width,)``. That the scenario stays one with the least and
-        the largest of them is checked unless `case` was compiled before.
+        Numbers to change, each with a scalar or an array of shape ``(width,)``. Whether the scenario stays valid with
+        the smallest and the largest of them is checked, unless `case` was compiled before.
     until : date, optional
         Last day of the window (default: the scenario's end).
     coverage : Coverage, optional
-        With what probability each move would have been reported: then a reported move counts ``d * h`` and silence
-        counts only where it would have been broken. Moves nobody reported are taken not to have happened. Without it
+        The probability d that each move would have been reported: a reported move then counts ``d * h``, h being its
+        hazard, and silence counts only where d > 0. Unreported moves are assumed not to have happened. By default
         everything is reported.
     engine : str
-        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`; compiled, each column goes through its
-        history by itself.
+        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`.
     workers : int
         Threads of the compiled engine, among which the columns are shared out.
 
@@ -101,6 +100,13 @@ def replay(
     ------
     ScenarioError
         For rows of a history that name no move of the scenario, each with the nearest; for `params` out of range.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> histories = negsim.simulate("two-state-channel", runs=3, seed=1)
+    >>> negsim.replay("two-state-channel", histories).total.shape
+    (3,)
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)

@@ -52,7 +52,7 @@ class ResultError(Exception):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ensemble:
-    """Many histories of one scenario. A notebook shows its summary.
+    """Many simulated histories of one scenario. A notebook shows its summary.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Ensemble:
     provenance : dict
         Digest of the scenario, seed, versions, options.
     stopped : (runs, days)
-        Runs that exploded, and the day at which each was stopped: their events and paths end there, and the summary
+        Runs that exploded, and the day on which each was stopped. Their events and paths end there, and the summary
         leaves them out.
     """
 
@@ -367,7 +367,11 @@ def load_results(directory: str | Path) -> Ensemble:
     Parameters
     ----------
     directory : str or Path
-        Where it was written.
+        The folder to which it was written.
+
+    Returns
+    -------
+    Ensemble
 
     Raises
     ------

@@ -343,7 +343,7 @@ class TermSettings(Table):
 
 
 class Scenario(Table):
-    """A negotiation: who, what, where, from when to when. Equal scenarios compile to equal worlds."""
+    """A negotiation as data: who takes part, what they can give, where they talk, and from when to when."""
 
     format: Literal[1] = 1
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

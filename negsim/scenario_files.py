@@ -37,15 +37,15 @@ _SECTIONS: Final = ("actor", "good", "concession", "channel", "demand", "coercio
 
 
 def load_scenario(source: str | Path, *, run_files: bool = True) -> Scenario:
-    """Load a scenario and check all of it.
+    """Load a scenario and check it as a whole.
 
     Parameters
     ----------
     source : str or Path
         A scenario file, or the name of a shipped case such as ``"beijing-1999"``.
     run_files : bool
-        Whether to run the Python files of terms of one's own that the scenario names, which checks their settings too.
-        Only load files you trust.
+        Whether to run the Python files of user-defined terms that the scenario names, which also checks their
+        settings. Only load files that you trust.
 
     Returns
     -------
@@ -55,6 +55,12 @@ def load_scenario(source: str | Path, *, run_files: bool = True) -> Scenario:
     ------
     ScenarioError
         With every mistake found: an unknown case, an unreadable file, wrong values, names that do not exist.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> negsim.load_scenario("two-state-channel").title
+    'Talks in session and out of it'
     """
     return read_scenario(*read_source(source), run_files=run_files)
 
@@ -172,7 +178,14 @@ def load_terms(scenario: Scenario) -> dict[str, Term]:
 
 
 def scenarios() -> dict[str, str]:
-    """Titles of the shipped cases, by name."""
+    """List the cases that ship with negsim: their titles, by name.
+
+    Examples
+    --------
+    >>> import negsim
+    >>> negsim.scenarios()["good-friday-1998"]
+    'The Good Friday process, 1993-1998'
+    """
     texts = {name: (_cases() / f"{name}.toml").read_text("utf-8") for name in _list_shipped()}
     return {name: str(tomllib.loads(text).get("title", "")) for name, text in texts.items()}
 
@@ -182,15 +195,15 @@ def _list_shipped() -> list[str]:
 
 
 def save_scenario(scenario: Scenario, path: str | Path) -> Path:
-    """Write a scenario as a TOML file that loads as an equal one; defaults are left out.
+    """Write a scenario to a TOML file, leaving out defaults. Loading the file gives an equal scenario.
 
-    The file appears whole or not at all.
+    The file is written completely or not at all.
 
     Parameters
     ----------
     scenario : Scenario
     path : str or Path
-        The file; its folder is there already.
+        The file, in a folder that exists.
 
     Returns
     -------

@@ -26,7 +26,7 @@ DRAWS: Final = 200
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
-    """What is to be thought of a fit.
+    """Whether a fit can be trusted, and what it rests on. Print it to read it in words.
 
     Attributes
     ----------
@@ -34,13 +34,13 @@ class Diagnosis:
     identifiability : Identifiability
         What was learned, and what is the prior.
     surprises : Surprises
-        What the model expected of each event.
+        How far the model expected each event.
     influence : Influence or None
-        What each event's date carries (None where it was not asked for).
+        What the result owes to the date of each event (None if not asked for).
     dates : DateSensitivity
-        What hangs on unknown dates.
+        What depends on unknown dates.
     predictive : PredictiveCheck
-        Whether the model makes histories like this one.
+        Whether simulated histories resemble this one.
     """
 
     posterior: Posterior
@@ -88,7 +88,7 @@ def diagnose(
     progress: Callable[[float, str], None] | None = None,
     engine: str = "numpy",
 ) -> Diagnosis:
-    """Check a fit.
+    """Check a fit: what was learned, which events surprise the model, and which of them carry the result.
 
     Parameters
     ----------
@@ -105,17 +105,17 @@ def diagnose(
     runs : int
         Simulated histories of each predictive comparison.
     influence : bool
-        Leave each told event out (24 replays for each draw and event: the longest part).
+        Leave out each reported event in turn (24 replays for each draw and event: the longest part).
     conventions : bool
-        Fit anew with unknown dates put by rule.
+        Fit again with unknown dates fixed by rule.
     ending : str, optional
         Address, with ``*``, of the move that makes the news: see `check_predictions` in
         :mod:`negsim.calibration.predictive`.
     progress : callable, optional
-        Told the share of the work that is done, and what is being done.
+        Called with the share of the work that is done, and what is being done.
     engine : str
-        Who replays and simulates: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`). What was expected
-        just before each event is always seen by numpy.
+        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`). What was expected just before each event is
+        always computed with numpy.
 
     Returns
     -------

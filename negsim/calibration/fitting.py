@@ -50,7 +50,7 @@ def fit(
     workers: int = 1,
     **settings: Any,
 ) -> Posterior:
-    """Fit a case to a chronology.
+    """Fit a case to a chronology: learn its free parameters, and average over everything that is not known.
 
     Parameters
     ----------
@@ -66,18 +66,18 @@ def fit(
     free : sequence of str, optional
         Parameters to learn instead of those the case declares free.
     even_if_too_much : bool
-        Fit although there are more free parameters than the events can carry.
+        Fit even if there are more free parameters than the events can support.
     even_if_explosive : bool
-        Fit although histories run away under the prior (:mod:`negsim.calibration.outlook`).
+        Fit even if histories explode under the prior (:mod:`negsim.calibration.outlook`).
     progress : callable, optional
-        Told how the sampler fares.
+        Called with the progress of the sampler.
     engine : str
-        Who replays: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     news : str, optional
-        Address, with ``*``, of the move without which the source would not have been written, on the last day of its
-        window: the fit is then conditioned on it (:mod:`negsim.calibration.selection`).
+        Address, with ``*``, of the move on the last day of the window without which the source would not have been
+        written. The fit is then conditioned on it (:mod:`negsim.calibration.selection`).
     workers : int
-        Threads among which the compiled engine shares its replays out; the posterior is the same whatever their number.
+        Threads of the compiled engine. The posterior does not depend on their number.
     **settings
         Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
 
@@ -89,9 +89,9 @@ def fit(
     Raises
     ------
     TooMuchAsked
-        When there are fewer than two told moves for each free parameter.
+        When there are fewer than two reported moves for each free parameter.
     ExplosivePrior
-        When histories run away under the prior.
+        When histories explode under the prior.
     NoNews
         When `news` names no move, or one that hardly ever happens.
     """

@@ -63,12 +63,12 @@ class SamplingError(Exception):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Posterior:
-    """Weighted draws from a posterior. Printed, it is a table: before, after, and what the data said.
+    """Weighted draws from a posterior. Print it for a table of the parameters before and after, with verdicts.
 
     Attributes
     ----------
     prior : JointPrior
-        What was thought before.
+        The prior of the parameters.
     draws : array, shape (n, P)
         Parameter vectors on their own scale.
     log_weights : array, shape (n,)
@@ -84,7 +84,7 @@ class Posterior:
     seed : int
         Seed of the sampler.
     diagnostics : dict
-        How the sampler fared. Always `ess`; with importance sampling `k_hat`, and `modes` and `refused` or, with open
+        Diagnostics of the run. Always `ess`; with importance sampling `k_hat`, and `modes` and `refused` or, with open
         dates, `weighed` (draws), `effective` (of these) and `attempts`; guided, `k_hat`, `particles`, `noise` (of a log
         estimate in the survey) and `rounds`. With tempering
         `r_hat` by name, `runs` (log evidence and least effective share of each independent run), `possible` (share of
@@ -93,7 +93,7 @@ class Posterior:
     latent : array, shape (n, L)
         Unit-cube coordinates sampled along with the parameters (unknown dates).
     provenance : dict
-        Where data and model came from; the caller's words, saved with the rest.
+        Where data and model came from, as the caller says; saved with the rest.
     """
 
     prior: JointPrior

@@ -160,7 +160,7 @@ def sbc(
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Ranks:
-    """Simulate, observe, fit, and rank the truth.
+    """Check a fit by simulation-based calibration: simulate, observe, fit, and rank the truth among the draws.
 
     Parameters
     ----------
@@ -171,21 +171,21 @@ def sbc(
     free : sequence of str, optional
         Parameters (default: those that the case declares free or marginalised).
     observer : dict, optional
-        How the source looks at histories: options of :class:`negsim.observation.Observer` (default: it misses nothing
-        and dates to the day).
+        How the source observes histories: options of :class:`negsim.observation.Observer` (default: it misses nothing
+        and gives dates to the day).
     given : (Posterior, Chronology), optional
-        Draw truths from a posterior and fit together with what it was fitted to.
+        Draw the true values from this posterior, and fit to the simulated record together with this chronology.
     doctor : callable, optional
-        Makes the log-likelihood that is fitted from the right one: plants a bug, to see that it is found.
+        Alters the log-likelihood that is fitted, to plant a bug and see that it is found.
     path : path, optional
         File of finished simulations, a line of JSON each; those already in it are not done again. Where it holds as
         many as are asked for, these are they, whatever their numbers (several processes may have shared a study out).
     engine : str
         ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.fit`.
     workers : int
-        Threads of the compiled engine; ranks are the same whatever their number.
+        Threads of the compiled engine. The ranks do not depend on their number.
     progress : callable, optional
-        Told (simulations done, simulations).
+        Called with (simulations done, simulations).
     **settings
         `method` and those of :func:`negsim.calibration.sampling.sample_posterior`.
 

@@ -111,7 +111,7 @@ def account_for(
     sampler: Mapping[str, Any] | None = None,
     refit: bool = True,
 ) -> Account:
-    """Account for what happened.
+    """Ask how well a fit accounts for the events, and which of them speak for the theories (``negsim explain``).
 
     Parameters
     ----------
@@ -122,18 +122,18 @@ def account_for(
     events : DataFrame or iterable of mappings, optional
         As in :func:`negsim.explain_events`.
     runs : int
-        Histories of each kind.
+        Simulated histories of each kind.
     seed : int
     keep : str or Path, optional
-        Folder in which other fits are kept and found again.
+        Folder in which other fits are saved and found again.
     progress : callable, optional
-        Told the share of the work that is done, and what is being done.
+        Called with the share of the work that is done, and what is being done.
     engine : str
         As in :func:`negsim.simulate`.
     sampler : mapping, optional
         Settings of the other fits, such as particles and runs (see :func:`negsim.fit`).
     refit : bool
-        Whether to fit again where an event's date cannot be taken away by weights (the rivals are fitted all the same).
+        Whether to fit again if the date of an event cannot be removed by reweighting (the rivals are fitted anyway).
 
     Returns
     -------

@@ -233,7 +233,7 @@ def compare_theories(
     engine: str = "numpy",
     **settings: Any,
 ) -> Comparison:
-    """Take theories out of a case one at a time and say what the evidence loses, and what forecasts of the events lose.
+    """Remove theories from a case one at a time, and say how much evidence and predictive power is lost.
 
     Parameters
     ----------
@@ -245,24 +245,24 @@ def compare_theories(
     theories : sequence of str, optional
         Which (default: all that are switched on).
     pairs : bool
-        Also two at a time.
+        Also remove two at a time.
     rivals : bool
-        Also without all of them (static), and constant rates.
+        Also compare with the case without any theory (static), and with constant rates.
     refit : bool
-        Fit again where the weights cannot be trusted; otherwise their change is not known.
+        Fit again if the weights cannot be trusted; otherwise the change is reported as unknown.
     posterior : Posterior, optional
-        Of the case and the chronology, if it has been fitted already.
+        The fit of the case to the chronology, if there is one already.
     stages : int or sequence of date
-        Days on the way at which the same is asked of what was known by then; a number: so many, between which about
-        as many moves are told. Each takes a fit of its own.
+        Earlier days at which to repeat the comparison with what was known by then; or how many of them, spaced so
+        that about as many moves are reported between them. Each takes a fit of its own.
     keep : str or Path, optional
-        Folder in which fits are kept and found again: what was finished is not lost when this is stopped.
+        Folder in which fits are saved and found again, so that nothing is lost when this is interrupted.
     progress : callable, optional
-        Told the share of the work that is done, and what is being done.
+        Called with the share of the work that is done, and what is being done.
     engine : str
-        Who replays, simulates and fits again: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     **settings
-        Of the sampler (see :func:`negsim.fit`).
+        Settings of the sampler (see :func:`negsim.fit`).
 
     Returns
     -------
@@ -271,10 +271,10 @@ def compare_theories(
     Raises
     ------
     Conditioned
-        For a posterior whose likelihood is conditioned on the news: what it says of other variants is not known.
+        For a posterior that is conditioned on the news: what it says about other variants is not known.
     ValueError
-        For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`), and a stage that is not on the
-        way.
+        For a posterior of something else (:func:`negsim.calibration.fitting.bring_fit`), and for a stage outside the
+        period.
     """
     if posterior is not None and (news := posterior.provenance.get("conditioned_on")):
         raise Conditioned(f"the fit is conditioned on {news}: variants are compared by fits without that condition")

@@ -154,7 +154,7 @@ def forecast(
     parameters: Source = "posterior",
     engine: str = "numpy",
 ) -> Forecast:
-    """Draw what follows a chronology.
+    """Simulate futures that follow a chronology, each with its own draw from a posterior.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def forecast(
     chronology : Chronology or str, optional
         What is known (default: the first of the case's own).
     origin : date, optional
-        First day that is drawn (default: the day after the chronology ends).
+        First day of the forecast (default: the day after the chronology ends).
     until : date, optional
-        Last day (default: the scenario's end). Beyond that end the scenario is continued (:func:`extend`).
+        Last day (default: the scenario's end). Beyond the scenario's end, drivers keep their last values.
     runs : int
         Futures.
     seed : int
@@ -175,8 +175,8 @@ def forecast(
     record : iterable of str
         As in :func:`negsim.simulate`.
     parameters : {"posterior", "prior"}
-        ``prior`` draws the parameters from their prior and only the open dates from the posterior: what the forecast
-        would be had the parameters not been learned. What it shares with the forecast is prior-driven.
+        ``prior`` draws the parameters from their prior, and only the open dates from the posterior. This is what the
+        forecast would be had the parameters not been learned; whatever the two forecasts share is prior-driven.
     engine : str
         As in :func:`negsim.simulate`.
 

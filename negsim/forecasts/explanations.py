@@ -107,7 +107,7 @@ def explain_events(
     sampler: Mapping[str, Any] | None = None,
     refit: bool = True,
 ) -> Explanation:
-    """Hold the events of a chronology against simulated histories, before and after the fit.
+    """Compare the events of a chronology with simulated histories, before and after the fit.
 
     Parameters
     ----------
@@ -123,17 +123,17 @@ def explain_events(
         Histories of each kind, as in :func:`negsim.simulate`. The two share their clocks, so that they differ by
         their parameters only.
     engine : str
-        Who simulates and replays: ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     omit : {"density", "date"}
-        How an event is left out. ``density``: it happened when it did, and what that says of the numbers is not
-        counted. ``date``: it happened, and nobody knows when (:mod:`negsim.forecasts.omissions`); that takes a
-        minute or more, and a fit for each event of which weights do not tell.
+        How an event is left out. ``density``: it happened when it did, but what that says about the parameters is not
+        counted. ``date``: it happened, but nobody knows when (:mod:`negsim.forecasts.omissions`). This takes a
+        minute or more, and a fit for each event for which reweighting fails.
     keep : str or Path, optional
-        Folder in which those fits are kept and found again.
+        Folder in which those fits are saved and found again.
     sampler : mapping, optional
         Settings of those fits, such as particles and runs (see :func:`negsim.fit`).
     refit : bool
-        Whether to fit again where weights do not tell; what would need that is else left open.
+        Whether to fit again if reweighting fails; otherwise those events are left open.
 
     Returns
     -------

@@ -102,16 +102,16 @@ class Registered:
 
 
 def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note: str = "") -> Registered:
-    """Freeze a forecast.
+    """Freeze a forecast, so that it can be scored when the events are known. Save it with ``save``.
 
     Parameters
     ----------
     ahead : Forecast
-        Entered as ``model``.
+        The forecast, entered as ``model``.
     others : mapping of str to Forecast, optional
-        Forecasts of the same period that it is to be held against, by name: with numbers from the prior, say.
+        Other forecasts of the same period to compare it with, by name: for example from the prior.
     note : str
-        Whatever is to be remembered.
+        A note to keep with it.
 
     Returns
     -------
@@ -157,13 +157,18 @@ def load_registered(path: str | Path, digest: str | None = None) -> Registered:
     Parameters
     ----------
     path : str or Path
+        The file that :func:`negsim.register` or the command ``negsim register`` made.
     digest : str, optional
-        The digest that was published, or its beginning: then the file must be that very one.
+        The digest that was published, or its beginning. The file must match it.
+
+    Returns
+    -------
+    Registered
 
     Raises
     ------
     ScenarioError
-        When the file is missing, is no registered forecast, or is not what was registered.
+        When the file is missing, is not a registered forecast, or differs from what was registered.
     """
     file = str(path)
     try:
@@ -194,22 +199,22 @@ def score_registered(
     seed: int = 0,
     codebook: str | Path | None = None,
 ) -> pandas.DataFrame:
-    """Score a registered forecast by what came about.
+    """Score a registered forecast by what happened.
 
     Parameters
     ----------
     registered : Registered
     events : str or Path
-        A CSV file as :func:`negsim.load_chronology` takes it, of all events that answer the questions: silence counts
-        as nothing having happened, and a row whose status is `outside` says so where nothing did. Events from before
-        the origin are left aside; one that may lie on either side of it counts as far as its dates come after.
+        A CSV file as for :func:`negsim.load_chronology`, with all events that answer the questions. Silence counts as
+        nothing having happened; if nothing did, say so with a row whose status is `outside`. Events from before the
+        origin are set aside; one whose date may lie on either side of it counts only for the part that comes after.
     observed_until : date or str, optional
-        Last day of which the file knows (default: the last day forecast); scores go to the last end of a month by then,
-        and events after that, which the file may tell of up to this day, do not count.
+        Last day of which the file knows (default: the last day forecast). Scores go to the last end of a month by
+        then; later events, which the file may hold up to this day, do not count.
     seed : int
         For dates that the file leaves open.
     codebook : str or Path, optional
-        Which moves the rows of the file mean, where it does not name them itself.
+        A TOML file that says which moves the rows mean, if the file does not name them itself.
 
     Returns
     -------

@@ -136,18 +136,18 @@ def power(
     score: str = "log_score",
     level: float = LEVEL,
 ) -> Power:
-    """Say what a period could show of two forecasters, before or after it is over.
+    """Say whether a period could tell two forecasters apart, before or after it is over.
 
-    Outcomes are what the source would tell of each future: a model's outlook (:func:`~negsim.forecasts.outlooks.see`)
-    leaves out what the chronology's coverage does. How coarsely the source dates is not in it: the log and the Brier
-    score ask only whether something was told in the period.
+    The futures of each forecaster are taken as outcomes in turn, as the source would report them: a model's outlook
+    (:func:`~negsim.forecasts.outlooks.see`) leaves out what the chronology's coverage does. How coarsely the source
+    gives dates does not matter: the log and the Brier score ask only whether something was reported in the period.
 
     Parameters
     ----------
     outlook, reference : Outlook
-        Of the same questions and period.
+        Two forecasts of the same questions and period.
     happened : Outlook, optional
-        What came about.
+        What happened.
     score : {"log_score", "brier"}
     level : float
         See :class:`Power`.

@@ -32,7 +32,7 @@ PURPOSE: Final = 91
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Points of the parameters.
+    """The points of a sweep: values of some parameters. Its class methods make grids, samples and other designs.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Design:
     kind : str
         How the points were chosen.
     details : dict
-        What an analysis has to know of the choice (levels of a grid, size of a sample, ranges).
+        What an analysis needs to know about the choice (levels of a grid, size of a sample, ranges).
     """
 
     names: tuple[str, ...]

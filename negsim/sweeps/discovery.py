@@ -91,7 +91,7 @@ def find_regions(
     least_points: int = LEAST_POINTS,
     seed: int = 0,
 ) -> Regions:
-    """Find boxes of the parameters in which an event is likely, or unlikely; needs the extra `sensitivity`.
+    """Find boxes of the parameter space in which an event is likely or unlikely. Needs the extra `sensitivity`.
 
     Parameters
     ----------
@@ -102,11 +102,11 @@ def find_regions(
     until : date, optional
         By the end of this day (default: at all).
     most : int
-        Boxes, at most.
+        The largest number of boxes.
     least_points : int
-        Points in a box, at least, of those that grow the tree.
+        The smallest number of points in a box, of those that grow the tree.
     seed : int
-        Seed of the draw that divides the points into halves.
+        Seed of the split of the points into halves.
 
     Returns
     -------

@@ -37,7 +37,7 @@ DAYS: Final = (10, 50, 90)
 
 
 class Sweep:
-    """A sweep as it lies in its store; it may be unfinished.
+    """A sweep in its store, finished or not.
 
     Attributes
     ----------
@@ -303,6 +303,10 @@ def open_sweep(folder: str | Path) -> Sweep:
     ----------
     folder : str or Path
         The store.
+
+    Returns
+    -------
+    Sweep
 
     Raises
     ------

@@ -68,15 +68,15 @@ def sweep(
 ) -> Sweep:
     """Simulate a scenario at many points of its parameters.
 
-    When the store holds the beginning of the very same sweep, that is kept and only what is missing is computed.
+    If the store already holds part of the same sweep, that part is kept and only the rest is computed.
 
     Parameters
     ----------
     case : Scenario or str
         A scenario, the name of a shipped case, or a path.
     design : Design, DataFrame or mapping of str to sequence of float
-        The points: see :class:`negsim.Design`; a table with a column for each number; levels of a grid. Numbers are
-        named by key path, or by the name of a parameter of the scenario.
+        The points: a :class:`negsim.Design`, a table with a column for each number, or the levels of a grid. Numbers
+        are named by key path, or by the name of a parameter of the scenario.
     runs : int
         Runs of each point (the most, with `precision`).
     seed : int
@@ -88,25 +88,24 @@ def sweep(
     workers : int
         Processes, without an executor; 1 computes in this process.
     params : mapping of str to float, optional
-        Numbers at other values in all points.
+        Numbers to change at all points.
     until : date, optional
         Last day to simulate (default: the scenario's end).
     events : sequence of str, optional
         Kinds of event to keep, ``*`` for any part, such as ``meet.*`` (default: all).
     common : bool
-        Whether run r takes the same clocks in all points: then differences between points are far less noisy than
-        the points themselves.
+        Whether run r has the same clocks at all points. Differences between points are then far less noisy than the
+        points themselves.
     precision : mapping of str to float, optional
-        For kinds of event, how large the Monte-Carlo error of their probability may be: a point that has reached it
-        gets no more runs.
+        For kinds of event, the Monte Carlo error of their probability at which a point gets no more runs.
     points_per_block : int, optional
-        Points in one block of the store. No result depends on it.
+        Points in one block of the store. The results do not depend on it.
     engine : str
         ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`.
     progress : callable, optional
-        Told (runs done, runs) over all points.
+        Called with (runs done, runs) over all points.
     any_version : bool
-        Add to a store although another version of negsim or numpy made it.
+        Add to a store even if another version of negsim or numpy made it.
 
     Returns
     -------
@@ -167,21 +166,25 @@ def resume_sweep(
     progress: Progress | None = None,
     any_version: bool = False,
 ) -> Sweep:
-    """Compute what is missing of a sweep: what was never reached, was damaged, or (if asked) failed.
+    """Resume a sweep: compute the blocks that are missing, damaged or (if asked) failed.
 
     Parameters
     ----------
     store : str or Path
-        Folder of the sweep; scenario, design and options are those in it.
+        Folder of the sweep. Scenario, design and options are those in it.
     executor, workers, progress, any_version
         As in :func:`sweep`.
     retry_failed : bool
-        Compute blocks anew in which a point failed.
+        Compute again the blocks in which a point failed.
+
+    Returns
+    -------
+    Sweep
 
     Raises
     ------
     SweepError
-        When there is no sweep, when what it was made from was changed, or for other versions.
+        When there is no sweep, when what it was made from has changed, or for other versions of negsim or numpy.
     """
     place = _find(store)
     with place.lock():
@@ -200,18 +203,22 @@ def expand_sweep(
     progress: Progress | None = None,
     any_version: bool = False,
 ) -> Sweep:
-    """Make a sweep larger: more runs of every point, or further points. What is there stays as it is.
+    """Add runs or points to a sweep. What is there stays as it is.
 
     Parameters
     ----------
     store : str or Path
         Folder of the sweep.
     runs : int, optional
-        Runs that each point has afterwards.
+        The number of runs that each point has afterwards.
     points : Design, DataFrame or mapping, optional
-        Points that are added at the end, over the same names.
+        Points to add at the end, over the same names.
     executor, workers, progress, any_version
         As in :func:`sweep`.
+
+    Returns
+    -------
+    Sweep
 
     Raises
     ------

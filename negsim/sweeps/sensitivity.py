@@ -36,7 +36,7 @@ MOSTLY: Final = 0.9
 def sobol_indices(
     done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, seed: int = 0
 ) -> pandas.DataFrame:
-    """Which share of an outcome's variance does each number explain, by itself and with all others (Sobol 1993)?
+    """Shares of an outcome's variance that each parameter explains, alone and with all others (Sobol 1993).
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _estimate(
 def morris_effects(
     done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, seed: int = 0
 ) -> pandas.DataFrame:
-    """Which numbers matter at all? Mean and spread of elementary effects (Morris 1991; Campolongo et al. 2007).
+    """Screen parameters by the mean and spread of elementary effects (Morris 1991; Campolongo et al. 2007).
 
     Parameters
     ----------
@@ -178,10 +178,10 @@ def morris_effects(
 def pawn_indices(
     done: Sweep, event: str, what: str = "happened", until: dt.date | None = None, seed: int = 0
 ) -> pandas.DataFrame:
-    """How far does knowing a number shift the distribution of the outcome? PAWN (Pianosi & Wagener 2018).
+    """How far knowing a parameter shifts the distribution of the outcome: PAWN (Pianosi & Wagener 2018).
 
-    Works with any design that fills a region: a Latin hypercube, a Sobol sequence, draws. A number without any
-    influence, drawn for the purpose, is put beside the others (``(none)``): what is not clearly above it is noise.
+    Works with any design that fills a region: a Latin hypercube, a Sobol sequence, draws. A dummy parameter without any
+    influence (``(none)``) is listed with the others: whatever is not clearly above it is noise.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _tabulate(
 
 
 def one_at_a_time(done: Sweep, event: str, what: str = "happened", until: dt.date | None = None) -> pandas.DataFrame:
-    """How does the outcome change when one number goes to its low or high end, all others staying where they are?
+    """Change of the outcome when one parameter goes to the low or high end of its range and the others stay put.
 
     Parameters
     ----------
