@@ -93,8 +93,8 @@ def what_ifs(case: Scenario | str | Path) -> dict[str, str]:
     Examples
     --------
     >>> import negsim
-    >>> negsim.what_ifs("beijing-1999")["no-rocket"]
-    'What if no rocket had been launched over Japan in August 1998?'
+    >>> list(negsim.what_ifs("beijing-1999"))
+    ['breakthroughs-earlier', 'no-abduction-demand', 'no-freeze', 'no-red-cross', 'no-rocket']
     """
     folder = _folder(take_scenario(case).name)
     files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
