@@ -25,13 +25,14 @@ from negsim.app import ensembles, stepping
 from negsim.app.asking import read_request
 from negsim.app.cases import MOST_CHARACTERS, open_case, read_case
 from negsim.app.ensembles import Ensembles, Superseded, ask_questions, list_questions
-from negsim.app.fans import difference_with_error, share_with_error
+from negsim.app.fans import difference_with_error, draw_fans, share_with_error
 from negsim.app.network import draw_network, find_arrows
 from negsim.app.sliders import draw_sliders, list_sliders
 from negsim.app.stepping import TooLong, walk
 from negsim.cli import main, make_parser
 from negsim.compiler import Compiled
 from negsim.intervention_files import load_intervention
+from negsim.questions import Answers, Question
 from negsim.vocabulary import CONCESSION_STAGES, IN_SESSION
 
 pytest.importorskip("starlette", reason="the page needs the extra `app`")
@@ -280,6 +281,16 @@ def test_the_questions_that_ship_with_a_case_can_be_chosen(server: Any):
     request = read_request({**case, "change": {"question": "no-rocket"}})
     assert request.intervention is not None
     assert request.intervention.question == offered["no-rocket"]
+
+
+def test_a_long_name_of_a_row_stands_on_two_lines_and_keeps_who_did_it():
+    name = "Talks of the six powers with Iran: walk-out, E3 and the European Union"
+    case = negsim.load_scenario("two-state-channel")
+    answers = Answers((Question(name, ("walk_out",)),), np.full((5, 1), 30.0), np.ones((5, 1), dtype=int))
+    drawn = draw_fans(case, 365.0, [answers], ["the case"])
+    lines = re.findall(r'<text class="question"[^>]* y="([\d.]+)">([^<]*)<', drawn)
+    assert " ".join(line for _, line in lines) == name
+    assert float(lines[1][0]) - float(lines[0][0]) > 12
 
 
 def test_errors_are_never_nothing():

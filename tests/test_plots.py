@@ -538,6 +538,16 @@ def test_a_line_of_the_ledger_counts_what_the_event_table_shows(river: Ensemble)
     assert cells(figure, "No raids across the river")[3:5] == ["·", broken]
 
 
+def test_a_long_label_of_the_ledger_is_set_on_two_lines_and_not_cut():
+    label = "The Additional Protocol and the roadmap with the inspectors"
+    case = load_scenario("template")
+    named = case.concession["water"].model_copy(update={"label": label})
+    case = case.model_copy(update={"concession": {**case.concession, "water": named}})
+    figure = draw_ledger(simulate(case, runs=20))
+    assert label in [" ".join(word.split()) for word in words(figure)]
+    assert misplaced(figure) == ([], [])
+
+
 def test_means_of_the_ledger_have_their_error(river: Ensemble):
     counts = np.zeros(river.runs)
     begun = river.events[(river.events["kind"] == "begin") & (river.events["subject"] == "grain")]

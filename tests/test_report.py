@@ -18,6 +18,7 @@ from negsim.cli import main
 from negsim.odd import describe_model, write_markdown
 from negsim.report import NothingFound, write_report
 from negsim.report.findings import gather_findings
+from negsim.report.sections import name_events
 from negsim.scenario_files import scenario_digest
 from negsim.state import State
 from negsim.terms import QUANTITIES, SHELF
@@ -130,6 +131,20 @@ def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page
     assert "25.0\u00a0±\u00a05.0%" in text
     assert "fewer talks" in text
     assert "log evidence -10.00 ± 0.10 (" in text
+
+
+def test_what_one_side_does_is_told_apart_by_who_did_it(tmp_path: Path):
+    case = negsim.load_scenario("beijing-1999")
+    file = tmp_path / "events.csv"
+    told = ("plan:JRC", "cancel:JRC", "plan:JRC", "cancel:KRC")
+    rows = (f"1991-0{number},{move}:red_cross:" for number, move in enumerate(told, 1))
+    file.write_text("\n".join(["date,move", *rows]), "utf-8")
+    labels = [row["label"] for row in name_events(case, negsim.load_chronology(case, str(file)))]
+    assert labels[1::2] == [
+        "2 Red Cross talks: plan cancelled, Japanese Red Cross",
+        "4 Red Cross talks: plan cancelled, North Korean Red Cross",
+    ]
+    assert labels[0] == "1 Red Cross talks: planned"
 
 
 def test_an_empty_folder_is_refused_with_what_was_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -15,8 +16,9 @@ from negsim.scenario import Scenario
 from negsim.state import Floats
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 1000.0, 360.0, 110.0, 34.0, 34.0
-LONGEST: Final = 48
-"""Letters of a row's name."""
+LONGEST: Final = 50
+"""Letters of a line of a row's name; there is room for two lines."""
+LINE: Final = 14.0
 FEWEST: Final = 5
 """Runs below which no fan is drawn: quantiles of so few say nothing."""
 
@@ -38,7 +40,7 @@ def draw_fans(scenario: Scenario, days: float, arms: Sequence[Answers], names: S
     drawn = [_draw_axis(scenario, days, height)]
     for row, question in enumerate(arms[0].questions):
         y = TOP + ROW * (row + 0.5)
-        drawn.append(f'<text class="question" x="{LEFT - 12}" y="{y + 4:.1f}">{escape(_cut(question.label))}</text>')
+        drawn.append(_write_name(question.label, y))
         for number, arm in enumerate(arms):
             offset = 0.0 if len(arms) == 1 else (-7.0, 7.0)[number]
             drawn.append(
@@ -52,8 +54,14 @@ def draw_fans(scenario: Scenario, days: float, arms: Sequence[Answers], names: S
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
+def _write_name(name: str, y: float) -> str:
+    """The name of a row, on two lines where one is too short; what does not fit into two is cut."""
+    lines = textwrap.wrap(name, LONGEST, max_lines=2, placeholder=" …")
+    first = y + 4 - LINE * (len(lines) - 1) / 2
+    return "".join(
+        f'<text class="question" x="{LEFT - 12}" y="{first + LINE * number:.1f}">{escape(line)}</text>'
+        for number, line in enumerate(lines)
+    )
 
 
 def _x(day: float, days: float) -> float:

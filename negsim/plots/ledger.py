@@ -22,6 +22,7 @@ from negsim.plots.page import (
     WIDTH,
     Page,
     fit_line,
+    measure_width,
     name_of,
     origin_of,
     recorded_events,
@@ -181,8 +182,8 @@ def _draw_books(axes: Axes, ensemble: Ensemble, blocks: Mapping[str, Sequence[st
 
 
 def _draw_entry(axes: Axes, scenario: Scenario, name: str, entry: Entry, line: float, top: float) -> None:
-    label = fit_line(name_of(scenario.concession, name), 8, FIRST - 0.2)
-    axes.text(0.12, line, label, va="center", fontsize=8, color=INK)
+    label, size = _in_its_room(name_of(scenario.concession, name), FIRST - 0.2)
+    axes.text(0.12, line, label, va="center", fontsize=size, color=INK, linespacing=1.1)
     for number in range(len(COLUMNS)):
         if entry.possible[number]:
             _draw_cell(axes, entry, number, line, top)
@@ -202,6 +203,15 @@ def _draw_cell(axes: Axes, entry: Entry, number: int, line: float, top: float) -
     axes.text(left + STEP * 0.5, line, f"{mean:.2f}", ha="right", va="center", fontsize=8, color=INK)
     if error > 0:  # unknown of one run, and where all runs agree
         axes.text(left + STEP * 0.53, line + 0.03, f"±{write_error(error)}", va="center", fontsize=6.5, color=GREY)
+
+
+def _in_its_room(label: str, inches: float) -> tuple[str, float]:
+    """A label and the size of its letters: two smaller lines where one does not hold it, cut where these do not."""
+    if measure_width(label, 8) <= inches:
+        return label, 8.0
+    first, *rest = wrap_text(label, 7, inches)
+    lines = [first, " ".join(rest)] if rest else [first]
+    return "\n".join(fit_line(line, 7, inches) for line in lines), 7.0
 
 
 def _in_two_lines(words: Sequence[str]) -> str:

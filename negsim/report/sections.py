@@ -265,8 +265,10 @@ def name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
         if move.implied:
             continue
         event = known[move.names[0]]
-        words, _ = describe_events(scenario, [event])
+        words, who = describe_events(scenario, [event])
         either = "" if len(move.names) > 1 else event.actor
+        if event.side >= 0 and either:  # what one side does is told apart by who did it
+            words = f"{words}, {who}"
         named.append(
             {
                 "label": f"{move.row} {words}",
