@@ -14,12 +14,12 @@ from negsim.version import VERSION as __version__
 if TYPE_CHECKING:
     from negsim.calibration.diagnosis import Diagnosis, diagnose
     from negsim.calibration.fitting import fit
-    from negsim.calibration.posterior import Posterior
+    from negsim.calibration.posterior import Posterior, SamplingError
     from negsim.calibration.ranks import sbc
     from negsim.chronology import Chronology
     from negsim.chronology_files import chronologies, load_chronology
     from negsim.counterfactuals import Counterfactual, counterfactual
-    from negsim.ensemble import simulate
+    from negsim.ensemble import Explosive, simulate
     from negsim.forecasts.accounts import account_for
     from negsim.forecasts.comparison import compare_theories
     from negsim.forecasts.drawing import Forecast, forecast
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from negsim.intervention_files import load_intervention, what_ifs
     from negsim.interventions import Intervention
     from negsim.observation import observe
-    from negsim.problems import ScenarioError
+    from negsim.problems import NegsimError, ScenarioError
     from negsim.replays import Replay, replay
-    from negsim.results import Ensemble, load_results
+    from negsim.results import Ensemble, ResultError, load_results
     from negsim.scenario import Scenario
     from negsim.scenario_files import load_scenario, save_scenario, scenarios
     from negsim.sweeps.designs import Design
@@ -47,10 +47,14 @@ _HOMES = {
     "Design": "sweeps.designs",
     "Diagnosis": "calibration.diagnosis",
     "Ensemble": "results",
+    "Explosive": "ensemble",
     "Forecast": "forecasts.drawing",
     "Intervention": "interventions",
+    "NegsimError": "problems",
     "Posterior": "calibration.posterior",
     "Replay": "replays",
+    "ResultError": "results",
+    "SamplingError": "calibration.posterior",
     "Scenario": "scenario",
     "ScenarioError": "problems",
     "Sweep": "sweeps.readings",
@@ -95,10 +99,14 @@ __all__ = [
     "Design",
     "Diagnosis",
     "Ensemble",
+    "Explosive",
     "Forecast",
     "Intervention",
+    "NegsimError",
     "Posterior",
     "Replay",
+    "ResultError",
+    "SamplingError",
     "Scenario",
     "ScenarioError",
     "Sweep",

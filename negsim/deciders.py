@@ -19,7 +19,7 @@ from negsim.compiler import Compiled
 from negsim.ensemble import Chooser
 from negsim.kernel import Outlook
 from negsim.moves import Event
-from negsim.problems import find_nearest
+from negsim.problems import NegsimError, find_nearest
 from negsim.reasons import explain_impossible
 from negsim.state import Floats, Ints, State
 from negsim.vocabulary import DAYS_PER_YEAR, JOINT_MOVES
@@ -28,7 +28,7 @@ TOGETHER: Final = (*JOINT_MOVES, "agree")
 """Kinds of move that two sides make together."""
 
 
-class DecisionError(Exception):
+class DecisionError(NegsimError):
     """A decision that cannot be carried out. The message names the actor and the move, and says what is allowed."""
 
 

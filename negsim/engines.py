@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from negsim.compiler import Compiled
-from negsim.problems import find_nearest
+from negsim.problems import NegsimError, find_nearest
 from negsim.scalar.building import CannotCompile
 from negsim.scalar.drawing import prepare
 from negsim.trials import require_numbers
@@ -18,7 +18,7 @@ from negsim.trials import require_numbers
 ENGINES: Final = ("numpy", "compiled", "auto")
 
 
-class NoCompiledEngine(ImportError):
+class NoCompiledEngine(NegsimError, ImportError):
     """The compiled engine was asked for and the package it needs is not installed; the message names the extra."""
 
 

@@ -32,7 +32,7 @@ from negsim.kernel import (
     short_buffers,
 )
 from negsim.numbers import select_values
-from negsim.problems import require_whole
+from negsim.problems import NegsimError, require_whole
 from negsim.processes import open_workers
 from negsim.recording import Block, Recorder
 from negsim.results import Ensemble, gather
@@ -61,7 +61,7 @@ Progress = Callable[[int, int], None]
 """Told how many runs are done, and how many there are."""
 
 
-class Explosive(Exception):
+class Explosive(NegsimError):
     """A history ran away: more moves than anyone could believe in. The message says which run and when."""
 
 

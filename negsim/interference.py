@@ -20,13 +20,14 @@ from negsim.edtf import parse_interval
 from negsim.ensemble import NOTHING
 from negsim.interventions import Intervention, NumberChange, find_paths, match_moves
 from negsim.kernel import Outlook, choose, hazards_of, run_clocks
+from negsim.problems import NegsimError
 from negsim.reasons import explain_impossible
 from negsim.state import Flags, Floats, Ints, State
 
 NEVER = np.inf
 
 
-class Impossible(Exception):
+class Impossible(NegsimError):
     """A forced move that the state does not allow; the message says which, when, why, and what can be done."""
 
 

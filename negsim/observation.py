@@ -21,7 +21,7 @@ from negsim.compiler import Compiled
 from negsim.edtf import PRECISIONS, coarsen, format_interval
 from negsim.history import History
 from negsim.placement import Link
-from negsim.problems import find_nearest, require_whole
+from negsim.problems import NegsimError, find_nearest, require_whole
 from negsim.replays import split_runs
 from negsim.reporting import EVERYTHING, Reporting
 from negsim.results import Ensemble
@@ -35,7 +35,7 @@ Precision = str | Mapping[str, str]
 Unreported = Literal["dropped", "implied"]
 
 
-class NothingObserved(ValueError):
+class NothingObserved(NegsimError, ValueError):
     """The history has no move of the kind that would have made the news."""
 
 

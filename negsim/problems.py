@@ -56,7 +56,14 @@ class Problem:
         return f"{where}: given {self.given}\n    allowed: {self.allowed}{hint}"
 
 
-class ScenarioError(Exception):
+class NegsimError(Exception):
+    """What negsim could not do: the parent of all its errors.
+
+    Arguments that a function cannot take are a ``TypeError``, ``ValueError`` or ``KeyError``, as in Python itself.
+    """
+
+
+class ScenarioError(NegsimError):
     """A scenario that cannot be used, with every mistake found in it.
 
     Attributes

@@ -26,7 +26,7 @@ import numpy as np
 from negsim.arguments import check_arguments
 from negsim.calendar import moments as dates_of
 from negsim.compiler import Compiled
-from negsim.problems import describe_value, find_odd_field
+from negsim.problems import NegsimError, describe_value, find_odd_field
 from negsim.recording import GROUP_COLUMNS, Block, Stopped, Tally, group_events
 from negsim.scenario import Scenario
 from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
@@ -43,7 +43,7 @@ WRITTEN: Final = {"scenario_digest": str, "runs": int, "seed": int, "until_days"
 """What a saved result is loaded by, in `provenance.json`, and its kind."""
 
 
-class ResultError(Exception):
+class ResultError(NegsimError):
     """A result that is missing, damaged, or does not hold what is asked of it."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import copy
 import dataclasses
 import inspect
@@ -9,6 +11,7 @@ import pickle
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,7 @@ SHORT = 200
 """Characters in which an object says what it is."""
 ARRAYS = {"Array", "DataFrame", "Flags", "Floats", "Ints"}
 CASE = "bargaining-pair"
+PACKAGE = Path(negsim.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +149,41 @@ def test_the_search_finds_an_array_by_which_a_class_compares():
         values: Floats  # noqa: F821
 
     assert list(find_arrays(Careless)) == ["Careless.values"]
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+WITHIN = {"CannotCompile", "NotADate", "UnknownArgument"}
+"""Raised and caught inside."""
+
+
+def find_strays(text: str) -> list[str]:
+    """Classes of errors that are children of Python's own only."""
+    kinds = {name for name, one in vars(builtins).items() if inspect.isclass(one) and issubclass(one, Exception)}
+    found = []
+    for one in ast.walk(ast.parse(text)):
+        parents = {ast.unparse(base) for base in one.bases} if isinstance(one, ast.ClassDef) else set()
+        if parents & kinds and not parents & {"NegsimError", "UserWarning"} and not one.name.startswith("_"):
+            found.append(one.name)
+    return found
+
+
+def test_all_errors_are_one_family():
+    rooms = [path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in ("app", "cli")]
+    strays = {name for path in rooms for name in find_strays(path.read_text("utf-8"))}
+    assert strays == WITHIN | {"NegsimError"}
+    assert issubclass(negsim.ScenarioError, negsim.NegsimError)
+
+
+def test_the_search_finds_an_error_outside_the_family():
+    assert find_strays("class A(ValueError): ...\nclass B(NegsimError, ValueError): ...\nclass C(Exception): ...") == [
+        "A",
+        "C",
+    ]
+
+
+def test_errors_survive_the_way_to_another_process():
+    with pytest.raises(negsim.ScenarioError) as refused:
+        negsim.load_scenario("nowhere")
+    for error in (refused.value, negsim.SamplingError("no", posterior=None)):
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)

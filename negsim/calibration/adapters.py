@@ -14,6 +14,7 @@ from scipy import special
 from negsim.calibration.posterior import LOOK, TEMPER, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.target import Progress, Target
+from negsim.problems import NegsimError
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -31,7 +32,7 @@ WORST: Final = -1e250
 """What nautilus is told of impossible points: it takes no infinity."""
 
 
-class SamplerMissing(ImportError):
+class SamplerMissing(NegsimError, ImportError):
     """The package of a sampler is not installed; says how to get it."""
 
 

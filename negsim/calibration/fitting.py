@@ -23,6 +23,7 @@ from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_case
 from negsim.engines import choose_engine
+from negsim.problems import NegsimError
 from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_files import scenario_digest
 from negsim.terms import SHELF
@@ -32,7 +33,7 @@ TOLD_PER_PARAMETER: Final = 2
 """Told moves that each free parameter must have behind it."""
 
 
-class TooMuchAsked(ValueError):
+class TooMuchAsked(NegsimError, ValueError):
     """More parameters are free than the events can carry; the message gives both counts."""
 
 

@@ -17,6 +17,7 @@ from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.ensemble import Drawn, Explosive, moments
 from negsim.kernel import Outlook
+from negsim.problems import NegsimError
 from negsim.state import Flags, Floats, Ints, State
 from negsim.streams import Clocks, open_stream
 
@@ -31,7 +32,7 @@ STOPPED_A_YEAR: Final = 400.0
 QUANTILES: Final = (0.05, 0.5, 0.75, 0.95)
 
 
-class ExplosivePrior(ValueError):
+class ExplosivePrior(NegsimError, ValueError):
     """Histories run away under the prior; the message says how far and which parameter is behind it."""
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from negsim.arguments import check_arguments
 from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
-from negsim.problems import find_odd_field
+from negsim.problems import NegsimError, find_odd_field
 from negsim.state import Floats, Ints
 from negsim.whole_files import write_whole
 
@@ -47,7 +47,7 @@ MAKE_POSSIBLE: Final = (
 TEMPER: Final = 'fit by tempering (--method tempering, in Python method="tempering")'
 
 
-class SamplingError(Exception):
+class SamplingError(NegsimError):
     """The posterior could not be found, or not be trusted; says why.
 
     Attributes

@@ -20,7 +20,7 @@ from scipy import linalg
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.priors import JointPrior
 from negsim.ensemble import simulate
-from negsim.problems import find_nearest
+from negsim.problems import NegsimError, find_nearest
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -36,7 +36,7 @@ RIDGE: Final = 1.0
 STEPS: Final = 50
 
 
-class NoNews(ValueError):
+class NoNews(NegsimError, ValueError):
     """The event that is conditioned on is no move of the scenario, or hardly ever happens; the message says which."""
 
 

@@ -42,7 +42,7 @@ from negsim.ensemble import simulate
 from negsim.forecasts.constant_rates import constant_rate_evidence, expected_rate_evidence
 from negsim.forecasts.drawing import PURPOSE, open_purpose
 from negsim.forecasts.fits import Fits
-from negsim.problems import require_whole
+from negsim.problems import NegsimError, require_whole
 from negsim.replays import replay
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -69,7 +69,7 @@ CONSTANT, EXPECTED = "all but constant rates (likeliest prior)", "all but consta
 Progress = Callable[[float, str], None]
 
 
-class Conditioned(ValueError):
+class Conditioned(NegsimError, ValueError):
     """A fit that cannot be compared, because its likelihood is conditioned on something; the message says on what."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from negsim.calibration.posterior import Posterior, SamplingError
-from negsim.problems import ScenarioError
+from negsim.problems import NegsimError, ScenarioError
 from negsim.results import Ensemble, ResultError, load_results
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_scenario, scenario_digest
@@ -28,7 +28,7 @@ UNREADABLE: Final = (ResultError, ScenarioError, SamplingError, SweepError, OSEr
 """What is raised by results that are damaged, cut short or of another version."""
 
 
-class NothingFound(ValueError):
+class NothingFound(NegsimError, ValueError):
     """There is no result in a folder; the message says what was looked for."""
 
 

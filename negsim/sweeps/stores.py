@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from negsim.problems import find_odd_field
+from negsim.problems import NegsimError, find_odd_field
 
 FORMAT: Final = 1
 MANIFEST: Final = "sweep.json"
@@ -38,7 +38,7 @@ WRITTEN: Final = {
 """What a sweep is read by, in its manifest, and its kind."""
 
 
-class SweepError(Exception):
+class SweepError(NegsimError):
     """A sweep that cannot go on as asked, or a store that is not what it should be; the message says what to do."""
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from negsim.compiler import Compiled, compile_scenario
 from negsim.ensemble import COMPUTE_WIDTH, Work, run_block
+from negsim.problems import NegsimError
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms
 from negsim.state import Array, Floats, Ints
@@ -173,7 +174,7 @@ class Rows:
     """Shape (kinds of event, columns)."""
 
 
-class OtherVersions(Exception):
+class OtherVersions(NegsimError):
     """A worker that would compute with other versions than the sweep."""
 
 
