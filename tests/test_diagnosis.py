@@ -194,6 +194,9 @@ def test_the_error_of_a_dates_probability_is_its_scatter_over_draws():
     assert shifts.mean() == pytest.approx(0.5, abs=0.03)
     assert 0.8 < errors.mean() / shifts.std() < 1.5
     assert errors.mean() < 0.8 / np.sqrt(draws)  # both means are of the same draws
+    fewer = _compare(replace(some, diagnostics={"ess": draws / 4}), 1.5 + 0.5 * z[:, 0], np.full(draws, 0.1))
+    for name in ("date_probability_mcse", "shift_mcse"):  # of draws that are worth a quarter of their number
+        assert fewer[name] == pytest.approx(2 * rows[-1][name])
 
 
 def test_a_date_of_which_nothing_is_known_is_as_probable_as_chance_whatever_room_the_others_leave():
@@ -484,6 +487,12 @@ def test_ranks_are_uniform_if_data_are_like_the_simulations_and_small_if_not():
     assert stats.kstest(p, "uniform").pvalue > 0.001
     assert stats.kstest(p * 10 / 9, "uniform").pvalue < 1e-6  # were the data not one of those that are ranked
     assert rank_two_sided(np.array([99.0]), rng.poisson(3.0, (199, 1)), rng)[0] < 0.01
+
+
+def test_what_is_undefined_ranks_lowest_in_shares_as_in_p_values():
+    simulated = np.array([[1.0], [np.nan], [3.0], [np.nan]])
+    assert predictive._share_above(np.array([[np.nan]]), simulated) == pytest.approx((2 + 0.5 * 2) / 4)
+    assert predictive._share_above(np.array([[1.0]]), simulated) == pytest.approx((1 + 0.5) / 4)
 
 
 def test_holm_raises_the_smallest_by_their_number():

@@ -787,6 +787,8 @@ def registered(channel, tmp_path_factory) -> Path:
         forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=until, runs=80, seed=3, parameters=source)
         for source in ("posterior", "prior")
     )
+    with pytest.raises(ValueError, match="give this one another name"):
+        registration.register(ahead, {"model": before})
     path = tmp_path_factory.mktemp("registered") / "ahead.json"
     registration.register(ahead, {"prior": before}, note="a test").save(path)
     return path

@@ -84,15 +84,15 @@ def test_histories_that_run_away_say_nothing_of_the_intensity(monkeypatch):
     plain = selection.regress_counts
 
     def look(features, counts, exposure):
-        seen.append(len(counts))
+        seen.append((len(counts), counts.sum()))
         return plain(features, counts, exposure)
 
     monkeypatch.setattr(selection, "regress_counts", look)
     monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 14)
     with pytest.warns(ExplosiveWarning) as warned:
-        learn_intensity(likelihood, prior, NEWS, seed=1, runs=1_000)
+        found = learn_intensity(likelihood, prior, NEWS, seed=1, runs=1_000)
     more = int(re.search(r"and (\d+) more of 1,000", str(warned[0].message)).group(1))
-    assert seen == [1_000 - more - 1]
+    assert seen == [(1_000 - more - 1, found.events)]
 
 
 def test_a_conditioned_fit_is_the_posterior_on_a_grid():

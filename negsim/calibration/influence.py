@@ -211,7 +211,7 @@ def _compare(posterior: Posterior, log_ratio: Floats, share: Floats) -> dict[str
     smoothed, k_hat = smooth_weights(log_ratio)
     weights = np.exp(smoothed - smoothed.max())
     mean = weights.mean()
-    spread = float(weights.std() / mean / np.sqrt(len(weights)))
+    spread = float(weights.std() / mean / np.sqrt(posterior.ess))
     probability = float(np.exp(-smoothed.max()) / mean)
     weights /= weights.sum()
     shifts = (weights @ posterior.draws - posterior.mean()) / posterior.sd()

@@ -382,6 +382,7 @@ def _quantile(values: Floats, probability: float) -> Floats:
 
 
 def _share_above(data: Floats, simulated: Floats) -> Floats:
-    """Share of simulations above the data, over the data's unknown dates, ties counted half."""
+    """Share of simulations above the data, over the data's unknown dates, ties counted half; undefined ranks lowest."""
+    data, simulated = (np.nan_to_num(values, nan=-np.inf, neginf=-np.inf) for values in (data, simulated))
     above = (simulated[:, None, :] > data[None, :, :]) + 0.5 * (simulated[:, None, :] == data[None, :, :])
     return np.asarray(above.mean(axis=(0, 1)))

@@ -119,15 +119,15 @@ def learn_intensity(
     run, event, day = drawn.columns
     span = min(SPAN, last)
     counted = np.isin(event, wanted) & (day >= last - span) & (day < last)
-    counts = np.bincount(run[counted], minlength=runs).astype(float)
+    kept = np.setdiff1d(np.arange(runs), drawn.stopped[0])
+    counts = np.bincount(run[counted], minlength=runs)[kept].astype(float)
     if counts.sum() < FEWEST_NEWS:
         raise NoNews(
-            f"of {runs:,} histories under the prior, only {int(counts.sum())} moves in the last year before "
+            f"of {len(kept):,} histories under the prior, only {int(counts.sum())} moves in the last year before "
             f"{likelihood.chronology.until} are {news}: too few to learn how likely the news was"
         )
-    kept = np.setdiff1d(np.arange(runs), drawn.stopped[0])
     products = len(prior) <= MOST_PRODUCTS
-    coefficients, covariance = regress_counts(make_features(z[kept], products), counts[kept], span)
+    coefficients, covariance = regress_counts(make_features(z[kept], products), counts, span)
     return NewsIntensity(news, coefficients, covariance, products, int(counts.sum()))
 
 

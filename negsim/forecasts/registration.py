@@ -117,6 +117,8 @@ def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note
     -------
     Registered
     """
+    if "model" in (others or {}):
+        raise ValueError("others: the forecast itself is entered as 'model'; give this one another name")
     every = {"model": ahead, **(others or {})}
     for name, one in every.items():
         if not isinstance(one, Forecast):
