@@ -11,6 +11,7 @@ from made import write_pages
 
 project = "negsim"
 author = "The negsim contributors"
+copyright = author
 release = version = installed_version("negsim")
 
 extensions = [
