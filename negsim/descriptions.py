@@ -98,13 +98,23 @@ def _amounts(numbers: dict[str, float]) -> str:
 
 def _actors(scenario: Scenario) -> Iterator[Row]:
     for name, actor in scenario.actor.items():
-        yield name, actor.label, _role(actor)
+        yield name, actor.label, _role(actor, asked=_is_asked(scenario, name))
 
 
-def _role(actor: Actor) -> str:
+def _role(actor: Actor, *, asked: bool) -> str:
     role = f"intermediary, answers to {actor.answers_to}" if actor.answers_to else "state"
-    groups = f"asks {', '.join(group.label or name for name, group in actor.groups.items())}" if actor.groups else ""
-    return _join([role, groups])
+    groups = ", ".join(group.label or name for name, group in actor.groups.items())
+    told = f"asks {groups}" if asked else f"never asks {groups} (leads no side that approves at home)"
+    return _join([role, told if groups else ""])
+
+
+def _is_asked(scenario: Scenario, state: str) -> bool:
+    """Whether an accord of some channel needs the approval of a state's home."""
+    return any(
+        scenario.principal(side[0]) == state and rule != "none"
+        for channel in scenario.channel.values()
+        for side, rule in zip(channel.sides, channel.consent, strict=True)
+    )
 
 
 def _goods(scenario: Scenario) -> Iterator[Row]:

@@ -259,16 +259,23 @@ def scenario_digest(scenario: Scenario) -> str:
 # -- the template and the schema for editors ---------------------------------------------------------------------
 
 
-def write_template(path: str | Path, *, force: bool = False) -> Path:
-    """Write the commented template as a scenario file of one's own, named after the file.
+def write_template(path: str | Path, case: str | Path = TEMPLATE, *, force: bool = False) -> Path:
+    """Write a scenario file of one's own to start from: the commented template, or a copy of a case.
+
+    The template is named after the file. A copy keeps the name of its case, by which the questions and chronologies
+    that ship with the case are found, and its comments.
 
     Raises
     ------
+    ScenarioError
+        For an unknown case.
     FileExistsError
         If the file is there already and ``force`` is not given.
     """
     target = Path(path)
-    text = (_cases() / f"{TEMPLATE}.toml").read_text("utf-8")
+    text = read_source(case)[1]
+    if not text.startswith("#:schema"):
+        text = f"#:schema ./{SCHEMA_NAME}\n{text}"
     name = name_after(target, "my-case")
     return _write(target, text.replace(f'name = "{TEMPLATE}"', f'name = "{name}"', 1), force=force)
 

@@ -95,6 +95,15 @@ def test_show_says_in_words_who_can_give_what_where_and_by_which_theories(said):
         assert " ".join(words.split()) in " ".join(out.split())
 
 
+def test_show_says_whose_groups_at_home_are_never_asked(said, tmp_path):
+    own = tmp_path / "own.toml"
+    said("new", str(own))
+    assert "asks Farmers along the river, Families of the prisoners" in " ".join(said("show", str(own))[1].split())
+    own.write_text(own.read_text("utf-8").replace('["before_signature", "none"]', '["none", "after"]'), "utf-8")
+    shown = " ".join(said("show", str(own))[1].split())
+    assert "state; never asks Farmers along the river, Families of the prisoners (leads no side that approves" in shown
+
+
 @pytest.mark.parametrize(("written", "shown"), [("4.25", "4.25 t"), ("0.4", "0.4 t"), ("5e6", "5,000,000 t")])
 def test_show_rounds_no_quantity(said, tmp_path, written: str, shown: str):
     own = tmp_path / "own.toml"
@@ -116,6 +125,22 @@ def test_show_keeps_its_lines_short(said, name):
     code, out, _ = said("show", name)
     assert code == 0
     assert max(map(len, out.splitlines())) <= 180
+
+
+def test_new_copies_a_case_with_its_comments_questions_and_chronologies(said, tmp_path):
+    copy = tmp_path / "my-beijing.toml"
+    code, out, err = said("new", str(copy), "--copy-of", "beijing-1999", "--schema")
+    assert (code, err) == (0, "")
+    assert f"{copy}: written" in out
+    shipped = (ROOT / "negsim" / "cases" / "beijing-1999.toml").read_text("utf-8")
+    assert copy.read_text("utf-8") == f"#:schema ./scenario.schema.json\n{shipped}"
+    assert scenario_files.load_scenario(copy) == load_scenario("beijing-1999")
+    assert said("whatif", str(copy)) == said("whatif", "beijing-1999")
+    assert said("new", str(copy), "--copy-of", "beijing-1999")[0] == 2
+    code, _, err = said("new", str(tmp_path / "other.toml"), "--copy-of", "bejing-1999")
+    assert code == 2
+    assert "did you mean beijing-1999?" in err
+    assert not (tmp_path / "other.toml").exists()
 
 
 def test_check_praises_each_good_file(said):

@@ -79,8 +79,8 @@ def _check_chronology(options: argparse.Namespace) -> None:
 
 
 def new(options: argparse.Namespace) -> None:
-    """Write the template, and beside it the schema if asked for."""
-    from negsim.scenario_files import SCHEMA_NAME, schema_path, write_schema, write_template
+    """Write the template or a copy of a case, and beside it the schema if asked for."""
+    from negsim.scenario_files import SCHEMA_NAME, TEMPLATE, schema_path, write_schema, write_template
 
     if not options.file.strip():
         raise InputError("the file has no name")
@@ -88,12 +88,12 @@ def new(options: argparse.Namespace) -> None:
     if target.is_dir():
         raise InputError(f"{target} is a folder")
     with paths_as_input("exists already (--force overwrites it)"):
-        write_template(target, force=options.force)
+        write_template(target, TEMPLATE if options.copy_of is None else options.copy_of, force=options.force)
         print(f"{target}: written; next: negsim check {shlex.quote(str(target))}")
         if options.schema:
             beside = write_schema(target.with_name(SCHEMA_NAME), force=options.force)
             print(f"{beside}: written; editors find it by the first line of {target}")
-        else:
+        elif options.copy_of is None:
             print(f"The schema by which editors complete and check it: {schema_path()} (--schema writes it beside)")
 
 
@@ -146,10 +146,12 @@ def add_new(commands: Any) -> None:
         commands,
         "new",
         new,
-        "write a commented scenario to start from",
+        "write a commented scenario to start from, or a copy of a case",
         "negsim new my-case.toml",
+        "negsim new my-beijing.toml --copy-of beijing-1999     # with its comments, sources, questions and chronologies",
         "negsim new my-case.toml --schema     # and the schema by which editors complete and check it",
     )
     parser.add_argument("file", metavar="FILE", help="where to write it")
+    parser.add_argument("--copy-of", metavar="CASE", help="copy this case instead: one that ships, or a file")
     parser.add_argument("--schema", action="store_true", help="write the JSON Schema beside it")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
