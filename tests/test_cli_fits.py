@@ -62,6 +62,9 @@ def test_a_fit_is_diagnosed_from_its_folder_and_the_answer_is_kept(fitted, said,
     assert "What was learned" in out
     assert "Which event carries the claim" not in out
     assert (tmp_path / "said.txt").read_text(encoding="utf-8") == out
+    code, out, err = said(*words, "--out", tmp_path / "checks")
+    assert (code, err) == (0, f"{tmp_path / 'checks' / 'diagnosis.txt'}: written\n")
+    assert (tmp_path / "checks" / "diagnosis.txt").read_text(encoding="utf-8") == out
 
 
 def test_a_what_if_may_name_the_file_that_the_fit_was_told(textbook, fitted, said, tmp_path):

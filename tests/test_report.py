@@ -69,6 +69,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "quiet" / "interventional.csv").write_text("outcome,variance_ratio\na raid,inf\n")
     changes = "resentment,-0.31,0.12,not enough\nripeness,,,unclear\n"
     (place / "theories.csv").write_text(f"without,change,error,says\n{changes}")
+    (place / "checks").mkdir()
+    (place / "checks" / "diagnosis.txt").write_text("36 told events, 1.02 nats of surprise each")
     make_posterior().save(place / "fit")
     negsim.sweep("template", negsim.Design.grid({"raids": [0.1, 0.4]}), runs=20, seed=1, store=place / "sweep")
     return place
@@ -118,8 +120,8 @@ def test_each_picture_has_a_sentence(page: Reader):
 def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page: Reader):
     targets = [address for address in page.addresses if address.startswith("#")]
     assert targets == [
-        "#question", "#scenario", "#model", "#parameters", "#forecast", "#theories", "#counterfactuals", "#sweeps",
-        "#limits", "#odd",
+        "#question", "#scenario", "#model", "#parameters", "#checks", "#forecast", "#theories", "#counterfactuals",
+        "#sweeps", "#limits", "#odd",
     ]  # fmt: skip
     text = " ".join(page.text)
     assert "-0.31\u00a0±\u00a00.12" in text
@@ -130,6 +132,7 @@ def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page
     assert "negsim report DIR, with a fit in DIR" in text
     assert "25.0\u00a0±\u00a05.0%" in text
     assert "fewer talks" in text
+    assert "1.02 nats of surprise each" in text
     assert "log evidence -10.00 ± 0.10 (" in text
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from negsim.cli.fits import share_bar
 from negsim.cli.futures import add_fitted, reopen
-from negsim.cli.words import add_command, add_engine, paths_as_input, require_target, whole
+from negsim.cli.words import add_command, add_engine, find_target, paths_as_input, whole
 
 
 def diagnose(options: argparse.Namespace) -> None:
     """Check a saved posterior and say in words what it is worth."""
     from negsim.calibration.diagnosis import diagnose as check
 
-    require_target(options.out)
+    target = find_target(options.out, "diagnosis.txt")
     scenario, chronology, posterior = reopen(Path(options.fit))
     with share_bar("diagnose") as progress:
         found = check(
@@ -31,11 +32,12 @@ def diagnose(options: argparse.Namespace) -> None:
             engine=options.engine,
         )
     print(found)
-    if options.out is not None:
+    if target is not None:
         from negsim.whole_files import write_whole
 
         with paths_as_input("is in the way"):
-            write_whole(Path(options.out), f"{found}\n")
+            write_whole(target, f"{found}\n")
+        print(f"{target}: written", file=sys.stderr)
 
 
 def add_diagnose(commands: Any) -> None:
@@ -69,4 +71,4 @@ def add_diagnose(commands: Any) -> None:
     parser.add_argument("--no-influence", action="store_true", help="do not leave each event out in turn")
     parser.add_argument("--conventions", action="store_true", help="fit anew with unknown dates put by rule")
     add_engine(parser)
-    parser.add_argument("--out", metavar="FILE", help="write what was found there (text)")
+    parser.add_argument("--out", metavar="PLACE", help="write what was found there: a folder, or a file (.txt)")

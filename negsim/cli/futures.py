@@ -13,6 +13,7 @@ from negsim.cli.words import (
     add_command,
     add_engine,
     date,
+    find_target,
     make_folder,
     mistakes_of,
     paths_as_input,
@@ -94,11 +95,11 @@ def score(options: argparse.Namespace) -> None:
     """Score a registered forecast by what came about."""
     from negsim.forecasts.registration import load_registered, score_registered
 
-    require_target(options.out)
+    target = find_target(options.out, "scores.csv")
     registered = load_registered(options.registered, options.digest)
     table = score_registered(registered, options.events, options.observed_until, codebook=options.codebook)
-    if options.out is not None:
-        write_table(table, Path(options.out))
+    if target is not None:
+        write_table(table, target)
     print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}")
     until = table.attrs["scored_until"]
     whole_months = "" if until == registered.until else ", the end of the last whole month observed"
@@ -246,4 +247,4 @@ def add_score(commands: Any) -> None:
         help="last day that the file knows of (default: the last forecast); scores go to the last month's end by then",
     )
     parser.add_argument("--digest", metavar="HEX", help="the digest that was published, or its beginning")
-    parser.add_argument("--out", metavar="FILE", help="write all scores there (CSV)")
+    parser.add_argument("--out", metavar="PLACE", help="write all scores there: a folder, or a file (.csv)")

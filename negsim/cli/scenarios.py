@@ -148,7 +148,7 @@ def add_new(commands: Any) -> None:
         new,
         "write a commented scenario to start from, or a copy of a case",
         "negsim new my-case.toml",
-        "negsim new my-beijing.toml --copy-of beijing-1999     # with its comments, sources, questions and chronologies",
+        "negsim new my-beijing.toml --copy-of beijing-1999   # with its comments and questions",
         "negsim new my-case.toml --schema     # and the schema by which editors complete and check it",
     )
     parser.add_argument("file", metavar="FILE", help="where to write it")

@@ -11,9 +11,9 @@ from negsim.cli.fits import add_sampler, share_bar
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.words import (
     add_command,
+    find_target,
     make_folder,
     mistakes_of,
-    require_target,
     told_if_interrupted,
     whole,
     wrap_sentences,
@@ -30,7 +30,7 @@ def compare(options: argparse.Namespace) -> None:
     from negsim.calibration.posterior import describe_evidence
     from negsim.forecasts.comparison import Conditioned, compare_theories
 
-    require_target(options.out)
+    target = find_target(options.out, "theories.csv")
     scenario, chronology, posterior = reopen(Path(options.fit))
     if options.keep is not None:
         make_folder(options.keep)
@@ -52,9 +52,9 @@ def compare(options: argparse.Namespace) -> None:
             **settings,
         )
     table = found.table()
-    if options.out is not None:
-        write_table(table, Path(options.out))
-        print(f"{options.out}: written", file=sys.stderr)
+    if target is not None:
+        write_table(table, target)
+        print(f"{target}: written", file=sys.stderr)
     print(f"with everything: {describe_evidence(posterior)}\n")
     print(write_changes(table))
     print(f"\n{wrap_sentences(found.describe())}\n\n{LEGEND}{FORETOLD if len(found.stages) > 1 else ''}")
@@ -133,4 +133,4 @@ def add_compare(commands: Any) -> None:
     )
     parser.add_argument("--keep", metavar="DIR", help="keep fits there and take them up again after a stop")
     add_sampler(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the table there (CSV)")
+    parser.add_argument("--out", metavar="PLACE", help="write the table there: a folder, or a file (.csv)")

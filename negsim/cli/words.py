@@ -182,6 +182,17 @@ def require_target(name: str | None) -> None:
         raise InputError(f"{path}: {path.parent} may not be written to")
 
 
+def find_target(name: str | None, inside: str) -> Path | None:
+    """Where a file of results goes: to the file that was named, or into a folder (a name without an ending)."""
+    if name is None:
+        return None
+    path = Path(name)
+    if name.strip() and not path.suffix and not path.is_file():
+        return make_folder(name) / inside
+    require_target(name)
+    return path
+
+
 def write_table(table: pandas.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole or not at all."""
     from negsim.whole_files import whole_file

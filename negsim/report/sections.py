@@ -104,7 +104,7 @@ def write_sections(found: Findings, runs: int = 0) -> Report:
     if runs and not any(_is_beside(table) for table in found.tables.values()):
         _hold_against_events(found, runs)
     write: tuple[Callable[[Findings], Section], ...] = (
-        _question, _scenario, _model, _article, _parameters, _forecast, _theories, _counterfactuals, _sweeps,
+        _question, _scenario, _model, _article, _parameters, _checks, _forecast, _theories, _counterfactuals, _sweeps,
         _other, _limits, _description,
     )  # fmt: skip
     every = [one(found) for one in write]
@@ -120,8 +120,9 @@ HOW_TO: Final = {
     "model": "histories of the model: negsim run CASE --out DIR",
     "article": "the events beside the model: negsim report DIR, with a fit in DIR and runs allowed (--runs)",
     "parameters": "what the events say about the numbers: negsim fit CASE --out DIR/fit",
+    "checks": "whether the fit can be trusted: negsim diagnose DIR/fit --out DIR/checks",
     "forecast": "what comes next: negsim forecast DIR/fit --out DIR/forecast",
-    "theories": "which theories the events speak for: negsim compare",
+    "theories": "which theories the events speak for: negsim compare DIR/fit --out DIR/theories",
     "counterfactuals": "what would have been otherwise: negsim whatif",
     "sweeps": "what the answers depend on: negsim sweep",
 }
@@ -336,6 +337,13 @@ def _posterior(posterior: Posterior, name: str, labels: Mapping[str, str]) -> Li
     return Listing(f"The numbers before and after ({name_place(name)})", headings, rows)
 
 
+def _checks(found: Findings) -> Section:
+    section = Section("checks", "Whether the fit can be trusted")
+    checks = [path for path in found.texts if Path(path).name == "diagnosis.txt"]
+    section.lines = "\n\n\n".join(found.texts[path].strip() for path in checks)
+    return section
+
+
 def _forecast(found: Findings) -> Section:
     section = Section("forecast", "What comes next")
     for path, table in found.tables_called("forecast"):
@@ -428,7 +436,7 @@ def _other(found: Findings) -> Section:
     section = Section("other", "Other pictures in the folder")
     drawn = ("timeline", "histories", "ledger", "parameters")
     used = ("explanation", "article", "forecast", "comparison", "theories", "compare", "evidence", *drawn)
-    answered = {Path(path).parent for path in found.texts}
+    answered = {Path(path).parent for path in found.texts if Path(path).name == "answer.txt"}
     for path, file in found.pictures.items():
         if Path(path).parent not in answered and not file.stem.startswith(used):
             section.pictures.append(Picture(embed(file.read_bytes()), SENTENCES.get(file.stem, f"From {path}.")))
