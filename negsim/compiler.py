@@ -177,11 +177,19 @@ def compile_scenario(
         Terms that are not on the shelf, by name.
     extra_dates : sequence of float
         Further moments of re-evaluation, in days (dates of interventions).
+
+    Raises
+    ------
+    ScenarioError
+        For an own term with a formula that asks for what there is not.
     """
     shelf = {**SHELF, **(own_terms or {})}
     rows = number_rows(scenario)
     sheet = Sheet(rows, choose_terms(scenario, shelf), shelf)
-    world = _lay_world(sheet, lay_ticks(scenario, extra_dates))
+    try:
+        world = _lay_world(sheet, lay_ticks(scenario, extra_dates))
+    except UnknownArgument as unknown:
+        raise ScenarioError([_explain(unknown, scenario)]) from None
     return Compiled(scenario, world, _label(rows), collect_numbers(scenario, shelf), sheet.slots)
 
 
@@ -203,7 +211,9 @@ def compile_case(case: Scenario | str | Path) -> Compiled:
         key, check = source[1:], partial(read_scenario, *source)
     made = _MADE.get(key)
     if made is None or load_terms(made[0].scenario) != made[1]:
-        made = _compile_checked(scenario := check())
+        scenario = check()
+        terms = load_terms(scenario)
+        made = compile_scenario(scenario, terms), terms
         if not any(scenario.term_file(name) for name in scenario.term):
             _MADE[key] = made
             for old in list(_MADE)[:-MOST_MADE]:
@@ -215,16 +225,12 @@ _MADE: Final[dict[tuple[str, Path | None], tuple[Compiled, dict[str, Term]]]] = 
 """What was compiled last, and the terms it was made with; never handed out itself."""
 
 
-def _compile_checked(scenario: Scenario) -> tuple[Compiled, dict[str, Term]]:
-    terms = load_terms(scenario)
-    try:
-        return compile_scenario(scenario, terms), terms
-    except UnknownArgument as unknown:
-        given = f"{scenario.term_file(unknown.term)}, a formula of which has an argument {unknown.argument!r}"
-        allowed = "arguments that are parameters or memories of the term, or quantities of the model (docs/terms.md)"
-        if unknown.lack is not None:
-            allowed = f"{unknown.argument!r} in formulas about {unknown.lack}, which not all uses of this one are"
-        raise ScenarioError([Problem(scenario.name, f"term.{unknown.term}.file", given, allowed)]) from None
+def _explain(unknown: UnknownArgument, scenario: Scenario) -> Problem:
+    given = f"{scenario.term_file(unknown.term)}, a formula of which has an argument {unknown.argument!r}"
+    allowed = "arguments that are parameters or memories of the term, or quantities of the model (docs/terms.md)"
+    if unknown.lack is not None:
+        allowed = f"{unknown.argument!r} in formulas about {unknown.lack}, which not all uses of this one are"
+    return Problem(scenario.name, f"term.{unknown.term}.file", given, allowed)
 
 
 def choose_terms(scenario: Scenario, shelf: Mapping[str, Term]) -> list[Term]:

@@ -1,6 +1,7 @@
 """Can a user bring a theory of one's own, as one file, without touching the package?"""
 
 import datetime as dt
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -125,6 +126,22 @@ def test_a_formula_that_asks_for_what_its_moves_do_not_have_is_told_so(case, arg
     file.write_text(text.replace('LogRate(("plan", "open", "meet")', f'LogRate(("{moves}",)'), encoding="utf-8")
     with pytest.raises(negsim.ScenarioError, match=f"(?s){argument}.*about {lack}"):
         negsim.simulate(case, runs=2)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda case: negsim.sweep(case, {"term.hardliner.weight": [0.1, 0.2]}, runs=2),
+        lambda case: negsim.counterfactual(case, intervention="no-rocket", runs=2),
+        lambda case: importlib.import_module("negsim.mesa_front").NegotiationModel(case),
+    ],
+    ids=["sweep", "counterfactual", "mesa"],
+)
+def test_whoever_compiles_it_tells_of_a_formula_that_asks_for_what_is_not_there(case, ask):
+    file = case.term_file("hardliner")
+    file.write_text(file.read_text(encoding="utf-8").replace("grudge_back", "nonsense"), encoding="utf-8")
+    with pytest.raises(negsim.ScenarioError, match="an argument 'nonsense'"):
+        ask(case)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from negsim.compiler import Compiled, compile_scenario
+from negsim.compiler import Compiled, compile_case, compile_scenario
 from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, end_of
 from negsim.problems import require_whole
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_terms, require_settings, require_valid, take_scenario
+from negsim.scenario_files import load_terms, require_settings
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design, read_design
 from negsim.sweeps.dispatch import Lost, compute_by, compute_here, compute_in_processes
@@ -118,12 +118,10 @@ def sweep(
     SweepError
         When the store holds another sweep (naming each field that differs), cannot be written to, or workers die.
     """
-    scenario = take_scenario(case)
-    require_valid(scenario)
-    points = read_design(design)
+    compiled = compile_case(case)
+    scenario, points = compiled.scenario, read_design(design)
     _check(scenario, points, params or {}, runs=runs, workers=workers, points_per_block=points_per_block)
     require_whole("seed", seed, 0, None)
-    compiled = compile_scenario(scenario, load_terms(scenario))
     kept = choose_outcomes(compiled, events)
     options = Options(
         runs=runs,
