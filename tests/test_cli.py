@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -330,7 +331,7 @@ def test_the_help_of_every_command_has_examples(said, words):
 def test_every_example_in_the_help_can_be_parsed(said):
     texts = [said(*words, "--help")[1] for words in [(), *((command,) for command in COMMANDS)]]
     examples = [line for text in texts for line in text.partition("examples:\n")[2].splitlines()]
-    plain = [example.split("#")[0].split("|")[0] for example in examples]
+    plain = [re.split("[#|>]", example)[0] for example in examples]
     commands = [words.split()[1:] for example in plain for words in example.split("&&") if words.split()]
     assert len(commands) > 10
     for words in commands:

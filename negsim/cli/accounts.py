@@ -116,22 +116,28 @@ def add_explain(commands: Any) -> None:
         commands,
         "explain",
         explain,
-        "hold events against their fit, with and without each, and the fit against the case without theories",
+        "ask how well a fit accounts for each event, and how it compares with the case without theories",
         "negsim explain out/fit --engine auto --out out/explained",
-        "negsim explain out/fit --keep out/variants     # a stop loses no fit that was finished",
+        "negsim explain out/fit --keep out/variants     # an interruption loses no finished fit",
         "negsim explain out/fit --histories 500 --particles 100",
-        "negsim explain out/fit --no-refit     # minutes less; of some events it stays open what else would be thought",
-        note="It fits the case again without theories, and once for each event whose date weights do not take away. "
-        "Where the events surprise the fit that can be all of them, each as long as the fit itself; while it works it "
-        "says which of how many it is at. --no-refit leaves those events open.",
+        "negsim explain out/fit --no-refit     # minutes less; some events are left open",
+        note="It fits the case again without theories, and once for each event whose date cannot be removed by "
+        "reweighting. If the events surprise the fit, that can be all of them, each as long as the fit itself. "
+        "A progress line counts these fits. --no-refit leaves those events open.",
     )
     add_fitted(parser)
     parser.add_argument(
-        "--histories", metavar="N", type=whole(10), default=2000, help="histories of each kind (default: 2000)"
+        "--histories",
+        metavar="N",
+        type=whole(10),
+        default=2000,
+        help="simulated histories of each kind (default: 2000)",
     )
     parser.add_argument(
-        "--no-refit", action="store_true", help="no other fit for an event that weights do not leave out"
+        "--no-refit",
+        action="store_true",
+        help="do not fit again for an event whose date cannot be removed by reweighting",
     )
-    parser.add_argument("--keep", metavar="DIR", help="keep fits there and take them up again after a stop")
+    parser.add_argument("--keep", metavar="DIR", help="save fits there, and resume from them after an interruption")
     add_sampler(parser)
     parser.add_argument("--out", metavar="DIR", help="write the tables and two pictures there")

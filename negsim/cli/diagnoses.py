@@ -46,29 +46,31 @@ def add_diagnose(commands: Any) -> None:
         commands,
         "diagnose",
         diagnose,
-        "check a fit: what was learned, which events surprise, which one carries the claim",
+        "check a fit: what was learned, which events are surprising, and whether one of them carries the result",
         "negsim diagnose out/fit",
-        "negsim diagnose out/fit --no-influence     # the longest part left out",
+        "negsim diagnose out/fit --no-influence     # without the longest part",
     )
     add_fitted(parser)
     parser.add_argument(
-        "--seed", metavar="S", type=whole(0, None), default=0, help="seed of what is simulated (default: 0)"
+        "--seed", metavar="S", type=whole(0, None), default=0, help="seed of the simulations (default: 0)"
     )
     parser.add_argument(
         "--draws",
         metavar="N",
         type=whole(10),
         default=200,
-        help="draws of the posterior that are replayed (default: 200)",
+        help="draws of the posterior to replay (default: 200)",
     )
     parser.add_argument(
         "--histories",
         metavar="N",
         type=whole(20),
         default=199,
-        help="histories simulated for each check (default: 199)",
+        help="histories to simulate for each check (default: 199)",
     )
-    parser.add_argument("--no-influence", action="store_true", help="do not leave each event out in turn")
-    parser.add_argument("--conventions", action="store_true", help="fit anew with unknown dates put by rule")
+    parser.add_argument(
+        "--no-influence", action="store_true", help="do not leave out each event in turn (the longest part)"
+    )
+    parser.add_argument("--conventions", action="store_true", help="fit again with unknown dates fixed by rule")
     add_engine(parser)
-    parser.add_argument("--out", metavar="PLACE", help="write what was found there: a folder, or a file (.txt)")
+    parser.add_argument("--out", metavar="PLACE", help="write the findings to this folder, or text file (.txt)")

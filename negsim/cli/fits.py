@@ -172,16 +172,19 @@ def add_told(parser: argparse.ArgumentParser) -> None:
         help="what happened: a chronology of the case, or a CSV file (default: the first of the case's own)",
     )
     parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
-    parser.add_argument("--until", metavar="DATE", type=date, help="use only what was known on this day")
+    parser.add_argument("--until", metavar="DATE", type=date, help="use only what was known by this day")
 
 
 def add_sampler(parser: argparse.ArgumentParser) -> None:
     """Take what concerns the sampler."""
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the sampler (default: 0)")
     parser.add_argument(
-        "--particles", metavar="N", type=whole(50), help="of scouts, and of each run of tempering (default: 125)"
+        "--particles",
+        metavar="N",
+        type=whole(50),
+        help="particles of the scouts, and of each tempering run (default: 125)",
     )
-    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent runs of tempering (default: 8)")
+    parser.add_argument("--runs", metavar="N", type=whole(2), help="independent tempering runs (default: 8)")
     add_engine(parser)
 
 
@@ -204,26 +207,26 @@ def add_fit(commands: Any) -> None:
     )
     methods = ("auto", "importance", "guided", "tempering", "emcee", "nautilus")
     parser.add_argument(
-        "--method", choices=methods, default="auto", help="which sampler (the last two: extra samplers)"
+        "--method", choices=methods, default="auto", help="which sampler (emcee and nautilus need the extra samplers)"
     )
     parser.add_argument(
         "--draws",
         metavar="N",
         type=whole(1000),
-        help="draws that are weighed (default: as many as some thousand effective ones take, at most 65,536)",
+        help="draws to weight (default: enough for some thousand effective ones, at most 65,536)",
     )
     parser.add_argument(
         "--news",
         metavar="MOVE",
-        help="the move, with *, without which the source would not exist: condition on it (such as open:*:official:)",
+        help="condition on the move without which the source would not exist; * stands for anything (open:*:official:)",
     )
     parser.add_argument(
         "--free", metavar="NAME", action="append", help="learn this parameter instead of those declared (repeatable)"
     )
     parser.add_argument(
-        "--even-if-too-much", action="store_true", help="learn more parameters than the events can carry"
+        "--even-if-too-much", action="store_true", help="learn more parameters than the events can support"
     )
     parser.add_argument(
-        "--even-if-explosive", action="store_true", help="fit although histories run away under the prior"
+        "--even-if-explosive", action="store_true", help="fit even if histories explode under the prior"
     )
     parser.add_argument("--out", metavar="DIR", help="save the posterior there")

@@ -184,15 +184,15 @@ def add_forecast(commands: Any) -> None:
         commands,
         "forecast",
         forecast,
-        "draw futures from a fit and print how probable each event is, and when",
+        "simulate futures from a fit and print how probable each event is, and when",
         "negsim forecast out/fit",
         "negsim forecast out/fit --until 2004-12-31 --runs 4000 --out out/forecast",
         "negsim forecast out/fit --event act:PRK::missile_test --event walk_out::official:",
     )
     add_fitted(parser)
-    parser.add_argument("--origin", metavar="DATE", type=date, help="first day drawn (default: when knowledge ends)")
-    parser.add_argument("--until", metavar="DATE", type=date, help="last day drawn (default: the scenario's end)")
-    parser.add_argument("--runs", metavar="N", type=whole(1), default=2000, help="futures (default: 2000)")
+    parser.add_argument("--origin", metavar="DATE", type=date, help="first day forecast (default: when knowledge ends)")
+    parser.add_argument("--until", metavar="DATE", type=date, help="last day forecast (default: the scenario's end)")
+    parser.add_argument("--runs", metavar="N", type=whole(1), default=2000, help="number of futures (default: 2000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
     parser.add_argument(
         "--event",
@@ -215,11 +215,11 @@ def add_register(commands: Any) -> None:
         "negsim register out/fit forecasts/2000-2004.json --until 2004-12-31 --runs 10000",
     )
     add_fitted(parser)
-    parser.add_argument("file", metavar="FILE", help="where to write it (JSON); a file that is there stays")
+    parser.add_argument("file", metavar="FILE", help="where to write it (JSON); an existing file is not overwritten")
     parser.add_argument("--until", metavar="DATE", type=date, help="last day forecast (default: the scenario's end)")
-    parser.add_argument("--runs", metavar="N", type=whole(1), default=10_000, help="futures (default: 10000)")
+    parser.add_argument("--runs", metavar="N", type=whole(1), default=10_000, help="number of futures (default: 10000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
-    parser.add_argument("--note", metavar="TEXT", default="", help="what is to be remembered with it")
+    parser.add_argument("--note", metavar="TEXT", default="", help="a note to keep with it")
 
 
 def add_score(commands: Any) -> None:
@@ -228,7 +228,7 @@ def add_score(commands: Any) -> None:
         commands,
         "score",
         score,
-        "score a registered forecast by the events that came about",
+        "score a registered forecast by the events that happened",
         "negsim score forecasts/2000-2004.json events.csv",
         "negsim score forecasts/2000-2004.json events.csv --observed-until 2002-12-31 --digest 3f9c",
     )
@@ -236,15 +236,15 @@ def add_score(commands: Any) -> None:
     parser.add_argument(
         "events",
         metavar="EVENTS",
-        help="CSV file of all that happened of what was asked: columns date and move; events from before the forecast "
-        "are left aside; where nothing happened, a row with status outside",
+        help="CSV file (columns date and move) of all events that answer the questions; earlier ones are set aside; if "
+        "nothing happened, it has a row with status outside",
     )
     parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
     parser.add_argument(
         "--observed-until",
         metavar="DATE",
         type=date,
-        help="last day that the file knows of (default: the last forecast); scores go to the last month's end by then",
+        help="last day that the file covers (default: the last forecast); scores go to the last end of a month by then",
     )
     parser.add_argument("--digest", metavar="HEX", help="the digest that was published, or its beginning")
     parser.add_argument("--out", metavar="PLACE", help="write all scores there: a folder, or a file (.csv)")

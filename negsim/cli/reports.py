@@ -42,5 +42,5 @@ def add_report(commands: Any) -> None:
         metavar="N",
         type=whole(0),
         default=400,
-        help="histories drawn to hold a fit against its events, where the folder has no such table (default: 400)",
+        help="histories to simulate to compare a fit with its events, if the folder has no such table (default: 400)",
     )

@@ -77,7 +77,13 @@ def add_run(commands: Any) -> None:
     parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
     add_tick(parser)
     add_settings(parser)
-    parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
+    parser.add_argument(
+        "--workers",
+        metavar="W",
+        type=whole(1),
+        default=1,
+        help="processes, or threads with the compiled engine (default: 1)",
+    )
     add_engine(parser)
     parser.add_argument("--out", metavar="DIR", help="write events, summary, provenance and pictures there")
     parser.add_argument("--no-plots", action="store_true", help="write no pictures")

@@ -118,7 +118,7 @@ def add_show(commands: Any) -> None:
     also = parser.add_mutually_exclusive_group()
     also.add_argument("--odd", action="store_true", help="the model of the case by the ODD protocol, as Markdown")
     also.add_argument(
-        "--moves", action="store_true", help="list the addresses of all moves, and the number that is the rate of each"
+        "--moves", action="store_true", help="list the address of every move, with the number that sets its rate"
     )
 
 
@@ -128,14 +128,14 @@ def add_check(commands: Any) -> None:
         commands,
         "check",
         check,
-        "check scenario files, and chronologies: every mistake at once, and the name that was probably meant",
+        "check scenario files and chronologies; report every mistake at once, with the name probably meant",
         "negsim check my-case.toml",
         "negsim check cases/*.toml",
         "negsim check my-case.toml --chronology events.csv      # what the case makes of each row",
     )
     parser.add_argument("file", metavar="FILE", nargs="+", help="scenario file (TOML), or a shipped case")
     parser.add_argument(
-        "--chronology", metavar="NAME", help="check what happened as well: a chronology of the case, or a CSV file"
+        "--chronology", metavar="NAME", help="also check this chronology: one of the case's, or a CSV file"
     )
     parser.add_argument("--codebook", metavar="FILE", help="TOML file that says which moves the rows of the CSV mean")
 
@@ -153,5 +153,5 @@ def add_new(commands: Any) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="where to write it")
     parser.add_argument("--copy-of", metavar="CASE", help="copy this case instead: one that ships, or a file")
-    parser.add_argument("--schema", action="store_true", help="write the JSON Schema beside it")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--schema", action="store_true", help="also write the JSON Schema")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")

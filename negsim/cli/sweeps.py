@@ -347,7 +347,7 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         help="print this kind of event, such as meet.official (repeatable; default: those that differ most)",
     )  # fmt: skip
     parser.add_argument(
-        "--any-version", action="store_true", help="add to what another version of negsim or numpy made"
+        "--any-version", action="store_true", help="add to a store even if another version of negsim or numpy made it"
     )
 
 
@@ -357,7 +357,7 @@ def add_sweep(commands: Any) -> None:
         commands,
         "sweep",
         sweep,
-        "simulate a scenario at many points of its numbers, and keep what is finished whatever happens",
+        "simulate a scenario at many points of its parameters, and save every finished block",
         "negsim sweep beijing-1999 --vary tempo_talks=0.5:2:7 --store out/tempo",
         "negsim sweep beijing-1999 --vary tempo_talks=0.5:2:7 --vary gate=0,2,4 --runs 512 --workers 2 --store out/two",
         "negsim sweep beijing-1999 --vary alarm=prior --vary gate=1:6 --design sobol --points 256 --store out/sobol",
@@ -373,9 +373,9 @@ def add_sweep(commands: Any) -> None:
         "--design", choices=("grid", "lhs", "sobol"), default="grid",
         help="every combination of levels, or a sample of ranges: Latin hypercube, Sobol sequence (default: grid)",
     )  # fmt: skip
-    parser.add_argument("--points", metavar="N", type=whole(1), help="points of a sample")
-    parser.add_argument("--table", metavar="FILE", help="points of one's own: CSV, a column for each key")
-    parser.add_argument("--store", metavar="DIR", required=True, help="where finished blocks are kept")
+    parser.add_argument("--points", metavar="N", type=whole(1), help="number of points of a sample")
+    parser.add_argument("--table", metavar="FILE", help="points of your own: a CSV file with a column for each key")
+    parser.add_argument("--store", metavar="DIR", required=True, help="folder for finished blocks")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=256, help="runs of each point (default: 256)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
     parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
@@ -386,9 +386,12 @@ def add_sweep(commands: Any) -> None:
         help="stop a point early when the error of this event's probability is small enough (repeatable)",
     )  # fmt: skip
     parser.add_argument(
-        "--engine", choices=("numpy", "compiled", "auto"), default="numpy", help="who runs (default: numpy)"
+        "--engine",
+        choices=("numpy", "compiled", "auto"),
+        default="numpy",
+        help="which engine computes (default: numpy)",
     )
-    parser.add_argument("--independent", action="store_true", help="let every point have noise of its own")
+    parser.add_argument("--independent", action="store_true", help="use independent random numbers at each point")
     parser.add_argument(
         "--keep", metavar="EVENT", action="append", default=[],
         help="keep only these kinds of event, * for any part (repeatable; default: all)",
@@ -402,12 +405,12 @@ def add_resume(commands: Any) -> None:
         commands,
         "resume",
         resume,
-        "go on with a sweep that was interrupted or damaged",
+        "resume a sweep that was interrupted or damaged",
         "negsim resume out/tempo --workers 2",
         "negsim resume out/tempo --retry-failed",
     )
     parser.add_argument("store", metavar="DIR", help="folder that `negsim sweep ... --store DIR` made")
-    parser.add_argument("--retry-failed", action="store_true", help="compute anew what failed")
+    parser.add_argument("--retry-failed", action="store_true", help="compute again what failed")
     add_how(parser)
 
 
@@ -417,11 +420,11 @@ def add_expand(commands: Any) -> None:
         commands,
         "expand",
         expand,
-        "give a sweep more runs or more points; what is there stays as it is",
+        "add runs or points to a sweep; what is there stays as it is",
         "negsim expand out/tempo --runs 1024",
         "negsim expand out/mine --table more-points.csv --workers 2",
     )
     parser.add_argument("store", metavar="DIR", help="folder that `negsim sweep ... --store DIR` made")
-    parser.add_argument("--runs", metavar="N", type=whole(1), help="runs that each point has afterwards")
-    parser.add_argument("--table", metavar="FILE", help="points to add: CSV, a column for each key")
+    parser.add_argument("--runs", metavar="N", type=whole(1), help="number of runs that each point has afterwards")
+    parser.add_argument("--table", metavar="FILE", help="points to add: a CSV file with a column for each key")
     add_how(parser)

@@ -113,24 +113,28 @@ def add_compare(commands: Any) -> None:
         commands,
         "compare",
         compare,
-        "take theories out of a fitted case, one at a time, and say which of them the events speak for",
+        "remove theories from a fitted case, one at a time, and report which of them the events support",
         "negsim compare out/fit",
         "negsim compare out/fit --theory resentment --theory sequencing --pairs",
         "negsim compare out/fit --stages 2 --keep out/variants --engine auto",
-        "negsim compare out/fit --no-refit     # minutes less; what cannot be known from the fit stays open",
+        "negsim compare out/fit --no-refit     # minutes less; what reweighting cannot tell is left open",
     )
     add_fitted(parser)
-    parser.add_argument("--theory", metavar="NAME", action="append", help="this theory (repeatable; default: all)")
-    parser.add_argument("--pairs", action="store_true", help="also two at a time")
+    parser.add_argument(
+        "--theory", metavar="NAME", action="append", help="remove this theory (repeatable; default: each in turn)"
+    )
+    parser.add_argument("--pairs", action="store_true", help="also remove two at a time")
     parser.add_argument("--no-rivals", action="store_true", help="leave out the static model and constant rates")
-    parser.add_argument("--no-refit", action="store_true", help="do not fit again where the fit's draws do not reach")
+    parser.add_argument(
+        "--no-refit", action="store_true", help="do not fit again where reweighting the fit's draws fails"
+    )
     parser.add_argument(
         "--stages",
         metavar="N",
         type=whole(0),
         default=0,
-        help="also at so many dates on the way: how well each variant foretold the rest (each takes a fit)",
+        help="compare at N earlier dates as well, by how well each variant predicted the rest (a fit each)",
     )
-    parser.add_argument("--keep", metavar="DIR", help="keep fits there and take them up again after a stop")
+    parser.add_argument("--keep", metavar="DIR", help="save fits there, and resume from them after an interruption")
     add_sampler(parser)
     parser.add_argument("--out", metavar="PLACE", help="write the table there: a folder, or a file (.csv)")

@@ -152,16 +152,24 @@ def add_whatif(commands: Any) -> None:
     parser.add_argument("question", metavar="QUESTION", nargs="?", help="a question of the case, or a TOML file")
     parser.add_argument("--runs", metavar="N", type=whole(2), default=1000, help="pairs of histories (default: 1000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
-    parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
-    parser.add_argument("--posterior", metavar="DIR", help="numbers from a fit: a folder that `negsim fit --out` wrote")
+    parser.add_argument(
+        "--workers",
+        metavar="W",
+        type=whole(1),
+        default=1,
+        help="processes, or threads with the compiled engine (default: 1)",
+    )
+    parser.add_argument(
+        "--posterior", metavar="DIR", help="take the parameters from a fit: the folder that `negsim fit --out` wrote"
+    )
     parser.add_argument(
         "--given",
         metavar="WHAT",
         help="what happened, for the retrospective answer: `history` (the case's own, with exact dates), a CSV file of "
         "such, or a chronology (with --posterior; default there: the one it was fitted to)",
     )
-    parser.add_argument("--only", choices=("interventional", "retrospective"), help="one of the two answers")
-    parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the end)")
+    parser.add_argument("--only", choices=("interventional", "retrospective"), help="compute only this answer")
+    parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
     add_engine(parser)
     add_settings(parser)
     parser.add_argument("--out", metavar="DIR", help="write the answer, tables and pictures there")

@@ -89,7 +89,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 def add_tick(parser: argparse.ArgumentParser) -> None:
     """Let the calendar's resolution be chosen."""
-    parser.add_argument("--tick", choices=("month", "week", "day"), help="how often hazards are looked at anew")
+    parser.add_argument(
+        "--tick", choices=("month", "week", "day"), help="how often hazards are updated (default: as the scenario says)"
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +100,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=("numpy", "compiled", "auto"),
         default="numpy",
-        help="who computes: the same numbers, compiled several times as fast (default: numpy)",
+        help="which engine computes; compiled gives the same results several times as fast (default: numpy)",
     )
 
 
@@ -239,7 +241,7 @@ def wrap_sentences(text: str) -> str:
     lines = []
     for line in text.splitlines():
         indent = " " * (len(line) - len(line.lstrip()) + 2)
-        lines += textwrap.wrap(line, LINE, subsequent_indent=indent) or [""]
+        lines += textwrap.wrap(line, LINE, subsequent_indent=indent, break_on_hyphens=False) or [""]
     return "\n".join(lines)
 
 
