@@ -431,6 +431,24 @@ def test_waits_of_what_is_told_take_in_those_of_what_is_not(case):
     assert found.days.tolist() == [1.0, 3.0]
 
 
+def test_what_a_chronology_implies_is_no_part_of_the_waits_as_it_is_none_of_simulated_ones(case):
+    """Meetings are told; that they adjourned in between is implied, and no source would have told it."""
+    meetings = negsim.reporting.Reporting((negsim.reporting.Rule(("meet:*",)),))
+    history = negsim.simulate(case, runs=1, seed=5)
+    told = replace(negsim.observe(history, meetings, unreported="implied"), reporting=meetings)
+    likelihood = bring_together(case, told, ("meeting", "ending"))
+    prior, rng, draws = declare_prior(case, likelihood.names), np.random.default_rng(2), 30
+    theta, unit = prior.draw(draws, rng), rng.random((draws, likelihood.open_dates))
+    some = Posterior(prior, theta, np.zeros(draws), np.zeros(draws), 0.0, 0.0, "importance", 30, 1, latent=unit)
+    placed = told.place(likelihood.compiled, unit)
+    for seen, days, rates in zip(predictive._told(likelihood, some), placed.days, theta, strict=True):
+        order = np.argsort(days)
+        met = np.array([not told.moves[place].implied for place in order])
+        away = days[order][met] - np.r_[0.0, days[order][~met]][: met.sum()]
+        assert len(away) > 3
+        assert seen.waits[:-1] == pytest.approx(rates[0] * away / 365.25)
+
+
 def test_statistics_of_a_history_worked_by_hand():
     told = Told(np.array([10.0, 20.0, 50.0]), np.array([0, 0, 1]), np.array([1.0, 0.5, 2.0, 0.1]), (0.0, 100.0))
     assert median_gap(told) == 20.0

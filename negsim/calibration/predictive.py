@@ -229,14 +229,14 @@ def check_predictions(
 
 
 def _told(likelihood: ChronologyLikelihood, drawn: Posterior) -> list[Told]:
-    """What the chronology tells, with the unknown dates of each draw."""
+    """What the chronology tells, with the unknown dates of each draw; what it only implies is not told."""
     chronology, compiled = likelihood.chronology, likelihood.compiled
     placed = chronology.place(compiled, drawn.latent)
     order = chronology.sort(placed.days)
     theta = {name: drawn.draws[:, column] for column, name in enumerate(likelihood.names)}
-    found = replay(
-        compiled, likelihood.histories(drawn.latent), theta, chronology.until, likelihood.coverage, likelihood.engine
-    )
+    coverage = chronology.reporting.compile(compiled, chronology.window)
+    histories = likelihood.histories(drawn.latent)
+    found = replay(compiled, histories, theta, chronology.until, coverage, likelihood.engine)
     told = np.array([not move.implied for move in chronology.moves], dtype=bool)
     return [
         _gather(compiled, placed.days[k][line], placed.moves[k][line], told[line], found.intervals[:, k], chronology)
