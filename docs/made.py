@@ -41,10 +41,10 @@ def tell_theories() -> Iterator[str]:
     """The page of the theories: claim, equation, source, parameters, picture."""
     yield "# The theories"
     yield (
-        "Each term is one theory in one file of `negsim/terms/`. This page is made from their declarations, the "
-        "pictures from their formulas: what a formula adds or multiplies, as one quantity changes and the others stand "
-        "still, with the strength halved and doubled. [The model](../model.md) has how they enter together; "
-        "[adding a term](../terms.md) how to write one."
+        "Each term is one theory, in one file of `negsim/terms/`. This page is made from the declarations in "
+        "these files. The pictures show what a formula adds or multiplies as one quantity changes and the others "
+        "stay fixed, with the strength halved and doubled. [The model](../model.md) says how the terms work "
+        "together, and [adding a term](../terms.md) how to write one of your own."
     )
     for term in SHELF.values():
         yield from tell_theory(term)
@@ -81,14 +81,14 @@ def tell_walk() -> Iterator[str]:
     rows = list(csv.DictReader(text.splitlines()))
     yield "# The article's sequence, move by move"
     yield (
-        f"Made from `negsim/cases/{WALKED}.history.csv` and the engine: each move of the sequence, how things "
-        "stood just before it, and how fast the model, at the numbers of the file, expected it. *Implied* moves "
-        "are not in the article, but what it reports could not have happened without them; *rows* are those of "
-        "`seeds/`. A hazard is a rate a year in that state: 12 means that, had nothing else happened, it would "
-        "have come after a month on average. *Times baseline* is what terms, utilities and approval made of the "
-        "rate in the file; *share* is the move's part of all that could have happened at that moment. They are "
-        "numbers of a model, not measurements; the log-likelihood of the whole is the sum of the log hazards less "
-        "their integral."
+        f"This page walks through the history in `negsim/cases/{WALKED}.history.csv`, computed by the engine: each "
+        "move, the state just before it, and how fast the model expected it with the case's own numbers. "
+        "*Implied* moves are not in the article, but what it reports could not have happened without them; *rows* "
+        "are those of `seeds/`. A hazard is a rate per year in that state: at 12, the move would come after a "
+        "month on average, had nothing else happened. *Times baseline* is the effect of terms, utilities and "
+        "approval on the rate in the file; *share* is the move's part of all that could have happened at that "
+        "moment. These are numbers of a model, not measurements. The log-likelihood of the whole is the sum of "
+        "the log hazards minus their integral."
     )
     lines = ["| date | move | | rows | possible because | hazard a year | times baseline | share |"]
     lines.append("|---|---|---|---|---|---|---|---|")

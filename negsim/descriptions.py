@@ -66,7 +66,7 @@ def list_sections(scenario: Scenario) -> tuple[tuple[str, Iterator[Row]], ...]:
 def _heading(scenario: Scenario) -> str:
     lines = [f"{scenario.name}: {scenario.title}" if scenario.title else scenario.name]
     lines += [scenario.description.strip()] if scenario.description.strip() else []
-    return "\n".join([*lines, f"{scenario.start} to {scenario.end}, looked at anew every {scenario.tick}"])
+    return "\n".join([*lines, f"{scenario.start} to {scenario.end}, hazards updated every {scenario.tick}"])
 
 
 def _section(title: str, rows: Sequence[Row]) -> str:

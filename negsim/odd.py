@@ -151,7 +151,7 @@ def _entities(scenario: Scenario | None) -> Part:
         (
             "Governments and intermediaries hold concessions that they can give, sit in channels, raise demands, and "
             "can strike. There is no space but the network of who can give what to whom, and who sits where.",
-            f"Time is continuous, over {when}; hazards are looked at anew at every move and at every tick ({tick}). "
+            f"Time is continuous, over {when}; hazards are updated at every move and at every tick ({tick}). "
             f"The state of a run: {variables}.",
         ),
         (

@@ -355,7 +355,7 @@ class Scenario(Table):
     end: dt.date
     """Last day of the period: hazards run until the midnight that ends it."""
     tick: Literal["month", "week", "day"] = "month"
-    """How often hazards are looked at anew between moves."""
+    """How often hazards are updated between moves."""
     terms: Names | None = None
     """Terms switched on (default: all shipped ones)."""
     sources: dict[str, str] = {}

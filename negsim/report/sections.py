@@ -149,7 +149,7 @@ def _question(found: Findings) -> Section:
     for name, ensemble in found.ensembles.items():
         drawn = say_count(ensemble.runs, "history", "histories")
         section.paragraphs.append(
-            f"Simulated ({name_place(name)}): {drawn}, seed {ensemble.seed}, hazards looked at anew every "
+            f"Simulated ({name_place(name)}): {drawn}, seed {ensemble.seed}, hazards updated every "
             f"{ensemble.provenance['tick']}."
         )
     return section
