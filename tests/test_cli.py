@@ -37,6 +37,7 @@ COMMANDS = (
     "sweep",
     "resume",
     "expand",
+    "export",
 )
 QUICK = ("--runs", "3", "--until", "2000-06-30")
 
@@ -146,6 +147,19 @@ def test_new_copies_a_case_with_its_comments_questions_and_chronologies(said, tm
 
 def test_check_praises_each_good_file(said):
     assert said("check", "template", "beijing-1999") == (0, "template: no mistakes\nbeijing-1999: no mistakes\n", "")
+
+
+def test_check_takes_a_folder_for_the_scenarios_in_it(said, tmp_path):
+    for name in ("one", "two"):
+        said("new", str(tmp_path / f"{name}.toml"))
+    (tmp_path / "notes.txt").write_text("none of them")
+    assert said("check", str(tmp_path))[1].count("no mistakes") == 2
+    (tmp_path / "two.toml").write_text("hello")
+    code, out, err = said("check", str(tmp_path))
+    assert (code, out) == (2, f"{tmp_path / 'one.toml'}: no mistakes\n")
+    assert "1 mistake" in err
+    (tmp_path / "empty").mkdir()
+    assert said("check", str(tmp_path / "empty"))[0] == 2
 
 
 def test_check_tells_the_mistakes_of_all_files_together(said, tmp_path):

@@ -54,6 +54,11 @@ SMALLER = {
         'store="out/tempo", executor': 'store="out/cluster", executor',
         "LocalCluster(n_workers=4": 'LocalCluster(processes=False, dashboard_address=":0", n_workers=1',
     },
+    "teaching.md": {
+        "--runs 500": "--runs 2 --until 1991-12-31",
+        "--runs 200": "--runs 2 --until 1998-12-31",
+        "runs=500": "runs=2",
+    },
     "whatif.md": {"runs=20": "runs=2", "--runs 500": "--runs 2 --until 1998-12-31"},
 }
 """What makes the blocks of a page short enough for a test."""
@@ -192,8 +197,21 @@ def say_so(folder: Path, inside: str) -> None:
     assert inside.strip().replace("the draw loop", "the {name} loop") in read(Path(building.__file__))
 
 
+def lay_results(folder: Path) -> None:
+    """What a page on results takes for granted: some of the tutorial's, saved."""
+    negsim.simulate(TUTORIAL / "harbour.toml", runs=5, seed=1).save(folder / "out")
+
+
+def lay_handins(folder: Path) -> None:
+    (folder / "handins").mkdir()
+    for name in ("anna", "ben"):
+        shutil.copy(ROOT / "examples" / "teaching" / "rivals.toml", folder / "handins" / f"{name}.toml")
+
+
 GRANTED: dict[str, Callable[[Path], object]] = {
     "forecasts.md": lay_tutorial,
+    "reports.md": lay_results,
+    "teaching.md": lay_handins,
     "app.md": lambda folder: main(["new", "my-case.toml"]),
 }
 SAID: dict[tuple[str, str], list[Callable[[Path, str], object]]] = {

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import negsim
@@ -194,6 +195,28 @@ def test_a_forecast_beyond_the_end_makes_no_stranger_of_its_fit(folder: Path, tm
     found = gather_findings(tmp_path)
     assert found.strangers == []
     assert found.scenario == (scenario if case == "template" else longer)
+
+
+def test_results_are_exported_as_tables_beside_what_they_are_made_of(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copytree(folder, tmp_path / "out")
+    assert main(["export", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    events, fitted = negsim.load_results(folder).events, Posterior.load(folder / "fit")
+    read = pd.read_csv(tmp_path / "out" / "events.csv", parse_dates=["date"], keep_default_na=False)
+    assert f"events.csv: {len(events):,} rows" in told
+    for column in ("run", "kind", "actor", "counterpart", "channel", "subject", "drawn", "day"):
+        assert list(read[column]) == list(events[column])
+    assert (read["date"] == events["date"]).all()
+    draws = pd.read_csv(tmp_path / "out" / "fit" / "draws.csv")
+    assert np.average(draws["raids"], weights=draws["weight"]) == pytest.approx(fitted.mean()[0])
+    assert list(pd.read_csv(tmp_path / "out" / "fit" / "parameters.csv")["parameter"]) == list(fitted.names)
+    points = pd.read_csv(tmp_path / "out" / "sweep" / "points.csv")
+    assert set(points["raids"]) == {0.1, 0.4}
+    assert read_page(write_report(tmp_path / "out", tmp_path / "one.html", runs=0)).pictures
+    shutil.copytree(folder / "quiet", tmp_path / "tables")
+    assert main(["export", str(tmp_path / "tables")]) == 2
 
 
 def test_the_command_writes_into_the_folder_and_says_where(

@@ -15,7 +15,20 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
-from negsim.cli import accounts, diagnoses, fits, futures, pages, reports, runs, scenarios, sweeps, theories, whatifs
+from negsim.cli import (
+    accounts,
+    diagnoses,
+    exports,
+    fits,
+    futures,
+    pages,
+    reports,
+    runs,
+    scenarios,
+    sweeps,
+    theories,
+    whatifs,
+)
 from negsim.cli.words import InputError, add_debug, examples, write_plainly
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -39,6 +52,7 @@ COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (
     futures.add_score,
     pages.add_app,
     reports.add_report,
+    exports.add_export,
 )
 """What adds each command, in the order of the help."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +49,20 @@ def check(options: argparse.Namespace) -> None:
     if options.codebook is not None:
         raise InputError("--codebook: allowed with the --chronology that it is for")
     found: list[Problem] = []
-    for file in options.file:
+    for file in _list_files(options.file):
         problems = check_scenario(file)
         found += problems
         if not problems:
             print(f"{file}: no mistakes{_name_files_not_run(file)}")
     if found:
         raise ScenarioError(found)
+
+
+def _list_files(named: Iterable[str]) -> Iterator[str]:
+    """The files that are to be checked: of a folder its scenario files."""
+    for name in named:
+        inside = sorted(map(str, Path(name).glob("*.toml"))) if Path(name).is_dir() else []
+        yield from inside or [name]
 
 
 def _name_files_not_run(file: str) -> str:
@@ -130,10 +138,12 @@ def add_check(commands: Any) -> None:
         check,
         "check scenario files and chronologies; report every mistake at once, with the name probably meant",
         "negsim check my-case.toml",
-        "negsim check cases/*.toml",
+        "negsim check handins                  # all scenario files of a folder",
         "negsim check my-case.toml --chronology events.csv      # what the case makes of each row",
     )
-    parser.add_argument("file", metavar="FILE", nargs="+", help="scenario file (TOML), or a shipped case")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="+", help="scenario file (TOML), a folder of them, or a shipped case"
+    )
     parser.add_argument(
         "--chronology", metavar="NAME", help="also check this chronology: one of the case's, or a CSV file"
     )
