@@ -120,7 +120,7 @@ def counterfactual(
     runs: int = 1000,
     until: dt.date | str | None = None,
     products: Collection[str] = PRODUCTS,
-    told: Told | None = None,
+    progress: Told | None = None,
     workers: int = 1,
     engine: str = "numpy",
 ) -> Counterfactual:
@@ -147,8 +147,8 @@ def counterfactual(
         Last day (default: the scenario's end; in retrospect the end of the record).
     products : collection of str
         Which answers to compute: ``interventional``, ``retrospective`` (which needs `given`), by default both.
-    told : callable, optional
-        Called with the arm that is running and its progress.
+    progress : callable, optional
+        Told which arm is running, how many of its runs are done, and how many there are.
     workers : int
         Processes; threads if everything asked for is compiled. The answer does not depend on their number.
     engine : str
@@ -192,7 +192,7 @@ def counterfactual(
     engine = worlds.choose_engine(engine)
     asked = "interventional" in products
     inquiry = Inquiry(scenario, question, numbers.params, seed, runs, asked, end, record, back, engine=engine)
-    arms = run_arms(inquiry, worlds, workers, told)
+    arms = run_arms(inquiry, worlds, workers, progress)
     if inquiry.model:
         model = _compare(question, arms, MODEL, numbers)
     if record is not None:

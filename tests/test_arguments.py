@@ -109,6 +109,35 @@ def test_public_functions_keep_their_signature_and_can_be_sent_to_other_processe
     assert list(inspect.signature(negsim.replay).parameters)[:2] == ["case", "history"]
 
 
+SAME = {
+    "case": ("Scenario | str | Path", None),
+    "chronology": ("Chronology | str | Path | None", None),
+    "engine": ("str", "numpy"),
+    "runs": ("int", None),
+    "seed": ("int", 0),
+    "until": ("dt.date | str | None", None),
+    "workers": ("int", 1),
+}
+"""What an argument of a name takes wherever it occurs, and its default (None: each function has its own)."""
+APART = {("expand_sweep", "runs")}
+"""Runs to be added to, which may stay as they are."""
+
+
+def test_an_argument_of_one_name_takes_the_same_everywhere():
+    found = {
+        (name, key): parameter
+        for name in FUNCTIONS
+        for key, parameter in inspect.signature(getattr(negsim, name)).parameters.items()
+    }
+    for (name, key), parameter in found.items():
+        if key in SAME and (name, key) not in APART:
+            kind, default = SAME[key]
+            taken = parameter.annotation.removesuffix(" | Compiled")
+            assert taken == kind or f"{taken} | None" == kind, f"{name}({key}: {parameter.annotation})"
+            assert default is None or parameter.default in (default, inspect.Parameter.empty), f"{name}({key})"
+    assert {key for _, key in found if "progress" in key or key == "told"} == {"progress"}
+
+
 # -- what the functions check themselves ------------------------------------------------------------------------------
 
 

@@ -126,6 +126,7 @@ def test_outcomes_of_single_runs_agree_with_the_summary(small):
     assert np.array_equal(np.isfinite(day), happened == 1)
     by_june = done.outcome("plan.talks", until=dt.date(1998, 6, 30))
     assert np.array_equal(by_june == 1, day < 181)
+    assert np.array_equal(by_june, done.outcome("plan.talks", until="1998-06-30"))
     assert 0 < by_june.sum() < happened.sum()
     last = int(day[np.isfinite(day)][0])  # somebody plans on the last day that counts
     by_then = done.outcome("plan.talks", until=small.start + dt.timedelta(days=last))

@@ -25,6 +25,7 @@ from negsim.forecasts.fits import Fits
 from negsim.forecasts.information import Information, measure_information
 from negsim.forecasts.reach import Reach, measure_reach
 from negsim.scenario import Scenario
+from negsim.scenario_files import take_scenario
 from negsim.theories import make_static
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ def _judge(static: Change) -> str:
 
 
 def account_for(
-    case: Scenario,
+    case: Scenario | str | Path,
     posterior: Posterior,
-    chronology: Chronology,
+    chronology: Chronology | str | Path | None = None,
     events: Any = None,
     runs: int = 2000,
     seed: int = 0,
@@ -115,10 +116,11 @@ def account_for(
 
     Parameters
     ----------
-    case : Scenario
+    case : Scenario, str or Path
     posterior : Posterior
         From :func:`negsim.fit` on the chronology.
-    chronology : Chronology
+    chronology : Chronology, str or Path, optional
+        Default: the first of the case's own.
     events : DataFrame or iterable of mappings, optional
         As in :func:`negsim.explain_events`.
     runs : int
@@ -140,14 +142,16 @@ def account_for(
     Account
     """
     tell = progress or (lambda share, doing: None)
-    likelihood = bring_fit(case, posterior, chronology, engine)
+    scenario = take_scenario(case)
+    likelihood = bring_fit(scenario, posterior, chronology, engine)
+    happened = likelihood.chronology
     told = list_told(likelihood, events)
     with ExitStack() as stack:
         folder = Path(keep if keep is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         fits = Fits(seed, {**(sampler or {}), "engine": engine}, folder)
         tell(0.0, "rivals")
         again: dict[str, Any] = {"keep": folder, "engine": engine}
-        comparison = compare_theories(case, chronology, seed, (), posterior=posterior, **again, **(sampler or {}))
+        comparison = compare_theories(scenario, happened, seed, (), posterior=posterior, **again, **(sampler or {}))
         explanation = hold_events(
             likelihood,
             posterior,
@@ -161,7 +165,7 @@ def account_for(
         )
         tell(0.9, "what could be told")
         refused = any(one.how == "refused" for one in comparison.changes)
-        told_apart = (None, None) if refused else _tell_from_static(case, chronology, posterior, fits, engine)
+        told_apart = (None, None) if refused else _tell_from_static(scenario, happened, posterior, fits, engine)
     return Account(explanation, comparison, *told_apart)
 
 

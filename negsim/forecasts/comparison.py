@@ -220,7 +220,7 @@ def _e_value(change: Floats) -> Floats:
 
 def compare_theories(
     case: Scenario | str | Path,
-    chronology: Chronology | str | None = None,
+    chronology: Chronology | str | Path | None = None,
     seed: int = 0,
     theories: Sequence[str] | None = None,
     pairs: bool = False,
@@ -238,7 +238,7 @@ def compare_theories(
     Parameters
     ----------
     case : Scenario or str
-    chronology : Chronology or str, optional
+    chronology : Chronology, str or Path, optional
         Default: the first of the case's own.
     seed : int
         Seed of the samplers.

@@ -145,7 +145,7 @@ def standard_error(probability: Floats, runs: float) -> Floats:
 def forecast(
     case: Scenario | str | Path,
     posterior: Posterior,
-    chronology: Chronology | str | None = None,
+    chronology: Chronology | str | Path | None = None,
     origin: dt.date | str | None = None,
     until: dt.date | str | None = None,
     runs: int = 2000,
@@ -162,7 +162,7 @@ def forecast(
         The case the posterior belongs to.
     posterior : Posterior
         From :func:`negsim.fit` on the same chronology.
-    chronology : Chronology or str, optional
+    chronology : Chronology, str or Path, optional
         What is known (default: the first of the case's own).
     origin : date, optional
         First day of the forecast (default: the day after the chronology ends).

@@ -86,7 +86,7 @@ def _say_error(error: float) -> str:
 def find_regions(
     done: Sweep,
     event: str,
-    until: dt.date | None = None,
+    until: dt.date | str | None = None,
     most: int = 6,
     least_points: int = LEAST_POINTS,
     seed: int = 0,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.arguments import check_arguments
-from negsim.calendar import day_number
+from negsim.calendar import day_number, read_day
 from negsim.results import error_of_count, error_of_share
 from negsim.state import Array, Floats
 from negsim.sweeps.manifests import read_extents, read_sources
@@ -130,7 +130,7 @@ class Sweep:
         return ds.dataset([str(block.path) for block in self._blocks.values()], format="parquet")
 
     @check_arguments
-    def outcome(self, event: str, what: str = "happened", until: dt.date | None = None) -> Floats:
+    def outcome(self, event: str, what: str = "happened", until: dt.date | str | None = None) -> Floats:
         """One outcome of every run of every point.
 
         Parameters
@@ -147,11 +147,12 @@ class Sweep:
         array, shape (points, runs)
             NaN for runs that are missing (not computed yet, failed, not needed) and those that exploded.
         """
-        column = self._find_column(event, what, until)
+        last = read_day("until", until)
+        column = self._find_column(event, what, last)
         found = np.full((len(self.design), self.runs), np.nan)
         for block in self._blocks.values():
             table = _read(block.path, ["point", "run", "stopped", column])
-            judged = self._judge(table[column], what, until)
+            judged = self._judge(table[column], what, last)
             found[table["point"], table["run"]] = np.where(np.isnan(table["stopped"]), judged, np.nan)
         return found
 
