@@ -69,23 +69,23 @@ def main() -> None:
 
 
 LEARNED = """\
-Medians and 90% intervals before and after the article was read. Learned: the article took at least a tenth of the
-prior's variance away. Moved: it did not, but the middle lies elsewhere. Prior-driven: what stands here was put in by
-hand. Cannot tell: so few draws do not say which of these it is. Every other number of the case is fixed as it was
-written."""
+Medians and 90% intervals of the parameters, before and after the fit to the article. Learned: the article removed at
+least a tenth of the prior variance. Moved: it did not, but shifted the estimate. Prior-driven: the article said next to
+nothing, and you see the prior. Cannot tell: there are too few draws to say. Averaged over: not of interest itself, but
+not known either. Every other number of the case stays as it was written."""
 
 HELD = """\
-Of {runs:,} whole histories each, the share in which the event happens from a year before its date to a year after:
-with numbers from the prior, after the fit, and after a fit that left this event's own date out (weights not to be
-trusted are marked ?, events that the fit did not use -). Histories start in 1990 and know nothing of the article but
-what the numbers have learned. 'When' is the first such event from a year before its date on: by then 10, 50 and 90% of
-the fitted histories that have one have seen it. Rows are those of seeds/."""
+The share of {runs:,} simulated histories in which the event happens between a year before and a year after its date:
+with parameters from the prior, from the fit, and from a fit that leaves out this event's date (? means that the weights
+cannot be trusted, - that the fit did not use the event). Each history starts in 1990; the article enters it through the
+parameters only. 'When' gives the dates by which 10, 50 and 90% of the fitted histories that have such an event have
+seen the first one, counted from a year before the actual date. Rows (A01, ...) are those of seeds/."""
 
 AHEAD = """\
-{futures:,} futures that begin where the article ends, each with its own draw of the numbers and of what the article
-leaves open. 'Had nothing been learned' has the same past and numbers from the prior: where both agree within their
-errors the forecast is prior-driven, that is, it follows from what was written into the case and from where things stood
-on 21 December 1999, not from what the article taught. What happened after 1999 is not in the data."""
+{futures:,} futures that begin where the article ends, each with its own draw of the parameters and of what the article
+leaves open. 'Had nothing been learned' has the same past, with parameters from the prior. Where the two agree within
+their errors the forecast is prior-driven: it follows from what was written into the case and from the situation on 21
+December 1999, not from what the article taught. What happened after 1999 is not in the data."""
 
 
 def read_options() -> argparse.Namespace:

@@ -217,7 +217,7 @@ def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fi
     assert "model" in out
     assert "left aside" not in out
     assert "scored from 2003-01-01 to 2003-12-31, the end of the last whole month observed" in out
-    assert "rps_count   the same of how often it happened" in out  # a reader need not look for it elsewhere
+    assert "rps_count   the same for how often it happened" in out  # a reader need not look for it elsewhere
     assert "no such file" in said("score", file, events, "--codebook", tmp_path / "none.toml")[2]
     write_events(events, [("2001-02-03", "meet", "talks"), ("2003-02-03", "meet", "talks")])
     assert "1 event was left aside: from before" in said("score", file, events)[1]

@@ -73,9 +73,9 @@ def _print(found: Account, options: argparse.Namespace, title: str, posterior: P
 
 
 LEGEND = """\
-prior, fitted, without it: probability in {runs:,} whole histories each that it happens within 12 months of its date,
-with numbers from the prior, after the fit, and after a fit to which nobody told when it happened (by weights of the
-draws; refit where those cannot be trusted; refused where that fit cannot be either; not known with --no-refit)"""
+prior, fitted, without it: probability that the event happens within 12 months of its date, in {runs:,} whole histories
+each: with parameters from the prior, from the fit, and from a fit that is not told when it happened (by weights of the
+draws; refit if those cannot be trusted; refused if that fit cannot be trusted either; not known with --no-refit)"""
 
 
 def write_events(table: pandas.DataFrame) -> str:

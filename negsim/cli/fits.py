@@ -101,8 +101,8 @@ def describe_fit(posterior: Posterior) -> str:
     return (
         f"{found['chronology']} until {found['until']}, by {posterior.method}: {posterior.evaluations:,} likelihoods, "
         f"worth {posterior.ess:.0f} independent draws;\n{describe_evidence(posterior)}.\n"
-        "Contraction: share of the prior's variance that the events took away; a parameter marked prior-driven was not "
-        "learned; of one marked cannot tell the draws are too few to say.\n"
+        "Contraction is the share of the prior variance that the events removed. A parameter marked prior-driven was "
+        "not learned; for one marked cannot tell, there are too few draws to say.\n"
         f"The likelihood is {describe_condition(found)}."
     )
 

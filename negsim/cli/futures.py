@@ -110,16 +110,16 @@ def score(options: argparse.Namespace) -> None:
     shown = table[table["forecaster"] == "model"].drop(columns="forecaster")
     print(shown.to_string(index=False, na_rep="", float_format="%.3f"))
     sums = table.groupby("forecaster", sort=False)[["log_score", "brier", "crps_first", "rps_count"]]
-    print("\nsums over the questions (smaller is better); model and what it is held against")
+    print("\nsums over the questions (smaller is better), of the model and of what it is compared with")
     print(f"{sums.sum(min_count=1).to_string(na_rep='', float_format='%.3f')}\n\n{SCORES}")
 
 
 SCORES = """\
-happened    share of the dates that the file leaves open on which it falls into the period (0 or 1 where none is open)
-log_score   minus the log of the probability that was given to what came about
-brier       squared distance of the probability from what came about
-crps_first  months: squared distance from forecast to what had happened, added up over the period
-rps_count   the same of how often it happened, over counts; blank while the period is not observed to its end"""
+happened    whether it happened in the period (a share if the file leaves its date open)
+log_score   minus the log of the probability that was given to what happened
+brier       squared difference between the probability and what happened
+crps_first  the same for the date of the first event, added up over months
+rps_count   the same for how often it happened, added up over counts; blank until the whole period is observed"""
 
 
 def reopen(folder: Path) -> tuple[Scenario, Chronology, Posterior]:

@@ -97,14 +97,15 @@ def _write_number(number: float, error: float) -> str:
 
 
 LEGEND = """\
-change        log evidence without it less with it: negative speaks for it
-evidence_for  the factor by which the sequence speaks for it; 20 is called enough, 1 is nothing
-at_most       log evidence for it that a complete record of the same length could show on average, at most; no bound
-              where some such records hold what is impossible without it"""
+change        log evidence without it minus with it: negative supports it
+evidence_for  the factor by which the events support it; 20 counts as enough, 1 is nothing
+at_most       upper bound on the log evidence for it that a complete record of the same length could show on average;
+              no bound if some such records hold what is impossible without it"""
 
 FORETOLD = """
-foretold      the same of what was told after the first stage, foretold event by event: negative speaks for it
-largest       the largest evidence_for at any stage: were the case without it right, 20 or more with probability 0.05"""
+foretold      the same for events after the first stage, predicted one after the other: negative supports it
+largest       the largest evidence_for at any stage; if the case without it were true, 20 or more would have
+              probability 0.05 at most"""
 
 
 def add_compare(commands: Any) -> None:

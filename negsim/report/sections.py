@@ -308,15 +308,15 @@ def _parameters(found: Findings) -> Section:
         section.pictures.append(
             draw(
                 draw_parameters(posterior, scenario=found.scenario),
-                "Each number before (pale) and after (coloured) the events were read; the bar at the right is the "
-                "share of the prior's variance that they took away.",
+                "Each parameter before (pale) and after (coloured) the fit; the bar at the right is the share of the "
+                "prior variance that the events removed.",
             )
         )
         section.listings.append(_posterior(posterior, name, labels))
         section.paragraphs.append(
-            first_line(identify(posterior).summary()) + ". A number marked prior-driven was not learned; one marked "
-            "moved lies elsewhere than before without being surely known better, and of one marked cannot tell the "
-            "draws are too few to say."
+            first_line(identify(posterior).summary()) + ". A parameter marked prior-driven was not learned. One marked "
+            "moved has shifted, but is not known more precisely for certain. For one marked cannot tell, there are too "
+            "few draws to say."
         )
     return section
 
@@ -388,8 +388,8 @@ def _theories(found: Findings) -> Section:
         section.listings.append(Listing(caption, ("without", "change", "factor for it", "says"), rows))
     if section.listings:
         section.paragraphs.append(
-            "The factor says how many times as probable the events are with a theory as without it, over all numbers "
-            "that were thought possible beforehand: 20 is called enough, 1 is nothing, less speaks against it."
+            "The factor says how many times as probable the events are with a theory as without it, averaged over the "
+            "prior: 20 counts as enough, 1 is nothing, less speaks against the theory."
         )
     section.pictures += find_pictures(found, "comparison", "theories", "compare", "evidence")
     return section
@@ -471,7 +471,7 @@ def _limits(found: Findings) -> Section:
     if section.lines:
         section.paragraphs.append(
             "Below: which numbers were learned, and along which combinations of them. Before each combination stands "
-            "the share of the prior's variance that the events took away along it; along a flat one they said nothing."
+            "the share of the prior variance that the events removed along it; along a flat one they said nothing."
         )
     return section
 
