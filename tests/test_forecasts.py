@@ -476,6 +476,24 @@ def test_the_bits_of_an_event_are_the_difference_of_two_densities(channel):
     assert table["bits"].sum() == pytest.approx((total[0] - total[1]) / np.log(2), abs=0.05)
 
 
+def test_what_is_implied_between_two_events_is_taken_as_given_and_gives_no_bits(channel):
+    """How fast sessions end says nothing where only meetings are told: that they ended is implied."""
+    case, _, posterior = channel
+    meetings = Reporting((Rule(("meet:*",)),))
+    told = observe(negsim.simulate(case, runs=1, seed=5), meetings, seed=1, unreported="implied")
+    told = replace(told, reporting=meetings)
+    name = "channel.talks.rates.adjourn"
+    likelihood = bring_together(case, told, [name])
+    slow, fast = (
+        replace(posterior, prior=JointPrior([name], posterior.prior.priors), draws=np.full((300, 1), rate),
+                log_weights=np.zeros(300), latent=np.full((300, likelihood.open_dates), 0.5))
+        for rate in (5.0, 20.0)
+    )  # fmt: skip
+    table = measure_information((likelihood, slow), (likelihood, fast), draws=10).table
+    assert len(table) > 5
+    assert table["bits"].to_numpy() == pytest.approx(0.0, abs=1e-9)
+
+
 def test_the_error_of_a_density_is_the_scatter_of_means_over_draws():
     means, errors = np.array(
         [information._mean(logs, 80.0) for logs in np.random.default_rng(1).normal(0, 0.7, (500, 80))]

@@ -52,8 +52,13 @@ class ChronologyLikelihood:
 
     @cached_property
     def coverage(self) -> Coverage:
-        """What the source would have reported."""
+        """What the source would have reported, and of implied moves all in their windows."""
         return self.chronology.coverage(self.compiled)
+
+    @cached_property
+    def reported(self) -> Coverage:
+        """What the source would have reported, of implied moves as of others: for those that are taken as given."""
+        return self.chronology.reporting.compile(self.compiled, self.chronology.window)
 
     def __call__(self, theta: Floats, unit: Floats | None = None) -> Floats:
         """Log-likelihood at some points.
@@ -74,10 +79,11 @@ class ChronologyLikelihood:
         histories = stack_moves(placed.days[:, sequence], placed.moves[:, sequence])
         return self.score(theta, histories).total + placed.log_volume
 
-    def score(self, theta: Floats, histories: Stacked) -> Replay:
-        """Replay histories under parameters, a column each."""
+    def score(self, theta: Floats, histories: Stacked, coverage: Coverage | None = None) -> Replay:
+        """Replay histories under parameters, a column each (default: by :attr:`coverage`)."""
         params = {name: theta[:, column] for column, name in enumerate(self.names)}
-        return replay(self.compiled, histories, params, self.chronology.until, self.coverage, self.engine, self.workers)
+        until, coverage = self.chronology.until, coverage or self.coverage
+        return replay(self.compiled, histories, params, until, coverage, self.engine, self.workers)
 
     def histories(self, unit: Floats) -> Stacked:
         """Turn coordinates into histories, a column each."""

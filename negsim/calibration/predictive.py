@@ -233,10 +233,7 @@ def _told(likelihood: ChronologyLikelihood, drawn: Posterior) -> list[Told]:
     chronology, compiled = likelihood.chronology, likelihood.compiled
     placed = chronology.place(compiled, drawn.latent)
     order = chronology.sort(placed.days)
-    theta = {name: drawn.draws[:, column] for column, name in enumerate(likelihood.names)}
-    coverage = chronology.reporting.compile(compiled, chronology.window)
-    histories = likelihood.histories(drawn.latent)
-    found = replay(compiled, histories, theta, chronology.until, coverage, likelihood.engine)
+    found = likelihood.score(drawn.draws, likelihood.histories(drawn.latent), likelihood.reported)
     told = np.array([not move.implied for move in chronology.moves], dtype=bool)
     return [
         _gather(compiled, placed.days[k][line], placed.moves[k][line], told[line], found.intervals[:, k], chronology)
@@ -294,8 +291,7 @@ def simulate_told(
     every = split_runs(simulated)
     histories = [every[run] for run in kept]
     params = {name: theta[kept, column] for column, name in enumerate(likelihood.names)}
-    coverage = chronology.reporting.compile(compiled, chronology.window)
-    waits = replay(compiled, histories, params, last, coverage, likelihood.engine).intervals
+    waits = replay(compiled, histories, params, last, likelihood.reported, likelihood.engine).intervals
     found = []
     for column, (run, history) in enumerate(zip(kept, histories, strict=True)):
         try:

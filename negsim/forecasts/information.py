@@ -116,7 +116,7 @@ def _log_densities(
     """Log density of each told event and of the silence at the end, shape (told + 1, draws); what draws are worth."""
     chronology = likelihood.chronology
     drawn = posterior.resample(draws, open_purpose(seed, PURPOSE))
-    found = likelihood.score(drawn.draws, chronology.stack(likelihood.compiled, drawn.latent))
+    found = likelihood.score(drawn.draws, likelihood.histories(drawn.latent), likelihood.reported)
     order = chronology.sort(chronology.place(likelihood.compiled, drawn.latent).days).T
     is_told = np.array([not move.implied for move in chronology.moves])
     number = np.cumsum(is_told) - 1
