@@ -46,7 +46,20 @@ MOST_MADE: Final = 8
 
 @dataclass(frozen=True)
 class Labels:
-    """Names of the rows."""
+    """What the rows of the world's arrays stand for: each tuple's entries stand in the order of their rows.
+
+    Attributes
+    ----------
+    states, channels, concessions, demands, acts : tuple of str
+    pairs : tuple of (str, str)
+        Who holds something against whom: (holder, toward).
+    needs : tuple of (str, str)
+        (good, state).
+    events : tuple of Event
+        All kinds of event; the moves come first.
+    moves : int
+        How many of them are moves.
+    """
 
     states: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
@@ -71,7 +84,23 @@ class Labels:
 
 @dataclass(eq=False, repr=False)
 class Compiled:
-    """A compiled scenario: the world's rows, their names, and where each number comes from."""
+    """A compiled scenario: arrays for the kernel, and what is needed to fill them with other numbers.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What was compiled.
+    world : World
+        Its structure as arrays of row numbers, without a name in it.
+    labels : Labels
+        What the rows stand for.
+    numbers : dict of str to float
+        Every number that can vary, by key path, as the scenario has it.
+    slots : dict of str to Slot
+        How the arrays of the kernel's parameters are made from such numbers, by their names.
+    kept : dict
+        What an engine makes of the world once, by the engine's name.
+    """
 
     scenario: Scenario
     world: World
@@ -83,7 +112,6 @@ class Compiled:
     _laid: dict[frozenset[str], dict[str, tuple[Column, ...]]] = field(default_factory=dict)
     """Arguments of the slots that some key paths touch, by these paths."""
     kept: dict[str, Any] = field(default_factory=dict)
-    """What an engine makes of the world once, by the engine's name."""
 
     def __repr__(self) -> str:
         return f"Compiled({self.scenario.name!r}: {self.labels.moves} moves, {len(self.numbers)} numbers)"

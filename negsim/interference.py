@@ -36,7 +36,21 @@ class Impossible(NegsimError):
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """The n-th ring of some moves in a window is consumed without effect; with a delay, the move is made later."""
+    """One ring of a clock that passes without its move.
+
+    Attributes
+    ----------
+    moves : array of bool, shape (moves,)
+        The moves that are counted together.
+    nth : int
+        Which of their rings it is, counted from 1 within the window.
+    low, high : float
+        The window, in days from the start: ``low <= day < high``.
+    delay : float or None
+        Days after which the move is made all the same; None for never.
+    refuse : bool
+        Whether it is an error if a delayed move is impossible on its day (otherwise it is left out, and counted).
+    """
 
     moves: Flags
     nth: int
@@ -48,7 +62,15 @@ class Removal:
 
 @dataclass(frozen=True, eq=False)
 class Standstill:
-    """Some moves cannot be made for a time."""
+    """Some moves cannot be made for a time.
+
+    Attributes
+    ----------
+    moves : array of int
+        Their row numbers.
+    low, high : float
+        From when until when, in days from the start.
+    """
 
     moves: Ints
     low: float
@@ -57,7 +79,17 @@ class Standstill:
 
 @dataclass(frozen=True)
 class Push:
-    """A move is made at a date."""
+    """A move is made at a date, whatever its clock says.
+
+    Attributes
+    ----------
+    move : int
+        Its row number.
+    day : float
+        Days from the start.
+    refuse : bool
+        Whether it is an error if the move is impossible then (otherwise it is left out, and counted).
+    """
 
     move: int
     day: float
@@ -66,7 +98,17 @@ class Push:
 
 @dataclass(frozen=True)
 class Step:
-    """Numbers are others for a time."""
+    """Numbers are others for a time.
+
+    Attributes
+    ----------
+    change : NumberChange
+        What becomes of them.
+    paths : tuple of str
+        Their key paths.
+    low, high : float
+        From when until when, in days from the start.
+    """
 
     change: NumberChange
     paths: tuple[str, ...]
@@ -133,15 +175,23 @@ def _day(start: dt.date, date: dt.date | None, otherwise: float) -> float:
 
 @dataclass(eq=False)
 class Log:
-    """What an intervention did: runs, moves and days of removed rings, forced moves, and moves that were impossible."""
+    """What an intervention did, as pieces that each hold the runs, the moves and the days of some entries.
+
+    Attributes
+    ----------
+    removed, forced, impossible : list of (runs, moves, days)
+        Rings that passed without effect, moves that were forced, and forced moves that the state did not allow.
+    held : list of (runs, moves, days)
+        Banned moves that could have been made otherwise, at the beginning of the ban in each run.
+    reasons : list of (int, str)
+        Why a forced move was impossible, in the first run in which it was (of each block).
+    """
 
     removed: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     forced: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     impossible: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
     held: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
-    """Banned moves that could have been made otherwise, at the beginning of the ban in each run."""
     reasons: list[tuple[int, str]] = field(default_factory=list)
-    """Why a forced move was impossible, in the first run in which it was (of each block)."""
 
     def table(self, what: str) -> tuple[Ints, Ints, Floats]:
         """One kind of entry as arrays of runs, moves and days."""

@@ -11,7 +11,23 @@ from negsim.vocabulary import CONCESSION_MOVES, CONSEQUENCES, JOINT_MOVES
 
 @dataclass(frozen=True)
 class Event:
-    """A move or a consequence, by names. `name` is the address of its clock (moves only)."""
+    """A kind of event that can happen in a scenario: a move somebody makes, or a consequence of moves.
+
+    Attributes
+    ----------
+    kind : str
+        Such as ``open``, ``pledge`` or ``delivered``.
+    actor, counterpart : str
+        Who does it, and towards whom.
+    channel : str
+        Where; empty outside channels.
+    subject : str
+        The concession, demand or act, or the items of a package joined by ``+``; empty where there is none.
+    side : int
+        Side of the channel that does it, 0 or 1; -1 where both or neither do.
+    items : tuple of str
+        Concessions of a package.
+    """
 
     kind: str
     actor: str

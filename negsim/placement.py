@@ -58,7 +58,21 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Step:
-    """How one date is chosen: above and below which earlier ones, and how its unit coordinate is bent."""
+    """How one date is chosen when some others have been chosen already.
+
+    Attributes
+    ----------
+    place : int
+        Which date.
+    floors, floor_gaps : array
+        Dates chosen before that can keep it from being early: it comes no sooner than each of them less its gap, in
+        days.
+    ceilings, ceiling_gaps : array
+        Dates chosen before that can keep it from being late: it comes no later than each of them and its gap.
+    power : float
+        How many dates share its room, itself included, the others after it. The more, the earlier it is placed on
+        average, which gives a chain of dates in one window the same volume at every point.
+    """
 
     place: int
     floors: Ints

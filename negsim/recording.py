@@ -22,9 +22,18 @@ Stopped = tuple[Ints, Floats]
 class Block:
     """What was recorded of some runs.
 
-    ``events`` holds (run, event, day) of every event in the order of runs and time; ``tally`` the counts behind the
-    summary, of the runs that came to the end; ``paths`` arrays of shape (ticks, rows, runs); ``stopped`` (run, day) of
-    the runs that exploded.
+    Attributes
+    ----------
+    runs : int
+        How many.
+    tally : Tally
+        Counts behind the summary, of the runs that came to the end.
+    events : (run, event, day) or None
+        A number for each event in three arrays, in the order of runs and time; None where events were not asked for.
+    paths : dict of str to array, shape (ticks, rows, runs)
+        What was recorded at every tick.
+    stopped : (run, day)
+        The runs that exploded, and the day of each one's last move.
     """
 
     runs: int

@@ -67,10 +67,19 @@ HOWS: Final = ("add", "scale")
 
 @dataclass(frozen=True)
 class Memory:
-    """A slow variable of each pair of states: decays with a half-life, moved by effects, fed by overdue promises.
+    """What one state remembers of another: a number for each ordered pair of states that decays towards 0.
 
-    ``half_life_days`` is a formula of the term's parameters. ``start`` names the number of a scenario's ``regard`` it
-    starts from; otherwise it starts at 0. ``overdue`` is an inflow per year for each overdue promise.
+    Attributes
+    ----------
+    name : str
+        What formulas call it; with ``_back`` added, the same memory of the counterpart about the mover.
+    half_life_days : callable
+        A formula of the term's own parameters: days in which the number halves.
+    start : str or None
+        The number of a scenario's ``regard`` that it starts from; without one it starts at 0.
+    overdue : callable or None
+        A formula of the term's own parameters: how much is added per year while a promise is overdue, for each such
+        promise.
     """
 
     name: str
@@ -81,7 +90,15 @@ class Memory:
 
 @dataclass(frozen=True)
 class LogRate:
-    """A formula added to the log rate of some kinds of move."""
+    """A formula added to the logarithm of the rate of some kinds of move.
+
+    Attributes
+    ----------
+    moves : tuple of str
+        Kinds of move, such as ``"open"``.
+    formula : callable
+        Above 0 it makes them more frequent, below 0 rarer: +0.7 doubles the rate.
+    """
 
     moves: tuple[str, ...]
     formula: Formula
@@ -89,12 +106,24 @@ class LogRate:
 
 @dataclass(frozen=True)
 class Effect:
-    """What an event does to a memory of those it affects: adds to it (``how="add"``), or multiplies it (``"scale"``).
+    """What an event does to a memory of those it affects.
 
     An act affects those it hits, an event of a concession those to whom it is worth something, what one side of a
     channel does the members of the other, and what both do (plan, open, meet, adjourn, close, agree) each member, about
-    the leader of the other side. Raising a demand affects nobody. ``only`` restricts events of concessions to these
-    kinds of concession.
+    the leader of the other side. Raising a demand affects nobody.
+
+    Attributes
+    ----------
+    events : tuple of str
+        Kinds of event, moves or consequences.
+    memory : str
+        Name of a memory, of this term or of another.
+    formula : callable
+        The number that is added, or by which the memory is multiplied.
+    how : {"add", "scale"}
+        Which of the two.
+    only : tuple of str or None
+        Kinds of concession to which events of concessions are restricted.
     """
 
     events: tuple[str, ...]
@@ -106,7 +135,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Slot:
-    """A formula in one of :data:`SLOTS`."""
+    """A formula that enters utilities or approval.
+
+    Attributes
+    ----------
+    place : str
+        Where: one of :data:`SLOTS`.
+    formula : callable
+        At ``vouching``, ``need_factor``, ``nash_bias``, ``values_weight`` and ``ally_scale`` it may ask for numbers
+        only, not for what depends on the state.
+    """
 
     place: str
     formula: Formula
@@ -122,7 +160,29 @@ class Trust:
 
 @dataclass(frozen=True)
 class Term:
-    """A theory: what it claims, where it comes from, and its formulas."""
+    """A theory: what it claims, where it comes from, and its formulas.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in scenarios; its parameters have the key paths ``term.NAME.PARAMETER``.
+    claim, equation, source : str
+        For people: what it says in a sentence, its formulas written out, and who said it first.
+    parameters : tuple of Parameter
+        Its numbers.
+    memories : tuple of Memory
+        What it needs states to remember of one another.
+    log_rates : tuple of LogRate
+        How it changes the rates of moves.
+    effects : tuple of Effect
+        What events do to memories.
+    slots : tuple of Slot
+        How it enters utilities and approval.
+    trust : Trust or None
+        How much states trust each other, if that is what it is a theory of.
+    ratifies : bool
+        Whether approval at home is in question at all: without any such term every accord is approved.
+    """
 
     name: str
     claim: str
@@ -135,7 +195,6 @@ class Term:
     slots: tuple[Slot, ...] = ()
     trust: Trust | None = None
     ratifies: bool = False
-    """Whether approval at home is in question at all (without such a term it is certain)."""
 
 
 def strength(name: str, default: float, meaning: str, sd: float = 0.5, source: str = "judgement") -> Parameter:
