@@ -95,7 +95,6 @@ CONSEQUENCES: Final = ("delivered", "broken", "lapsed")
 act it forbids, a restraint ended because its channel closed."""
 
 CONSENT_RULES: Final = ("before_signature", "after", "none")
-AGGREGATIONS: Final = ("lead", "mean", "veto")
 TICKS: Final = ("month", "week", "day")
 
 DEFAULT_TERMS: Final = (

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from negsim.state import Array, Parameters, State, World
-from negsim.vocabulary import DONE, IN_FORCE, NONE, OPEN, PROMISED, SIGNED, SUSPENDED
+from negsim.vocabulary import DONE, IN_FORCE, NONE, OPEN, PROMISED, STANDING, SUSPENDED
 
 BEFORE_SIGNATURE, AFTER = 0, 1
 """Consent rules of a side, as numbers of the world."""
 AVAILABLE_BITS = (1 << NONE) | (1 << SUSPENDED)
-STANDING_BITS = (1 << SIGNED) | (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
+STANDING_BITS = sum(1 << stage for stage in STANDING)
 PROMISED_BITS = (1 << PROMISED) | (1 << IN_FORCE) | (1 << DONE)
 
 
