@@ -12,7 +12,8 @@ print(f"{len(seizures) / ensemble.runs:.1f} boats seized in five years, on avera
 
 # [fit]
 told = negsim.load_chronology(harbour, "events.csv")
-posterior = negsim.Posterior.load("out/fit")  # or: negsim.fit(harbour, told, seed=1, particles=60, runs=2)
+posterior = negsim.Posterior.load("out/fit")
+# or: posterior = negsim.fit(harbour, told, seed=1, particles=60, runs=2)
 print(posterior.summary()[["mean", "mcse", "contraction", "says"]].round(2).to_string())
 
 # [forecast]
