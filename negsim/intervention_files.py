@@ -141,7 +141,7 @@ def check_intervention(scenario: Scenario, intervention: Intervention, file: str
     """
     changed, _ = amended(scenario, intervention, file)
     numbers = collect_numbers(changed, load_terms(changed))
-    problems = find_misfits(intervention, changed, numbers, file)
+    problems = find_misfits(intervention, scenario, changed, numbers, file)
     try:
         require_settings(changed, _settings(intervention, changed, numbers), file)
     except ScenarioError as error:

@@ -9,7 +9,7 @@ How each kind of change acts on the clocks is in docs/model.md, section 9: *remo
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from negsim.calendar import ZONELESS
 from negsim.edtf import FORMS, NotADate, parse_interval
-from negsim.moves import Event, list_consequences, list_events
+from negsim.moves import Event, find_nearest_address, list_consequences, list_events
 from negsim.numbers import match_numbers
 from negsim.problems import Problem, describe_value, find_nearest
 from negsim.scenario import Number, Positive, Scenario, Table
@@ -215,12 +215,14 @@ def _fits(parts: list[str], wanted: list[str]) -> bool:
 
 
 def find_misfits(
-    intervention: Intervention, scenario: Scenario, numbers: Mapping[str, float], file: str
+    intervention: Intervention, before: Scenario, scenario: Scenario, numbers: Mapping[str, float], file: str
 ) -> list[Problem]:
     """Every place where a question does not fit the scenario (as it is with parts added and dropped).
 
     Parameters
     ----------
+    before : Scenario
+        As it is without them: what is watched may be of either.
     numbers : mapping of str to float
         Every number of the scenario by key path.
     file : str
@@ -231,7 +233,7 @@ def find_misfits(
         *_check_moves(intervention, events, file),
         *_check_dates(intervention, scenario, file),
         *_check_numbers(intervention, scenario, numbers, file),
-        *_check_watch(intervention, scenario, events, file),
+        *_check_watch(intervention, (before, scenario), file),
     ]
 
 
@@ -302,10 +304,10 @@ def find_paths(path: str, scenario: Scenario, numbers: Mapping[str, float]) -> l
     return match_numbers(numbers, named.get(path, (path,)))
 
 
-def _check_watch(intervention: Intervention, scenario: Scenario, events: list[Event], file: str) -> Iterator[Problem]:
-    known = [*events, *list_consequences(scenario)]
+def _check_watch(intervention: Intervention, arms: Iterable[Scenario], file: str) -> Iterator[Problem]:
+    known = [event for arm in arms for event in (*list_events(arm), *list_consequences(arm))]
     for place, entry in enumerate(intervention.watch):
-        if not any(match_kind(entry.event, event) for event in known) and not intervention.is_structural:
+        if not any(match_kind(entry.event, event) for event in known):
             allowed = "a kind of event of the scenario, kind:actor:channel:subject"
-            nearest = find_nearest(entry.event, [event.name for event in events])
+            nearest = find_nearest_address(entry.event, known)
             yield Problem(file, f"watch.{place}.event", describe_value(entry.event), allowed, nearest)

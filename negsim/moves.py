@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from negsim.problems import find_nearest
 from negsim.scenario import Channel, Concession, Scenario
 from negsim.vocabulary import CONCESSION_MOVES, CONSEQUENCES, JOINT_MOVES
 
@@ -41,6 +43,21 @@ class Event:
     def name(self) -> str:
         """Address of the move's clock (model, section 2)."""
         return f"{self.kind}:{self.actor}:{self.channel}:{self.subject}"
+
+
+def find_nearest_address(given: str, events: Iterable[Event]) -> str | None:
+    """The address of an event that looks most like one given, without the parts that it leaves out.
+
+    Examples
+    --------
+    >>> table = [Event("agree", "A", "B", "table", "rice"), Event("reject", "A", "B", "table", "")]
+    >>> find_nearest_address("aggree::table", table)
+    'agree::table'
+    """
+    asked = [bool(part) for part in given.split(":")]
+    written = (zip(asked, event.name.split(":"), strict=False) for event in events)
+    shortened = dict.fromkeys(":".join(part if here else "" for here, part in parts) for parts in written)
+    return find_nearest(given.rstrip(":"), shortened)
 
 
 def list_events(scenario: Scenario) -> list[Event]:

@@ -17,8 +17,8 @@ import numpy as np
 
 from negsim.compiler import Compiled
 from negsim.csv_files import read_rows
-from negsim.moves import Event
-from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
+from negsim.moves import Event, find_nearest_address
+from negsim.problems import Problem, ScenarioError, describe_value, list_names
 from negsim.recording import group_events
 from negsim.results import Ensemble, ResultError
 from negsim.state import Floats, Ints
@@ -114,7 +114,7 @@ def require_known(compiled: Compiled, questions: Sequence[Question], file: str =
     for question in questions:
         for address in question.addresses or ("",):
             if not address or not any(_fits(event, _split(address)) for event in known):
-                nearest = find_nearest(address, [event.name for event in known])
+                nearest = find_nearest_address(address, known)
                 allowed = "an event of the scenario, kind:actor:channel:subject"
                 problems.append(Problem(file, question.label, describe_value(address), allowed, nearest))
     if problems:

@@ -77,6 +77,15 @@ def test_all_mistakes_of_fit_are_told_at_once_with_the_nearest_name(case):
     assert "without a time zone" in told["force.1.date"]
 
 
+def test_a_watched_event_that_neither_arm_has_is_refused_where_parts_are_dropped_and_added(case):
+    data = {"drop": ["channel.red_cross"], "add": {"coercion": {"raid": {"actor": "PRK", "hits": {"JPN": 0.1}}}}}
+    watched = ["agree::red_cross", "act:::raid", "delivered:::japan_food", "aggree::official", "act:::raids"]
+    told = mistakes(case, {**data, "watch": [{"event": event, "label": event} for event in watched]})
+    assert set(told) == {"watch.3.event", "watch.4.event"}
+    assert "did you mean agree::official?" in told["watch.3.event"]
+    assert "did you mean act:::raid?" in told["watch.4.event"]
+
+
 def test_all_mistakes_of_shape_are_told_at_once(case):
     told = mistakes(
         case,
