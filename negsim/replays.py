@@ -197,6 +197,11 @@ def _as_histories(compiled: Compiled, history: Any) -> Stacked:
     if isinstance(history, Stacked):
         return history
     if isinstance(history, Ensemble):
+        if len(history.stopped[0]):
+            raise ValueError(
+                f"run {history.stopped[0][0]} exploded and was stopped: nobody knows all of it; score the ensemble's "
+                "`whole`, the runs that came to the end"
+            )
         return stack_histories(split_runs(history))
     if isinstance(history, list | tuple) and history and all(isinstance(entry, History) for entry in history):
         return stack_histories(history)

@@ -177,3 +177,11 @@ def test_the_command_line_warns_and_prints_the_rest(
     assert told.err.startswith("negsim: warning: run ")
     assert "more of 20) made more than 10 moves" in told.err
     assert "meet" in told.out
+
+
+@pytest.mark.filterwarnings("ignore::negsim.ensemble.ExplosiveWarning")
+def test_what_was_stopped_is_not_scored_as_if_silence_had_followed(run: Simulate):
+    ensemble = run(mad=(1,))
+    with pytest.raises(ValueError, match="run 1 exploded and was stopped"):
+        negsim.replay("two-state-channel", ensemble)
+    assert np.isfinite(negsim.replay("two-state-channel", ensemble.whole).total).all()
