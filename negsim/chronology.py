@@ -308,7 +308,7 @@ class Chronology:
     # -- what is reported --------------------------------------------------------------------------------------------
 
     def coverage(self, compiled: Compiled) -> Coverage:
-        """Give the coverage as :func:`negsim.replay` takes it.
+        """The coverage, as :func:`negsim.replay` takes it.
 
         A move that the chronology implies is accounted for in its window: there its hazard counts in full, as if no
         other of its kind had happened than those that are told and implied.
@@ -421,7 +421,7 @@ class Chronology:
                 yield f"{' | '.join(move.names)} {when}{' (implied)' if move.implied else ''}"
 
     def report(self) -> str:
-        """Say what became of the source: shares, what is open, conflicts, and what is outside and why."""
+        """Report what became of the source: shares, what is open, conflicts, and what is outside and why."""
         return "\n".join(self._report())
 
     def _report(self) -> Iterator[str]:

@@ -57,9 +57,9 @@ class Problem:
 
 
 class NegsimError(Exception):
-    """What negsim could not do: the parent of all its errors.
+    """The parent of all of negsim's own errors.
 
-    Arguments that a function cannot take are a ``TypeError``, ``ValueError`` or ``KeyError``, as in Python itself.
+    An argument that a function cannot take raises a ``TypeError``, ``ValueError`` or ``KeyError``, as in Python itself.
     """
 
 

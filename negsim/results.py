@@ -127,7 +127,7 @@ class Ensemble:
         return event_table(self.compiled, *self.columns)
 
     def summary(self) -> pandas.DataFrame:
-        """Say for each kind of event how often and when it happens.
+        """Summarise each kind of event: how often it happens, and when.
 
         Returns
         -------
@@ -142,7 +142,7 @@ class Ensemble:
         return summarise(self.compiled, self.tally, self.runs, len(self.stopped[0]))
 
     def to_xarray(self) -> xarray.Dataset:
-        """Give the counts of the summary, and whatever was recorded at the ticks, as labelled arrays."""
+        """Convert the counts of the summary, and whatever was recorded at the ticks, to labelled arrays."""
         return _dataset(self)
 
     @check_arguments

@@ -131,7 +131,7 @@ class Posterior:
 
     @property
     def ess(self) -> float:
-        """Effective sample size: as good for a mean as so many independent draws."""
+        """Effective sample size: how many independent draws would estimate a mean as well."""
         return float(self.diagnostics.get("ess", effective_sample_size(self.log_weights)))
 
     def mean(self) -> Floats:
@@ -168,7 +168,7 @@ class Posterior:
         return np.asarray((1.0 - self.contraction()) * np.sqrt(2.0 / max(self.ess, 2.0)))
 
     def summary(self, probabilities: Sequence[float] = QUANTILES) -> pandas.DataFrame:
-        """Tell what is thought of each parameter, before and after.
+        """Summarise each parameter before and after the fit, with a verdict.
 
         Columns: `unit`, `mean`, `mcse` (Monte Carlo standard error of the mean), `sd`, a quantile for each probability
         (`q05` and so on), `prior_mean`, `prior_sd`, `prior_q05`, `prior_q50`, `prior_q95`, `shift`, `contraction` with
@@ -201,7 +201,7 @@ class Posterior:
         return pd.DataFrame(columns).set_index("parameter")
 
     def verdicts(self) -> list[str]:
-        """What the data said of each parameter.
+        """Give a verdict on each parameter.
 
         ``learned``: they narrowed it by a tenth of its variance or more, and by two Monte Carlo errors more than that;
         ``moved``: they shifted it by half a prior standard deviation or more without surely narrowing it; ``cannot
@@ -216,7 +216,7 @@ class Posterior:
         return [str(says) for says in chosen]
 
     def describe(self) -> str:
-        """Say it as a table that a person can read: each parameter before and after, on a scale one can judge."""
+        """Describe each parameter before and after, as a table on readable scales."""
         return "\n".join(_describe(self))
 
     def __str__(self) -> str:
@@ -229,7 +229,7 @@ class Posterior:
 
     @check_arguments
     def resample(self, n: int, rng: np.random.Generator) -> Posterior:
-        """Draw `n` of the draws by their weights (systematically), in random order: equally weighted from now on."""
+        """Resample `n` equally weighted draws (systematic resampling), in random order."""
         chosen = rng.permutation(choose_systematically(self.weights, n, rng))
         return replace(
             self,
@@ -262,7 +262,7 @@ class Posterior:
         return _load(Path(directory))
 
     def to_arviz(self, n: int | None = None, rng: np.random.Generator | None = None) -> Any:
-        """Hand over to ArviZ: an ``InferenceData`` (before 1.0), a ``DataTree`` (since), or without ArviZ a dictionary.
+        """Convert for ArviZ: an ``InferenceData`` (before 1.0), a ``DataTree`` (since), or without ArviZ a dictionary.
 
         ArviZ knows no weights in a posterior, so draws are resampled first: `n` of them (default: as many as the
         effective sample size is worth), by `rng` (default: from the posterior's seed).

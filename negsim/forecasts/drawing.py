@@ -97,7 +97,7 @@ class Forecast:
         return answer(self.ensemble.whole, self._questions(questions))
 
     def answers(self, questions: Sequence[Question] | Iterable[str] = ()) -> pandas.DataFrame:
-        """Say for each question how probable it is by the last day, and when it happens if it does.
+        """Answer each question: how probable it is by the last day, and when it happens if it does.
 
         Returns
         -------

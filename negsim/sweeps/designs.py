@@ -103,7 +103,7 @@ class Design:
     @classmethod
     @check_arguments
     def table(cls, points: Any) -> Design:
-        """Points of one's own.
+        """Points of your own.
 
         Parameters
         ----------

@@ -92,7 +92,7 @@ class Sweep:
 
     @cached_property
     def share_done(self) -> float:
-        """Share of the planned runs that are in the store (points that stopped early count as they are)."""
+        """Share of the planned runs that are in the store (a point that stopped early counts with the runs it has)."""
         return float(self.count_runs().sum() / count_runs(read_extents(self.manifest)))
 
     def count_runs(self) -> Array:
@@ -181,7 +181,7 @@ class Sweep:
 
     @check_arguments
     def to_frame(self, events: Sequence[str] | None = None) -> pandas.DataFrame:
-        """Sum up every point: a row for each point and kind of event (tidy).
+        """Summarise every point in a tidy table: a row for each point and kind of event.
 
         Returns
         -------
@@ -268,7 +268,7 @@ class Sweep:
 
     @check_arguments
     def to_xarray(self, events: Sequence[str] | None = None) -> xarray.Dataset:
-        """Give the summary as labelled arrays.
+        """Convert the summary to labelled arrays.
 
         The points of a grid become a dimension for each number; those of any other design lie along ``point``, with
         the varied numbers as coordinates. Fixed numbers and where it comes from are attributes.
