@@ -55,7 +55,7 @@ def show_case(compiled: Compiled) -> str:
     text = " ".join(case.description.split())
     return (
         f"<h2>{escape(case.title or case.name)}</h2><p>{escape(text)}</p>"
-        f'<p class="note">{case.start} to {case.end}, updated each {case.tick}; {sizes}.</p>'
+        f'<p class="note">{case.start} to {case.end}, hazards updated each {case.tick}; {sizes}.</p>'
     )
 
 
