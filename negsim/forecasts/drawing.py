@@ -7,6 +7,7 @@ and of what happens then (each run has clocks of its own).
 from __future__ import annotations
 
 import datetime as dt
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,9 +42,9 @@ SHARES = (0.1, 0.5, 0.9)
 Source = Literal["posterior", "prior"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forecast:
-    """Futures after an origin.
+    """Futures after an origin. A notebook shows their summary.
 
     Attributes
     ----------
@@ -61,6 +62,13 @@ class Forecast:
     until: dt.date
     ensemble: Ensemble
     posterior: Posterior
+
+    def __repr__(self) -> str:
+        days = f"{self.origin} to {self.until}"
+        return f"Forecast({self.ensemble.runs:,} futures, {days}, by {self.posterior!r})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.summary().to_html(index=False)}"
 
     @property
     def start(self) -> float:
