@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from negsim.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from negsim import plots as plots
     from negsim.calibration.diagnosis import Diagnosis, diagnose
     from negsim.calibration.fitting import fit
     from negsim.calibration.posterior import Posterior, SamplingError
@@ -149,10 +150,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its room; a function comes with a check of what it is handed."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'negsim' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from importlib import import_module
 
+    if name == "plots":  # pictures of all of them, each of which imports matplotlib when it is drawn
+        return import_module("negsim.plots")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'negsim' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     from negsim.arguments import check_arguments
 
     found = getattr(import_module(f"negsim.{_HOMES[name]}"), name)
@@ -165,4 +168,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the public names."""
-    return sorted(__all__)
+    return sorted([*__all__, "plots"])

@@ -9,6 +9,7 @@ import dataclasses
 import inspect
 import pickle
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,12 @@ def test_what_is_done_to_a_table_changes_no_other_result(held):
             pd.testing.assert_frame_equal(getattr(one, name), before)
     held["answer"].products.clear()
     assert len(held["answer"].summary())
+
+
+def test_pictures_are_found_without_an_import_of_their_own():
+    code = "import negsim, sys; negsim.plots.draw_timeline; assert 'matplotlib' not in sys.modules; print(dir(negsim))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'plots'" in found.stdout
 
 
 # -- the classes themselves -------------------------------------------------------------------------------------------
