@@ -167,7 +167,9 @@ def test_persistence_learns_nothing_from_a_year_that_nobody_watched(channel):
     days = [(origin - case.start).days, (origin - dt.date(2003, 7, 1)).days]
     assert record.watched == pytest.approx([days[0] - (origin - dt.date(2002, 7, 1)).days, days[1]])
     assert record.lately == pytest.approx([0.0, days[1]])
-    often = replace(record, days=np.full((1, 9), -100.0), kinds=np.ones((1, 9), dtype=np.int64))  # all of them adjourn
+    assert not record.watch(period)[1][0].any()
+    alike = {"days": np.full((1, 9), -100.0), "kinds": np.ones((1, 9), dtype=np.int64)}  # all of them adjourn
+    often = replace(record, ahead=None, **alike)  # as if meetings were watched for again
     silent = replace(often, lately=np.array([365.25, record.lately[1]]))
     unknown, known = (baselines.persistence(one, period, 4000, 1).count[:, 0].mean() for one in (often, silent))
     assert unknown > 2 * known
@@ -213,13 +215,39 @@ def test_futures_of_a_hawkes_process_have_the_means_of_its_equations():
     expected = (linalg.expm(drift * length) @ [*heat, 0.0, 0.0, 0.0, 1.0])[3:6]
     stream, runs = np.random.default_rng(1), 4000
     first, count = np.full((runs, 3), np.inf), np.zeros((runs, 3), dtype=np.int64)
+    ahead = np.array([0.0, length]), np.ones((3, 1), dtype=bool)
     for run in range(runs):
-        baselines._continue(theta, days, kinds, common, span, length, stream, first[run], count[run])
+        baselines._continue(theta, days, kinds, common, span, ahead, stream, first[run], count[run])
     error = count.std(axis=0) / np.sqrt(runs)
     assert (np.abs(count.mean(axis=0) - expected) < 4 * error).all()
     turned = (linalg.expm(drift * length) @ [*heat[::-1], 0.0, 0.0, 0.0, 1.0])[3:6]  # planted: kinds mixed up
     assert (np.abs(count.mean(axis=0) - turned) > 4 * error).any()
     assert (np.isfinite(first) == (count > 0)).all()
+
+
+def test_what_is_watched_for_a_part_of_the_period_is_foretold_for_that_part(channel):
+    """The second and fourth quarter of two years: half as many events, none before a quarter is over."""
+    edges = np.linspace(0.0, PERIOD.days, 5)
+    part = np.array([[False, True, False, True], *[[True] * 4] * (len(RATES) - 2), [False] * 4])
+    share = part.mean(axis=1)
+    whole = record_of(RATES, 400.0, 4)
+    some = replace(whole, ahead=(edges, part))
+    for forecaster in (baselines.climatology, baselines.persistence, baselines.hawkes):
+        seen, every = (forecaster(record, PERIOD, 600, 5) for record in (some, whole))
+        means, errors = seen.count.mean(axis=0), every.count.std(axis=0) / np.sqrt(600)
+        assert (np.abs(means - every.count.mean(axis=0) * share) < 4 * errors).all()
+        quarter = np.searchsorted(edges, seen.first[np.isfinite(seen.first[:, 0]), 0]) - 1
+        assert set(quarter) == {1, 3}
+    rate = whole.counts()[0, 0] / 400.0
+    early = baselines.climatology(some, PERIOD, 6000, 5).first[:, 0] < edges[2]
+    assert early.mean() == pytest.approx(1 - np.exp(-rate * 0.5), abs=0.03)
+    case, told, _ = channel
+    compiled, day = bring_together(case, told).compiled, dt.date(2004, 9, 9)
+    seldom = replace(told, reporting=Reporting((Rule(("meet:*",), last=dt.date(2003, 12, 31)),
+                                                Rule(("meet:*",), 1.0, day, day))))  # fmt: skip
+    period = hold_out(compiled, seldom, dt.date(2004, 1, 1))
+    record = baselines.read_record(compiled, seldom, period)
+    assert baselines.climatology(record, period, 500, 1).probability[0] < 0.1  # a day of some five meetings a year
 
 
 def test_a_record_without_events_foretells_none():

@@ -23,7 +23,7 @@ from negsim.chronology import Chronology
 from negsim.compiler import Compiled
 from negsim.forecasts.outlooks import Outlook, Period, place_told
 from negsim.parameters import Belief
-from negsim.state import Floats, Ints
+from negsim.state import Flags, Floats, Ints
 from negsim.streams import address_words, open_stream
 
 YEAR: Final = 365.25
@@ -51,6 +51,9 @@ class Record:
         Those of them that are in the last twelve months.
     span : float
         Days from the begin of the record to the start of the period.
+    ahead : (array, array), optional
+        Days from the start of the period between which the same is watched, shape (spells + 1,), and which questions
+        are, shape (questions, spells) (default: all of them all the time).
     """
 
     days: Floats
@@ -58,6 +61,12 @@ class Record:
     watched: Floats
     lately: Floats
     span: float
+    ahead: tuple[Floats, Flags] | None = None
+
+    def watch(self, period: Period) -> tuple[Floats, Flags]:
+        """What is watched in the period, as `ahead` says."""
+        everything = (np.array([0.0, period.days]), np.ones((len(self.watched), 1), dtype=bool))
+        return everything if self.ahead is None else self.ahead
 
     def counts(self, days: float | None = None) -> Floats:
         """Events of each kind in the last days before the period, shape (placements, questions)."""
@@ -77,20 +86,27 @@ def read_record(compiled: Compiled, chronology: Chronology, period: Period, seed
         answered[question.events(compiled.labels.events)] = number
     begin, end = known.window[0], period.start
     since = (begin, max(begin, end - YEAR))
-    watched, lately = (_count_watched(compiled, chronology, period, day, end) for day in since)
-    return Record(days - end, answered[moves], watched, lately, end - begin)
+    watched, lately = (_count_days(*_find_watched(compiled, chronology, period, day, end)) for day in since)
+    edges, flags = _find_watched(compiled, chronology, period, period.start, period.end)
+    return Record(days - end, answered[moves], watched, lately, end - begin, (edges - end, flags))
 
 
-def _count_watched(compiled: Compiled, chronology: Chronology, period: Period, begin: float, end: float) -> Floats:
-    """Days between two on which each question of a period could have been told."""
+def _find_watched(
+    compiled: Compiled, chronology: Chronology, period: Period, begin: float, end: float
+) -> tuple[Floats, Flags]:
+    """Days between which the same is watched, and which questions of a period could have been told there."""
     edges = chronology.reporting.edges(chronology.start, (begin, end))
-    middles, lengths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
-    days = []
+    middles = (edges[:-1] + edges[1:]) / 2
+    found = []
     for question in period.questions:
         names = [compiled.labels.events[n].name for n in question.events(compiled.labels.events)]
         told = [chronology.reporting.probabilities(chronology.start, name, middles) > 0 for name in names]
-        days.append(np.any(told, axis=0) @ lengths)
-    return np.array(days)
+        found.append(np.any(told, axis=0))
+    return edges, np.array(found)
+
+
+def _count_days(edges: Floats, watched: Flags) -> Floats:
+    return np.asarray(watched @ np.diff(edges))
 
 
 # -- constant rates ---------------------------------------------------------------------------------------------------
@@ -98,22 +114,29 @@ def _count_watched(compiled: Compiled, chronology: Chronology, period: Period, b
 
 def climatology(record: Record, period: Period, runs: int, seed: int = 0) -> Outlook:
     """Each kind of event goes on at the rate of the whole record."""
-    return _constant("climatology", record.counts(), record.watched / YEAR, period, runs, seed)
+    return _constant("climatology", record.counts(), record.watched / YEAR, record.watch(period), period, runs, seed)
 
 
 def persistence(record: Record, period: Period, runs: int, seed: int = 0) -> Outlook:
     """Each kind of event goes on at the rate of the last twelve months."""
-    return _constant("persistence", record.counts(YEAR), record.lately / YEAR, period, runs, seed)
+    return _constant("persistence", record.counts(YEAR), record.lately / YEAR, record.watch(period), period, runs, seed)
 
 
-def _constant(name: str, counts: Floats, years: Floats, period: Period, runs: int, seed: int) -> Outlook:
+def _constant(
+    name: str, counts: Floats, years: Floats, ahead: tuple[Floats, Flags], period: Period, runs: int, seed: int
+) -> Outlook:
     stream = open_stream(seed, PURPOSE_BASELINES, 0, address_words(name))
     shape, rate = pool(counts.mean(axis=0), years)
     chosen = counts[np.arange(runs) % len(counts)]
     rates = stream.gamma(shape + chosen) / (rate + years)
-    count = stream.poisson(rates * period.days / YEAR)
+    days = _count_days(*ahead)
+    count = stream.poisson(rates * days / YEAR)
     with np.errstate(divide="ignore"):  # the first of n uniform days; of none there is none
-        first = period.days * -np.expm1(np.log(stream.random(count.shape)) / count)
+        first = days * -np.expm1(np.log(stream.random(count.shape)) / count)
+    edges, watched = ahead
+    for question in np.flatnonzero(~watched.all(axis=1)):  # days of watching become days of the period
+        passed = np.concatenate(([0.0], np.cumsum(watched[question] * np.diff(edges))))
+        first[:, question] = np.interp(first[:, question], passed, edges)
     return Outlook(name, period, np.where(count > 0, first, np.inf), count)
 
 
@@ -155,13 +178,13 @@ def hawkes(record: Record, period: Period, runs: int, seed: int = 0) -> Outlook:
         HAWKES,
         seed=seed,
     )
-    stream = open_stream(seed, PURPOSE_BASELINES, 0, address_words("hawkes"))
+    stream, ahead = open_stream(seed, PURPOSE_BASELINES, 0, address_words("hawkes")), record.watch(period)
     draws = posterior.resample(runs, stream).draws
     first = np.full((runs, len(common)), np.inf)
     count = np.zeros(first.shape, dtype=np.int64)
     for run in range(runs):
         days, kinds = histories[run % len(histories)]
-        _continue(draws[run], days, kinds, common, record.span, period.days, stream, first[run], count[run])
+        _continue(draws[run], days, kinds, common, record.span, ahead, stream, first[run], count[run])
     return Outlook("hawkes", period, first, count)
 
 
@@ -203,24 +226,24 @@ def _continue(
     kinds: Ints,
     common: Floats,
     span: float,
-    length: float,
+    ahead: tuple[Floats, Flags],
     stream: np.random.Generator,
     first: Floats,
     count: Ints,
 ) -> None:
-    """Draw one future by thinning, and enter it into `first` and `count`."""
+    """Draw one future by thinning, and enter it into `first` and `count`: of what is watched, nothing else is told."""
     background, offspring, half_life, own = theta
     base, decay = background * len(days) / span, np.log(2.0) / half_life
     heat = np.zeros(len(common))
     np.add.at(heat, kinds, offspring * decay * np.exp(decay * days))
-    now, edges = 0.0, np.cumsum(common)
+    now, edges, (spells, watched) = 0.0, np.cumsum(common), ahead
     while True:
         ceiling = base + heat.sum()
         if ceiling == 0.0:  # nothing was ever told
             return
         wait = stream.exponential(1 / ceiling)
         now += wait
-        if now >= length:
+        if now >= spells[-1]:
             return
         heat *= np.exp(-decay * wait)
         total = heat.sum()
@@ -232,6 +255,8 @@ def _continue(
         else:
             kind = int(np.searchsorted(edges, stream.random() * edges[-1], side="right"))
         kind = min(kind, len(common) - 1)
+        if not watched[kind, np.searchsorted(spells, now, side="right") - 1]:
+            continue
         heat[kind] += offspring * decay
         first[kind] = min(first[kind], now)
         count[kind] += 1
