@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +40,8 @@ COLUMNS: Final = (
     "id", "date", "date_start", "date_end", *PARTS, "move", "after", "status", "of", "reason", "conflict", "fact",
 )  # fmt: skip
 """What a file of one's own says of a row, in any letters."""
+ALIKE: Final = 0.8
+"""How much of its letters the name of another column has in common with one of these, of 1, to be taken for a slip."""
 ONE_MOVE: Final = "parts that name one move (of what is no move of the scenario: status = outside, with a reason)"
 
 
@@ -185,7 +188,7 @@ def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: s
             Problem(file, "header", f"the columns {list_names(columns)}", f"a column {one} or {other}")
             for one, other in missing
         )
-    problems = _find_copies(rows, file)
+    problems = [*_find_slips(columns, file), *_find_copies(rows, file)]
     entries, orders = {}, []
     for row, fields in zip(_ids(rows), rows, strict=True):
         entries[row] = _own_entry(compiled, row, fields, file, problems)
@@ -194,6 +197,15 @@ def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: s
     if problems:
         raise ScenarioError([*problems, *_other_mistakes(compiled, entries, rows, dates, file)])
     return Codebook(columns=dates, order=tuple(orders), row=entries)
+
+
+def _find_slips(columns: Sequence[str], file: str) -> Iterator[Problem]:
+    """Columns that would stay with the rows unread, though one that is read and is not there is nearly called so."""
+    absent = [name for name in COLUMNS if name not in columns]
+    for column in columns:
+        if column not in COLUMNS and (near := get_close_matches(column.lower(), absent, n=1, cutoff=ALIKE)):
+            allowed = "a column that is read, or a name less like one of these for what only stays with the row"
+            yield Problem(file, "header", f"a column {column}", allowed, near[0])
 
 
 def _find_copies(rows: Sequence[Mapping[str, str]], file: str) -> list[Problem]:

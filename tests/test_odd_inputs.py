@@ -31,6 +31,7 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "empty.toml": b"",
         "letters.toml": scenario.replace("isle", "île").encode(),
         "copied.csv": "\n".join([*without_ids, without_ids[1]]).encode(),
+        "slip.csv": events.replace("reason", "reason,afer", 1).encode(),
         "zone.csv": events.replace("2010-03-14", "2010-03-14T12:00+09:00").encode(),
         "words.csv": b"concession.quay.cost,tempo\n0.5,high\nnan,2\n",
         "file": b"x",
@@ -46,6 +47,7 @@ ODD = {
     "empty question": (("whatif", str(HARBOUR), "empty.toml"), "an empty file"),
     "letters in names": (("check", "letters.toml"), "names are written with a-z"),
     "pasted twice": (("check", str(HARBOUR), "--chronology", "copied.csv"), "row 18: given the same as row 1"),
+    "slip in a column": (("check", str(HARBOUR), "--chronology", "slip.csv"), "a column afer"),
     "time zone": (("check", str(HARBOUR), "--chronology", "zone.csv"), "did you mean 2010-03-14?"),
     "folder as a chronology": (("fit", str(HARBOUR), "--chronology", "folder.csv"), "given a directory"),
     "codebook alone": (("check", str(HARBOUR), "--codebook", "x.toml"), "--chronology"),
@@ -100,6 +102,13 @@ def test_columns_of_a_chronology_may_have_any_capitals(tmp_path):
     file = tmp_path / "own.csv"
     file.write_text(EVENTS.read_text("utf-8").replace("id,date,kind", "ID,Date,Kind", 1))
     assert len(negsim.load_chronology(str(HARBOUR), file).moves) == len(negsim.load_chronology(HARBOUR, EVENTS).moves)
+
+
+def test_columns_that_are_only_kept_may_have_any_name_of_their_own(tmp_path):
+    file = tmp_path / "events.csv"
+    text = EVENTS.read_text("utf-8").replace("status,reason", "status,reason,source,note,type,state", 1)
+    file.write_text(text, "utf-8")
+    assert len(negsim.load_chronology(str(HARBOUR), str(file)).rows) == 17
 
 
 def test_points_may_have_decimal_commas(tmp_path):

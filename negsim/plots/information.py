@@ -19,10 +19,9 @@ from negsim.plots.page import (
     Origin,
     Page,
     describe_events,
-    fit_line,
     lay_rows,
 )
-from negsim.plots.rows import measure_labels
+from negsim.plots.rows import LARGE, SMALL, fit_label, measure_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +62,9 @@ def draw_information(held: Information, figure: Figure | None = None) -> Figure:
     for row, (words, who) in enumerate(labels):
         top = 0.3 + ROW * row
         page.write(MARGIN, top + 0.09, _write_dates(table.iloc[row]), fontsize=8, color=INK)
-        page.write(MARGIN + DATES, top + 0.05, words, fontsize=8.5, color=INK)
-        page.write(MARGIN + DATES, top + 0.21, who, fontsize=7, color=GREY)
+        for text, size, below, colour in ((words, LARGE, 0.05, INK), (who, SMALL, 0.21, GREY)):
+            fitted, size = fit_label(text, size, LONGEST)
+            page.write(MARGIN + DATES, top + below, fitted, fontsize=size, color=colour)
     _draw_bits(axes, table)
     return page.figure
 
@@ -76,7 +76,7 @@ def _label(held: Information) -> list[tuple[str, str]]:
     for names in held.table["event"]:
         events = [known[name] for name in names.split(" | ") if name in known]
         words, who = describe_events(held.scenario, events) if events else ("Silence after the last event", "")
-        found.append((fit_line(words, 8.5, LONGEST), fit_line(who, 7, LONGEST)))
+        found.append((words, who))
     return found
 
 

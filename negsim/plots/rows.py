@@ -42,7 +42,7 @@ def measure_labels(labels: Sequence[str], below: Sequence[str] = (), longest: fl
         Inches from the left edge of the page.
     """
     lines = [*((label, LARGE) for label in labels), *((label, SMALL) for label in below)]
-    widths = [measure_width(*_fit(label, size, longest)) for label, size in lines]
+    widths = [measure_width(*fit_label(label, size, longest)) for label, size in lines]
     return WIDER * max(widths, default=GAP) + MARGIN + GAP
 
 
@@ -58,15 +58,15 @@ def write_labels(axes: Axes, labels: Sequence[str], below: Sequence[str] = (), l
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "clip_on": False, "ha": "right"}
     for row, (label, second) in enumerate(zip_longest(labels, below, fillvalue="")):
         lift, side = (0.06, "bottom") if below else (0.0, "center")
-        words, size = _fit(label, LARGE, longest)
+        words, size = fit_label(label, LARGE, longest)
         axes.text(-0.012, row - lift, words, va=side, fontsize=size, color=INK, **beside)
         if below:
-            words, size = _fit(second, SMALL, longest)
+            words, size = fit_label(second, SMALL, longest)
             axes.text(-0.012, row + 0.02, words, va="top", fontsize=size, color=GREY, **beside)
 
 
-def _fit(label: str, size: float, longest: float) -> tuple[str, float]:
-    """Make a label fit and say in which size: by smaller letters, or else cut.
+def fit_label(label: str, size: float, longest: float) -> tuple[str, float]:
+    """Make a label fit its room in inches, and say in which size: by smaller letters, or else cut.
 
     Of `something: what became of it` the end is kept, which tells rows apart.
     """

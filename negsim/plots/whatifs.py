@@ -30,6 +30,7 @@ from negsim.plots.page import (
     to_axis,
     wrap_text,
 )
+from negsim.plots.rows import fit_label
 from negsim.whole_files import whole_file
 
 if TYPE_CHECKING:
@@ -233,7 +234,8 @@ def _draw_move(
     ends = [max(share[0] - 2 * share[1], 0.0), min(share[0] + 2 * share[1], 100.0)]
     axes.plot(ends, [row, row], color=VERMILION, linewidth=1.3, zorder=3)
     top = 0.32 + 0.36 * row
-    page.write(4.3, top + 0.04, fit_line(words[0], 8, 2.6), fontsize=8, color=INK)
+    said, size = fit_label(words[0], 8, 2.6)
+    page.write(4.3, top + 0.04, said, fontsize=size, color=INK)
     page.write(4.3, top + 0.18, fit_line(words[1], 6.8, 2.6), fontsize=6.8, color=GREY)
 
 
@@ -268,4 +270,4 @@ def _draw_curves(axes: Axes, answer: Counterfactual) -> None:
     axes.set_ylim(0, 103)
     axes.set_yticks([0, 50, 100], ["0%", "50%", "100%"])
     axes.grid(axis="y", color=PALE, linewidth=0.6)
-    axes.legend(loc="upper left", fontsize=7.5, frameon=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.965), fontsize=7.5, frameon=False)  # below the line of 100%
