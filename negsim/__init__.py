@@ -1,6 +1,6 @@
-"""What is negsim? Negotiations simulated, scored and forecast with one kernel.
+"""What is negsim? Simulation, calibration and forecasting of negotiations in event time.
 
-The public names; each is loaded when it is first used, so that importing the package stays light.
+These are the public names. Each is loaded when it is first used, so that importing the package is fast.
 """
 
 from __future__ import annotations

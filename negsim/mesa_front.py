@@ -59,7 +59,7 @@ class Happening(NamedTuple):
 
 
 class Negotiator(mesa.Agent):  # type: ignore[misc]
-    """An actor: a window on its rows of the arrays, and a place to decide otherwise.
+    """A Mesa agent that stands for an actor. Override :meth:`hazards` to decide its moves yourself.
 
     Parameters
     ----------
@@ -88,30 +88,30 @@ class Negotiator(mesa.Agent):  # type: ignore[misc]
     # -- what it may override -----------------------------------------------------------------------------------------
 
     def hazards(self, view: View) -> Mapping[Event, float] | None:
-        """Decide otherwise: called at every re-evaluation, where a subclass overrides it.
+        """Decide for the actor. Override this in a subclass; it is called whenever hazards are updated.
 
         Parameters
         ----------
         view : View
-            What the actor can do now and how the model would have it decide: ``view.alone``, hazards per year of its
+            What the actor can do now, and the values of the model: ``view.alone``, hazards per year of its
             own moves (approvals among them), and ``view.joint``, its willingness in moves of two sides.
 
         Returns
         -------
         mapping of Event to float, or None
-            Other values for some of these moves; the rest stays as it is.
+            New values for some of these moves; the others keep those of the model.
         """
         return None
 
     def force(self, move: Event | str | Mapping[str, str], at: dt.date | dt.datetime | str | None = None) -> None:
-        """Make a move at an instant, now unless said otherwise. It is marked as forced, and touches no clock.
+        """Make a move at a given instant (by default now). It is marked as forced, and does not affect any clock.
 
         Parameters
         ----------
         move : Event, str or mapping
-            As from a view, by address (``"freeze:JPN::food"``), or by as many parts as tell it apart.
+            A move of a view, an address (``"freeze:JPN::food"``), or as many parts as identify it.
         at : date, datetime or str, optional
-            When. When it comes to it, an impossible move is an error that says why.
+            When. If the move is impossible at that time, an error says why.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
     run : int
         Which run of the ensemble with the same seed it is.
     params : mapping, optional
-        Numbers at other values, by name of a parameter or key path.
+        Numbers to change, by name of a parameter or key path.
     until : date or str, optional
         Last day (default: the scenario's end).
     agents : mapping of str to callable, optional
@@ -307,7 +307,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
     # -- time passes --------------------------------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Go to the next tick: first every agent's own ``step``, then all events up to it. After the end, nothing.
+        """Advance to the next tick: first every agent's own ``step``, then all events up to it. After the end, nothing.
 
         Raises
         ------
@@ -361,7 +361,7 @@ class NegotiationModel(mesa.Model):  # type: ignore[misc]
         )
 
     def force(self, move: Event | str | Mapping[str, str], at: dt.date | dt.datetime | str | None = None) -> None:
-        """Have any move made at an instant (see :meth:`Negotiator.force`)."""
+        """Make any move at a given instant (see :meth:`Negotiator.force`)."""
         moment = at if isinstance(at, dt.datetime) else read_day("at", at)
         day = self.day if moment is None else day_number(self.case.start, moment)
         if not self.day <= day < self._until:
