@@ -90,6 +90,16 @@ def test_quantiles_split_the_weight(seed: int, probability: float):
     assert below == pytest.approx(probability, abs=2 * weights.max())
 
 
+def test_one_draw_that_has_all_the_weight_teaches_nothing():
+    some = make(50)
+    logs = np.full(50, -np.inf)
+    logs[3] = 0.0
+    alone = replace(some, log_weights=logs, diagnostics={})
+    assert alone.ess == 1.0
+    assert alone.summary()[["mcse", "contraction_mcse"]].isna().all(axis=None)
+    assert "learned" not in alone.verdicts()
+
+
 def test_draws_without_weight_have_no_part_in_quantiles():
     values, weights = np.array([[0.0], [10.0], [20.0], [30.0]]), np.array([0.0, 1.0, 0.0, 0.0])
     assert weighted_quantiles(values, weights, [0.05, 0.5, 0.95]) == pytest.approx(10.0)

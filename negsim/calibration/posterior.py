@@ -164,8 +164,16 @@ class Posterior:
         return mean, np.sqrt(self.weights @ (z - mean) ** 2)
 
     def contraction_mcse(self) -> Floats:
-        """Monte Carlo standard error of the contraction, as of a variance from `ess` normal draws, shape (P,)."""
-        return np.asarray((1.0 - self.contraction()) * np.sqrt(2.0 / max(self.ess, 2.0)))
+        """Monte Carlo standard error of the contraction, as of a variance from `ess` normal draws, shape (P,).
+
+        NaN where fewer than two are effective: one draw says nothing of a spread.
+        """
+        return np.asarray((1.0 - self.contraction()) * np.sqrt(2.0 / self._worth))
+
+    @property
+    def _worth(self) -> float:
+        """Effective sample size; NaN where it is that of hardly one draw."""
+        return self.ess if self.ess >= 2.0 else np.nan
 
     def summary(self, probabilities: Sequence[float] = QUANTILES) -> pandas.DataFrame:
         """Summarise each parameter before and after the fit, with a verdict.
@@ -182,7 +190,7 @@ class Posterior:
             "parameter": list(self.names),
             "unit": [prior.unit for prior in self.prior.priors],
             "mean": self.mean(),
-            "mcse": self.sd() / np.sqrt(self.ess),
+            "mcse": self.sd() / np.sqrt(self._worth),
             "sd": self.sd(),
         }
         columns |= {
