@@ -101,10 +101,14 @@ def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> Hist
 
     Parameters
     ----------
+    compiled : Compiled
+        Whose moves they are.
     rows : iterable or DataFrame
-        Pairs (when, move), mappings with ``date`` (or ``day``) and ``move``
-        (its address) or the parts of the move, or an event table. *When* is
-        a date, a datetime or a number of days from the start. Rows of the same moment keep their order.
+        Pairs (when, move); or mappings with ``date`` (or ``day``) and ``move`` (its address) or the parts of the move;
+        or an event table. *When* is a date, a datetime or a number of days from the start. Rows of the same moment keep
+        their order.
+    file : str
+        What to call them in mistakes.
 
     Raises
     ------

@@ -30,6 +30,7 @@ def explain_impossible(compiled: Compiled, state: State, outlook: Outlook, move:
 
     Parameters
     ----------
+    compiled : Compiled
     state, outlook
         As they stand just before the move.
     move, column : int
@@ -166,6 +167,9 @@ def _begin_reasons(
     if not ready[row, column if ready.shape[-1] > 1 else 0]:
         since = float(state.time[column] - state.changed[row, column])
         if since < concession.lead_time_days:
-            yield f"{event.subject} was promised {since:.0f} days ago and takes {concession.lead_time_days:g}"
+            stood = f"had been promised for {since:.0f} days at the last tick or move before"
+            yield f"{event.subject} {stood} and takes {concession.lead_time_days:g}"
         if concession.while_open is not None:
-            yield f"or channel {concession.while_open} is not open"
+            channel = int(state.channel[compiled.labels.channels.index(concession.while_open), column])
+            if channel < OPEN:
+                yield f"channel {concession.while_open} is {CHANNEL_STAGES[channel]} and must be open or in session"

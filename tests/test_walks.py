@@ -8,8 +8,10 @@ import pytest
 
 import negsim
 from negsim.compiler import Compiled
+from negsim.scenario import Channel, Concession, Initial
 from negsim.vocabulary import DAYS_PER_YEAR
 from negsim.walks import Step, walk
+from strategies import pair
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,28 @@ def test_the_page_has_a_line_for_every_move_with_the_hazard_of_the_replay(beijin
     table = [line.split(" | ") for line in lines if line.startswith("| 1")]
     logs = negsim.replay(beijing, hand_made).events[:, 0]
     assert [line[5] for line in table] == [f"{DAYS_PER_YEAR * np.exp(log):.3g}" for log in logs]
+
+
+CLOSED = "channel talks is closed and must be open or in session"
+
+
+@pytest.mark.parametrize(
+    ("channel", "day", "reasons"),
+    [
+        ("closed", 1.0, ["promised for 0 days at the last tick or move before and takes 40", CLOSED]),
+        ("open", 50.0, ["promised for 31 days at the last tick or move before and takes 40"]),
+        ("closed", 80.0, [CLOSED]),
+    ],
+)
+def test_what_keeps_a_promise_from_being_carried_out_is_named_and_nothing_else(channel, day, reasons):
+    pause = Concession(giver="A", kind="restraint", worth={"B": 1.0}, lead_time_days=40.0, while_open="talks")
+    case = pair(
+        good={},
+        concession={"pause": pause},
+        channel={"talks": Channel(sides=(("A",), ("B",)), agenda=("pause",))},
+        initial=Initial(channels={"talks": channel}, concessions={"pause": "promised"}),
+    )
+    (problem,) = negsim.replay(case, [(day, "begin:A::pause")]).problems
+    named = ["promised for", "channel talks is"]
+    assert [word in problem for word in named] == [any(word in reason for reason in reasons) for word in named]
+    assert all(reason in problem for reason in reasons)
