@@ -45,7 +45,7 @@ SMALLER = {
     "sweeps.md": {
         "runs=256": f"runs=2, {SHORT}",
         "--seed 1": "--seed 1 --runs 2 --until 1991-12-31",
-        "runs=128": f"runs=3, {SHORT}",
+        "runs=128": f"runs=40, {SHORT}",
         "(ranges, 64)": "(ranges, 16)",
         "Design.morris(ranges)": "Design.morris(ranges, 4)",
         "runs=512": f"runs=2, {SHORT}",
