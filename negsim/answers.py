@@ -11,6 +11,7 @@ import numpy as np
 
 from negsim.comparisons import Comparison
 from negsim.interventions import Intervention, NumberChange
+from negsim.margins import write_error
 from negsim.scenario_files import dump_toml
 from negsim.whole_files import whole_file, write_whole
 
@@ -58,7 +59,9 @@ def write_headline(question: Intervention, products: Mapping[str, Comparison]) -
     for name, product in products.items():
         if not question.watch:
             every = product.kinds.iloc[0]
-            told.append(f"{HEADS[name]} {every['count_difference']:+.2f} ± {every['count_difference_se']:.2f} moves")
+            told.append(
+                f"{HEADS[name]} {every['count_difference']:+.2f} ± {write_error(every['count_difference_se'])} moves"
+            )
             continue
         row = product.outcomes.iloc[-1]
         if name == "interventional":
@@ -173,7 +176,7 @@ def _tell_model(model: Comparison) -> Iterator[str]:
     every = model.kinds.iloc[0]
     yield (
         f"- moves in all: {every['count_without']:.1f} without, {every['count_changed']:.1f} with the change, "
-        f"{every['count_difference']:+.2f} ± {every['count_difference_se']:.2f}"
+        f"{every['count_difference']:+.2f} ± {write_error(every['count_difference_se'])}"
         f"{_ratio(every['count_variance_ratio'], every['count_variance_ratio_se'])}"
     )
     yield _tell_partings(model)
@@ -229,7 +232,7 @@ def _tell_history(past: Comparison, returned: bool) -> Iterator[str]:
     every = past.kinds.iloc[0]
     yield (
         f"- moves in all: {every['count_without']:.1f} as it happened, {every['count_changed']:.1f} with the change, "
-        f"{every['count_difference']:+.2f} ± {every['count_difference_se']:.2f}"
+        f"{every['count_difference']:+.2f} ± {write_error(every['count_difference_se'])}"
     )
     yield _tell_partings(past)
 
@@ -252,7 +255,7 @@ def _percent(share: float, effective: float) -> str:
     if share in (0.0, 1.0):
         bound = _rule_out(effective)
         return f"0% (at most {bound:.1f}%)" if share == 0.0 else f"100% (at least {100 - bound:.1f}%)"
-    return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / effective):.1f}%"
+    return f"{100 * share:.1f} ± {write_error(100 * np.sqrt(share * (1 - share) / effective), 1)}%"
 
 
 def _rule_out(effective: float) -> float:
@@ -266,7 +269,7 @@ def _points(row: Mapping[str, float], comparison: Comparison) -> str:
     if error == 0.0:
         bound = _rule_out(comparison.worth)
         return f"no pair differs, so at most {bound:.1f} points" if difference == 0.0 else "every pair differs"
-    return f"a difference of {100 * difference:+.1f} ± {100 * error:.1f} points"
+    return f"a difference of {100 * difference:+.1f} ± {write_error(100 * error, 1)} points"
 
 
 def _say_concerned(row: Mapping[str, float]) -> str:

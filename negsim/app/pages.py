@@ -13,6 +13,7 @@ from negsim.app.fans import difference_with_error, draw_fans, share_with_error, 
 from negsim.app.network import WORDS, draw_network, find_arrows
 from negsim.app.stepping import Frame
 from negsim.compiler import Compiled
+from negsim.margins import write_error
 from negsim.moves import Event
 from negsim.plots.page import describe_events, name_of
 from negsim.problems import ScenarioError
@@ -221,5 +222,5 @@ def _describe_change(request: Request) -> str:
 def _difference(arms: Sequence[Answers], row: int) -> str:
     difference, error = difference_with_error(*(arm.first[:, row] for arm in arms))
     clear = abs(difference) > 2 * error > 0
-    words = f"{100 * difference:+.1f} ± {100 * error:.1f}"
+    words = escape(f"{100 * difference:+.1f} ± {write_error(100 * error, 1)}")
     return f"<strong>{words}</strong>" if clear else words

@@ -14,6 +14,7 @@ import numpy as np
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.sampling import sample_posterior
+from negsim.margins import write_error
 from negsim.state import Floats
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class DateSensitivity:
                     continue
                 name = column.abs().idxmax()
                 error = self.conventions.loc[name, f"{way}_mcse"]
-                yield f"  dates put {way}: {name} moves most, by {column[name]:+.2f} ± {error:.2f} sd"
+                yield f"  dates put {way}: {name} moves most, by {column[name]:+.2f} ± {write_error(error)} sd"
 
 
 def measure_date_sensitivity(

@@ -15,6 +15,7 @@ from scipy.special import ndtr
 
 from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, SURE, Posterior
 from negsim.calibration.psis import smooth_weights
+from negsim.margins import write_error
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -81,7 +82,7 @@ class Identifiability:
         )
         for _, row in self.directions.iterrows():
             remark = "" if row["says"] == NARROWED else f"  ({row['says']})"
-            yield f"  {row['contraction']:5.2f} ± {row['contraction_mcse']:.2f}  {row['direction']}{remark}"
+            yield f"  {row['contraction']:5.2f} ± {write_error(row['contraction_mcse'])}  {row['direction']}{remark}"
 
 
 def identify(posterior: Posterior) -> Identifiability:

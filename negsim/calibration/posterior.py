@@ -18,6 +18,7 @@ import numpy as np
 from negsim.arguments import check_arguments
 from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
+from negsim.margins import write_error
 from negsim.problems import NegsimError, find_odd_field
 from negsim.state import Floats, Ints
 from negsim.whole_files import write_whole
@@ -353,7 +354,7 @@ def describe_evidence(posterior: Posterior) -> str:
     each = f"{len(runs)} runs: {min(runs):.2f} to {max(runs):.2f}; " if runs else ""
     chance = 2 * np.sqrt(2) * posterior.log_evidence_se
     return (
-        f"log evidence {posterior.log_evidence:.2f} ± {posterior.log_evidence_se:.2f} ({each}"
+        f"log evidence {posterior.log_evidence:.2f} ± {write_error(posterior.log_evidence_se)} ({each}"
         f"from another fit's a difference of {chance:.2g} may be chance)"
     )
 
@@ -364,7 +365,7 @@ def describe_condition(told: Mapping[str, Any]) -> str:
         return "not conditioned on what made the news"
     return (
         f"given that {told['conditioned_on']} made the news; how likely it was, from {told['news_events']:,} simulated "
-        f"ones, moves a log-likelihood by ± {told['news_error']:.2f}"
+        f"ones, moves a log-likelihood by ± {write_error(told['news_error'])}"
     )
 
 
@@ -388,7 +389,7 @@ def _describe(posterior: Posterior) -> Iterator[str]:
             " | ".join(f"{factor * value:.3g}" for value in row) for row in (prior.ppf(PRIOR_BAND), after[:, place])
         ]
         says = verdicts[place] + (", averaged over" if name in nuisance else "")
-        lines.append((name, unit, *bands, f"{contraction:.2f} ± {spread[place]:.2f}", says))
+        lines.append((name, unit, *bands, f"{contraction:.2f} ± {write_error(spread[place])}", says))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -24,6 +24,7 @@ from negsim.forecasts.explanations import Explanation, hold_events, list_told
 from negsim.forecasts.fits import Fits
 from negsim.forecasts.information import Information, measure_information
 from negsim.forecasts.reach import Reach, measure_reach
+from negsim.margins import write_error
 from negsim.scenario import Scenario
 from negsim.scenario_files import take_scenario
 from negsim.theories import make_static
@@ -89,7 +90,7 @@ def _count(table: pandas.DataFrame) -> str:
 
 
 def _judge(static: Change) -> str:
-    told = f"log evidence {-static.change:+.1f} ± {static.error:.1f}, {ENOUGH:.1f} is enough"
+    told = f"log evidence {-static.change:+.1f} ± {write_error(static.error, 1)}, {ENOUGH:.1f} is enough"
     if static.says.startswith("the data speak for it"):
         return f"The events tell the model from the static one ({told}); its structure was chosen knowing such events."
     if static.says == "the data speak against it":

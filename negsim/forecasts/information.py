@@ -18,6 +18,7 @@ import numpy as np
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
 from negsim.forecasts.drawing import PURPOSE, open_purpose
+from negsim.margins import write_error
 from negsim.scenario import Scenario
 from negsim.state import Floats
 
@@ -63,7 +64,10 @@ class Information:
         for name, sign in ((model, 1), (reference, -1)):
             clear = self.table[sign * self.table["bits"] > 2 * self.table["error"]]
             most = clear.reindex((sign * clear["bits"]).sort_values(ascending=False).index).head(3)
-            said = [f"{one.event} ({one.start}) {sign * one.bits:.1f} ± {one.error:.1f}" for one in most.itertuples()]
+            said = [
+                f"{one.event} ({one.start}) {sign * one.bits:.1f} ± {write_error(one.error, 1)}"
+                for one in most.itertuples()
+            ]
             yield f"Most bits for {name}: {', '.join(said) or 'no event gives any'}."
 
 

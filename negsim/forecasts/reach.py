@@ -24,6 +24,7 @@ from negsim.calibration.posterior import Posterior
 from negsim.ensemble import simulate
 from negsim.forecasts.drawing import PURPOSE, open_purpose
 from negsim.history import Stacked, stack_histories
+from negsim.margins import write_error
 from negsim.replays import replay, split_runs
 from negsim.state import Floats
 
@@ -73,11 +74,12 @@ class Reach:
         bounded = np.isfinite(self.if_right)
         middle = f"log evidence {self.if_right:+.1f} in the middle" if bounded else "beyond all bounds in the middle"
         never = f"; {100 * self.impossible:.0f}% of such records hold what {self.reference} calls impossible"
+        power, alarm = (write_error(error) for error in (self.power_error, self.false_alarm_error))
         return (
             f"Could it be told? Were {self.name} right, a complete record of the same length, to the day, would speak "
-            f"for it by a factor of {1 / LEVEL:.0f} or more with probability {self.power:.2f} ± {self.power_error:.2f} "
+            f"for it by a factor of {1 / LEVEL:.0f} or more with probability {self.power:.2f} ± {power} "
             f"({middle}{never if self.impossible else ''}). Were {self.reference} right, it would do so at any "
-            f"moment with probability {self.false_alarm:.2f} ± {self.false_alarm_error:.2f} ({self.if_wrong:+.1f} in "
+            f"moment with probability {self.false_alarm:.2f} ± {alarm} ({self.if_wrong:+.1f} in "
             f"the middle; {LEVEL:.2f} is the most that can be). What a source tells is less than such a record; how "
             "much less it could show is not computed."
         )

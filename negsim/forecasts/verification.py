@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from negsim.forecasts.outlooks import Outlook
+from negsim.margins import write_error
 from negsim.scores import brier, crps, log_score
 from negsim.state import Floats
 
@@ -119,7 +120,7 @@ class Power:
         """Say it in a sentence or two."""
         before = (
             f"{self.name} against {self.reference}: were {self.name} right, a period like this would show it with "
-            f"probability {self.power:.2f} ± {self.power_error:.2f} (gain above {self.critical:.2f}; "
+            f"probability {self.power:.2f} ± {write_error(self.power_error)} (gain above {self.critical:.2f}; "
             f"{self.if_right:+.2f} on average, {self.if_wrong:+.2f} were {self.reference} right)."
         )
         if self.gain is None or self.p_value is None:

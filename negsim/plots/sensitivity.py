@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.arguments import check_arguments
+from negsim.margins import write_error
 from negsim.moves import Event
 from negsim.plots.page import (
     BLUE,
@@ -174,5 +175,5 @@ def _draw_share(axes: Axes, height: float, share: tuple[float, float, float, flo
     place = max(high, middle, 0.0)
     text = f"{middle:.2f}"
     if not np.isnan(error):
-        text += f" (±{error:.2f})" if error >= 0.005 else " (±<0.01)"
+        text += f" (±{write_error(error)})"
     axes.annotate(text, (place, height), (4, 0), textcoords="offset points", fontsize=7, color=GREY, va="center")

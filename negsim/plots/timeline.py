@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.arguments import check_arguments
+from negsim.margins import write_error
 from negsim.moves import Event
 from negsim.plots.page import (
     BLACK,
@@ -312,4 +313,4 @@ def _caption(ensemble: Ensemble, reported: Sequence[Mark]) -> str:
 def _share(happened: int, runs: int) -> str:
     """A share of runs and its Monte-Carlo error, in per cent."""
     error = 100 * float(error_of_share(happened, runs))
-    return f"{100 * happened / runs:.0f} ± {f'{error:.1f}' if error >= 0.05 else '<0.1'}%"
+    return f"{100 * happened / runs:.0f} ± {write_error(error, 1)}%"

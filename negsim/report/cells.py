@@ -91,11 +91,7 @@ def write_mean(value: float, error: float) -> str:
 
 def write_change(value: float, error: float) -> str:
     """A change of the log evidence with its error."""
-    return (
-        "not known"
-        if value != value
-        else f"{value:+.2f}\u00a0±\u00a0{'<0.01' if 0 < error < 0.005 else f'{error:.2f}'}"
-    )
+    return "not known" if value != value else f"{value:+.2f}\u00a0±\u00a0{write_error(error)}"
 
 
 def write_factor(change: float) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.margins import write_error
 from negsim.state import Flags, Floats, Ints
 from negsim.sweeps.readings import Sweep, average_runs, error_over_points
 
@@ -61,7 +62,7 @@ class Regions:
         for number in range(len(self.table)):
             row = self.table.iloc[number]
             lines.append(
-                f"  {row['probability']:.2f} ± {_say_error(row['probability_se'])} where {self._say_box(row)} "
+                f"  {row['probability']:.2f} ± {write_error(row['probability_se'])} where {self._say_box(row)} "
                 f"({row['share']:.0%} of the region, {row['coverage']:.0%} of the cases)"
             )
         return "\n".join(lines)
@@ -77,10 +78,6 @@ class Regions:
             elif np.isfinite(high):
                 sides.append(f"{name} <= {high:.3g}")
         return " and ".join(sides) or "anything holds"
-
-
-def _say_error(error: float) -> str:
-    return f"{error:.2f}" if not error < 0.005 else "less than 0.01"
 
 
 def find_regions(
