@@ -294,7 +294,12 @@ def came_back(arm: Arm, histories: Stacked, until: float) -> bool:
 
 
 def _find_record(compiled: Compiled, numbers: Numbers, given: Any, runs: int) -> Record:
-    exact = _exact_rows(compiled, given)
+    try:
+        exact = _exact_rows(compiled, given)
+    except ScenarioError:
+        if numbers.latent is None or not isinstance(given, str | Path):
+            raise
+        exact = None  # a chronology in a file, whose open dates the posterior has
     if exact is not None:
         history, name = exact
         last = float(np.floor(history.days.max(initial=0.0))) + 1.0

@@ -23,6 +23,8 @@ from negsim.state import Floats, Ints
 from negsim.vocabulary import CONSEQUENCES
 
 PARTS: Final = ("kind", "actor", "channel", "subject")
+EXACT: Final = "a date such as 1999-12-21, or days from the start; a chronology with rough dates needs a fit to it"
+"""What may stand for a date."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,7 +163,7 @@ def _day(compiled: Compiled, when: Any) -> float:
         try:
             when = dt.datetime.fromisoformat(when)
         except ValueError:
-            raise _Misread(repr(when), "a date such as 1999-12-21, or days from the start") from None
+            raise _Misread(repr(when), EXACT) from None
     if isinstance(when, np.datetime64):
         when = when.astype("datetime64[us]").item()
     start = compiled.scenario.start

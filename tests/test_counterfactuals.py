@@ -29,6 +29,7 @@ from negsim.intervention_files import load_intervention
 from negsim.moves import rate_path
 from negsim.pairs import find_partings, variance_ratio
 from negsim.recollection import RecalledClocks, Recalling, read_clocks
+from negsim.scenario import ParameterSpec
 from negsim.streams import Clocks
 
 pytestmark = pytest.mark.xdist_group("counterfactuals")  # one worker: history is asked once
@@ -325,6 +326,26 @@ def test_a_posterior_brings_its_own_dates_and_each_draw_comes_back():
     assert answer.retrospective.effective == 6.0
     with pytest.raises(ValueError, match=r"leaves \d+ dates open"):
         counterfactual(CASE, None, "no-freeze", given=case.chronology, runs=2, products=RETRO)
+
+
+def test_a_file_with_rough_dates_is_a_chronology_where_a_posterior_has_its_dates(tmp_path):
+    plain = negsim.load_scenario("two-state-channel")
+    numbers = {"name": "meeting", "numbers": ["channel.talks.rates.meet"], "how": "multiply"}
+    spec = ParameterSpec.model_validate({**numbers, "prior": {"family": "lognormal", "median": 1.0, "sd": 0.5}})
+    case, told = plain.model_copy(update={"parameter": (spec,)}), tmp_path / "events.csv"
+    year = case.start.year
+    told.write_text(f"date,kind,channel\n{year}-03,meet,talks\n{year}-06,adjourn,talks\n", "utf-8")
+    read = bring_together(case, str(told))
+    prior, flat = declare_prior(case, ["meeting"]), np.zeros(12)
+    latent = find_starts(read.compiled, read.chronology, 12, 1)
+    draws = prior.draw(12, np.random.default_rng(1))
+    posterior = Posterior(prior, draws, flat, flat, 0.0, 0.0, "importance", 12, 1, {"ess": 6.0}, latent)
+    question = {"name": "none", "number": [{"path": "meeting", "multiply": 1.0}]}
+    answer = counterfactual(case, posterior, question, given=str(told), runs=4, products=RETRO)
+    events = answer.retrospective.without.ensemble.events
+    assert events[events["kind"] == "meet"].groupby("run")["date"].first().dt.month.tolist() == [3] * 4
+    with pytest.raises(negsim.ScenarioError, match="needs a fit to it"):
+        counterfactual(case, None, question, given=str(told), runs=2, products=RETRO)
 
 
 def test_a_history_that_cannot_have_been_is_refused():

@@ -338,6 +338,8 @@ def test_a_notebook_shows_what_a_forecast_says(channel):
     ahead = forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=dt.date(2005, 12, 31), runs=20)
     assert repr(ahead).startswith("Forecast(20 futures, 2004-01-01 to 2005-12-31, by <")
     assert ahead._repr_html_().count("<tr") == len(ahead.summary()) + 1
+    with pytest.raises(TypeError, match="questions must be a list"):
+        ahead.answers("meet")
 
 
 def test_the_errors_of_a_forecast_are_those_of_as_many_runs_as_its_posterior_is_worth(channel):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calendar import day_number, read_day
 from negsim.calibration.fitting import bring_fit
 from negsim.calibration.likelihood import ChronologyLikelihood
@@ -92,6 +93,7 @@ class Forecast:
         table["count_mcse"] *= np.sqrt(self.ensemble.whole.runs / worth)
         return table
 
+    @check_arguments
     def ask(self, questions: Sequence[Question] | Iterable[str] = ()) -> Answers:
         """Ask the futures that did not explode (default: what the case ships, else about every kind of event).
 
@@ -104,6 +106,7 @@ class Forecast:
             raise ResultError("every future exploded: the parameters are explosive")
         return answer(self.ensemble.whole, self._questions(questions))
 
+    @check_arguments
     def answers(self, questions: Sequence[Question] | Iterable[str] = ()) -> pandas.DataFrame:
         """Answer each question: how probable it is by the last day, and when it happens if it does.
 
