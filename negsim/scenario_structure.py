@@ -199,7 +199,7 @@ def _lenient(table: type[Table]) -> type[Table]:
             annotation, loosened.default = annotation | None, None
         loosened.annotation = annotation
         fields[name] = (annotation, loosened)
-    return create_model(f"Lenient{table.__name__}", __base__=table, **fields)
+    return create_model(f"Lenient{table.__name__}", __base__=table, __module__=table.__module__, **fields)
 
 
 def _loosen(annotation: Any) -> Any:
