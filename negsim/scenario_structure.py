@@ -125,11 +125,12 @@ def allowed_value(detail: ErrorDetails) -> str:
 
 
 def unknown_key(root: type[Table], location: tuple[int | str, ...], value: Any, file: str) -> Problem:
-    """A key that there is not, with those that there are in its place below a root."""
+    """A key that there is not, with the one that was probably meant, or else those that there are in its place."""
     table, name = _table_at(root, location[:-1]), str(location[-1])
     keys = [field.alias or key for key, field in table.model_fields.items()]
-    allowed = f"no key of this name; the keys here are {', '.join(keys)}"
-    return Problem(file, key_path(location), describe_value(value), allowed, find_nearest(name, keys))
+    nearest = find_nearest(name, keys)
+    allowed = "no key of this name" if nearest else f"no key of this name; the keys here are {', '.join(keys)}"
+    return Problem(file, key_path(location), describe_value(value), allowed, nearest)
 
 
 def _pattern_in_words(detail: ErrorDetails, location: tuple[int | str, ...]) -> str:

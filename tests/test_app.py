@@ -291,6 +291,7 @@ def test_a_long_name_of_a_row_stands_on_two_lines_and_keeps_who_did_it():
     lines = re.findall(r'<text class="question"[^>]* y="([\d.]+)">([^<]*)<', drawn)
     assert " ".join(line for _, line in lines) == name
     assert float(lines[1][0]) - float(lines[0][0]) > 12
+    assert lines[1][1] == "E3 and the European Union"
 
 
 def test_errors_are_never_nothing():

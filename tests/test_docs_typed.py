@@ -219,6 +219,7 @@ SAID: dict[tuple[str, str], list[Callable[[Path, str], object]]] = {
     ("chronologies.md", "toml"): [read_codebook],
     ("engines.md", "text"): [say_so],
     ("forecasts.md", "text"): [save_as("later.csv"), save_as("quiet.csv"), hold_to_digest],
+    ("scenarios.md", "text"): [save_as("exports.csv")],
     ("sweeps.md", "sql"): [ask_blocks],
     ("sweeps.md", "text"): [look_at_store],
     ("terms.md", "toml"): [add_term],

@@ -56,7 +56,10 @@ def draw_fans(scenario: Scenario, days: float, arms: Sequence[Answers], names: S
 
 def _write_name(name: str, y: float) -> str:
     """The name of a row, on two lines where one is too short; what does not fit into two is cut."""
-    lines = textwrap.wrap(name, LONGEST, max_lines=2, placeholder=" …")
+    what, comma, who = name.rpartition(", ")
+    lines = [f"{what},", who] if comma and len(name) > LONGEST else [name]
+    if max(map(len, lines)) > LONGEST:
+        lines = textwrap.wrap(name, LONGEST, max_lines=2, placeholder=" …")
     first = y + 4 - LINE * (len(lines) - 1) / 2
     return "".join(
         f'<text class="question" x="{LEFT - 12}" y="{first + LINE * number:.1f}">{escape(line)}</text>'
