@@ -78,6 +78,8 @@ def test_responses_have_a_panel_for_each_number_and_a_band_for_each_event(small)
         draw_responses(done, ["plan.talks"], names=["nothing"])
     with pytest.raises(ValueError, match="can be told apart"):
         draw_responses(done, ["plan.talks"] * 7)
+    with pytest.raises(ValueError, match=r"called 'plan\.talk'; nearest: plan\.talks"):
+        draw_responses(done, ["plan.talk"])
 
 
 def test_shares_of_variance_are_told_with_both_errors(small):
