@@ -40,7 +40,7 @@ from negsim.forecasts.outlooks import Outlook, Period, hold_out, outcome, see
 from negsim.forecasts.reach import LEVEL, measure_reach
 from negsim.forecasts.verification import power, score, score_all
 from negsim.observation import observe
-from negsim.plots import draw_explanation
+from negsim.plots import draw_explanation, draw_forecast
 from negsim.problems import ScenarioError
 from negsim.questions import Answers, Question, answer, ask_about
 from negsim.reporting import Reporting, Rule
@@ -338,6 +338,9 @@ def test_a_notebook_shows_what_a_forecast_says(channel):
     ahead = forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=dt.date(2005, 12, 31), runs=20)
     assert repr(ahead).startswith("Forecast(20 futures, 2004-01-01 to 2005-12-31, by <")
     assert ahead._repr_html_().count("<tr") == len(ahead.summary()) + 1
+    named = [text.get_text() for text in draw_forecast(ahead).axes[0].texts]
+    assert any("session" in text for text in named)
+    assert not any(text.startswith("meet:") for text in named)
     with pytest.raises(TypeError, match="questions must be a list"):
         ahead.answers("meet")
 

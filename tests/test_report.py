@@ -64,6 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "forecast").mkdir()
     (place / "forecast" / "forecast.csv").write_text(
         "question,probability,error,date_10,date_50,date_90,count\nA raid,0.25,0.05,2010-01-01,2010-06-01,,0.3\n"
+        "walk_out:Upland:river_talks:,0.4,0.05,2010-01-01,2010-06-01,,0.3\n"
     )
     (place / "quiet").mkdir()
     (place / "quiet" / "answer.txt").write_text("Without the raid: fewer talks, -0.12 ± 0.03")
@@ -132,6 +133,7 @@ def test_sections_stand_where_their_results_lie_and_what_is_missing_is_said(page
     assert "2 points of raids" in text
     assert "negsim report DIR, with a fit in DIR" in text
     assert "25.0\u00a0±\u00a05.0%" in text
+    assert "Talks at the river: walk-out, Upland 40.0" in text
     assert "fewer talks" in text
     assert "1.02 nats of surprise each" in text
     assert "log evidence -10.00 ± 0.10 (" in text

@@ -22,6 +22,7 @@ from negsim.plots.page import (
     Page,
     lay_rows,
     mark_dates,
+    name_question,
 )
 from negsim.plots.rows import measure_labels, write_labels
 from negsim.questions import Question
@@ -118,16 +119,18 @@ def draw_forecast(
     figure : Figure, optional
         Drawn on, instead of a new one; its size is set.
     """
-    table = ahead.answers(questions)
+    table, known = ahead.answers(questions), ahead.ensemble.compiled.labels.events
+    asked = ahead.ask(questions).questions
+    labels = [name_question(ahead.ensemble.scenario, question, known) for question in asked]
     height = ROW * len(table)
     note = f"{ahead.origin} to {ahead.until}"
     page = Page("What comes next?", ahead.ensemble, AHEAD if unlearned else ALONE, height + 0.75, figure, note)
-    left = measure_labels(list(table["question"]), longest=LONGEST)
+    left = measure_labels(labels, longest=LONGEST)
     width = WIDTH - left - SHARES - 0.45
     dates = page.add_panel(left, 0.3, width, height)
     page.write(left, 0.06, "when, if it happens", fontsize=8, color=GREY)
     lay_rows(dates, len(table))
-    write_labels(dates, list(table["question"]), longest=LONGEST)
+    write_labels(dates, labels, longest=LONGEST)
     for row, one in enumerate(table.itertuples()):
         _draw_dates(dates, row, (one.date_10, one.date_50, one.date_90))
     dates.set_xlim(ahead.origin, ahead.until)  # type: ignore[arg-type]
@@ -186,8 +189,8 @@ def _draw_dates(axes: Axes, row: int, dates: tuple[Any, Any, Any]) -> None:
 
 
 def _set_shares(axes: Axes, rows: int) -> None:
-    axes.set_xlim(0, 1)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    axes.set_xlim(-0.02, 1.02)  # a mark at either end is seen whole
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     axes.grid(axis="x", color=PALE, linewidth=0.6)
     for row in range(rows):
         axes.axhline(row + 0.5, color=PALE, linewidth=0.5, zorder=1)

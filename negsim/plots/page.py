@@ -16,6 +16,7 @@ import numpy as np
 
 from negsim.calendar import moments
 from negsim.moves import Event
+from negsim.questions import Question
 from negsim.results import Ensemble, ResultError
 from negsim.scenario import Scenario
 from negsim.state import Floats, Ints
@@ -240,6 +241,20 @@ def describe_events(scenario: Scenario, events: Sequence[Event]) -> tuple[str, s
     words = "done" if event.kind == "begin" and is_act(scenario, event.subject) else words
     recipient = name_of(scenario.actor, event.counterpart)
     return f"{name_of(scenario.concession, event.subject)}: {words}", f"{who} to {recipient}"
+
+
+def name_kind(scenario: Scenario, events: Sequence[Event]) -> str:
+    """Say in one line what kind of event some events are; of what one side does, who does it as well."""
+    what, who = describe_events(scenario, events)
+    return f"{what}, {who}" if events[0].side >= 0 else what
+
+
+def name_question(scenario: Scenario, question: Question, known: Sequence[Event]) -> str:
+    """What a question is called: by its label, and where this is but the address of one kind of event, in words."""
+    events = [known[number] for number in question.events(known)]
+    kinds = {(event.kind, event.actor, event.channel, event.channel or event.subject) for event in events}
+    told = question.addresses == (question.label,) and len(kinds) == 1
+    return name_kind(scenario, events) if told else question.label
 
 
 def _shared_items(accords: Sequence[Event]) -> list[str]:

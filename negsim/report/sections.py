@@ -17,11 +17,12 @@ from negsim.calibration.posterior import Posterior, describe_evidence
 from negsim.chronology_files import load_chronology
 from negsim.descriptions import list_sections, say_count
 from negsim.forecasts.explanations import explain_events
-from negsim.moves import list_events
+from negsim.moves import list_consequences, list_events
 from negsim.odd import Listing, Part, describe_model
 from negsim.plots import draw_explanation, draw_histories, draw_ledger, draw_parameters, draw_responses, draw_timeline
-from negsim.plots.page import describe_events
+from negsim.plots.page import describe_events, name_kind, name_question
 from negsim.problems import ScenarioError
+from negsim.questions import Question
 from negsim.report.cells import (
     MOST_ROWS,
     SENTENCES,
@@ -266,10 +267,8 @@ def name_events(scenario: Scenario, told: Chronology) -> list[dict[str, str]]:
         if move.implied:
             continue
         event = known[move.names[0]]
-        words, who = describe_events(scenario, [event])
         either = "" if len(move.names) > 1 else event.actor
-        if event.side >= 0 and either:  # what one side does is told apart by who did it
-            words = f"{words}, {who}"
+        words = name_kind(scenario, [event]) if either else describe_events(scenario, [event])[0]
         named.append(
             {
                 "label": f"{move.row} {words}",
@@ -351,7 +350,7 @@ def _forecast(found: Findings) -> Section:
             continue
         rows = tuple(
             (
-                str(row["question"]),
+                _say_question(found.scenario, str(row["question"])),
                 write_share(row["probability"], row["error"]),
                 *(write_date(row.get(f"date_{share}")) for share in (10, 50, 90)),
             )
@@ -368,6 +367,12 @@ def _forecast(found: Findings) -> Section:
             "chronology leaves open. They hold three uncertainties: of the numbers, of the open dates, of what happens."
         )
     return section
+
+
+def _say_question(scenario: Scenario | None, label: str) -> str:
+    """A question in words, where it is the address of a kind of event that the scenario has."""
+    known = [] if scenario is None else [*list_events(scenario), *list_consequences(scenario)]
+    return label if scenario is None else name_question(scenario, Question(label, (label,)), known)
 
 
 def _last_day(ensemble: Ensemble) -> str:
