@@ -151,6 +151,12 @@ def test_what_one_side_does_is_told_apart_by_who_did_it(tmp_path: Path):
         "4 Red Cross talks: plan cancelled, North Korean Red Cross",
     ]
     assert labels[0] == "1 Red Cross talks: planned"
+    file.write_text("date,move\n1995,freeze:JPN::japan_food\n1996,pledge:USA::us_food\n1997,act:PRK::incursion\n")
+    assert [row["label"] for row in name_events(case, negsim.load_chronology(case, str(file)))] == [
+        "1 Food aid: frozen, Japan to North Korea",
+        "2 Food aid: pledged, United States to North Korea",
+        "3 Incursion",
+    ]
 
 
 def test_an_empty_folder_is_refused_with_what_was_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

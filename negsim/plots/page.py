@@ -244,9 +244,18 @@ def describe_events(scenario: Scenario, events: Sequence[Event]) -> tuple[str, s
 
 
 def name_kind(scenario: Scenario, events: Sequence[Event]) -> str:
-    """Say in one line what kind of event some events are; of what one side does, who does it as well."""
+    """Say in one line what kind of event some events are; and who does it, where that alone tells it from others."""
     what, who = describe_events(scenario, events)
-    return f"{what}, {who}" if events[0].side >= 0 else what
+    return f"{what}, {who}" if events[0].side >= 0 or _has_twins(scenario, events[0].subject) else what
+
+
+def _has_twins(scenario: Scenario, subject: str) -> bool:
+    """Whether something else that is given, or done to others, is called the same in pictures."""
+    tables: tuple[Mapping[str, Labelled], ...] = (scenario.concession, scenario.coercion)
+    for table in tables:
+        if subject in table:
+            return [name_of(table, other) for other in table].count(name_of(table, subject)) > 1
+    return False
 
 
 def name_question(scenario: Scenario, question: Question, known: Sequence[Event]) -> str:
