@@ -47,6 +47,8 @@ ODD = {
     "empty question": (("whatif", str(HARBOUR), "empty.toml"), "an empty file"),
     "letters in names": (("check", "letters.toml"), "names are written with a-z"),
     "pasted twice": (("check", str(HARBOUR), "--chronology", "copied.csv"), "row 18: given the same as row 1"),
+    "slip in an option": (("run", str(HARBOUR), "--rnus=5"), "arguments: --rnus=5; did you mean --runs?"),
+    "no such option": (("register", "a", "b", "--event", "x"), "unrecognized arguments: --event x\n"),
     "slip in a column": (("check", str(HARBOUR), "--chronology", "slip.csv"), "a column afer"),
     "time zone": (("check", str(HARBOUR), "--chronology", "zone.csv"), "did you mean 2010-03-14?"),
     "folder as a chronology": (("fit", str(HARBOUR), "--chronology", "folder.csv"), "given a directory"),

@@ -29,7 +29,7 @@ from negsim.cli import (
     theories,
     whatifs,
 )
-from negsim.cli.words import InputError, add_debug, examples, write_plainly
+from negsim.cli.words import CommandParser, InputError, add_debug, examples, write_plainly
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -136,7 +136,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     add_debug(parser, default=False)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     for add in COMMANDS:
         add(commands)
     return parser

@@ -15,6 +15,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from negsim.scenario import Scenario
 
 Progress = Callable[[int, int], None]
+ALIKE: Final = 0.75
+"""How much of its letters an option has in common with one that is meant, of 1: all begin with the same two."""
 LINE: Final = 118
 """Letters in a printed line of text, at most."""
 
@@ -51,6 +54,18 @@ def examples(*lines: str) -> str:
 def add_debug(parser: argparse.ArgumentParser, default: Any) -> None:
     """Let a failure show where it happened."""
     parser.add_argument("--debug", action="store_true", default=default, help="show where a failure happened")
+
+
+class CommandParser(argparse.ArgumentParser):
+    """The parser of a command: of an option that there is not it names the nearest."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Read words, and refuse those that are none of the command's."""
+        read, beyond = super().parse_known_args(args, namespace)
+        if beyond:
+            near = get_close_matches(beyond[0].partition("=")[0], self._option_string_actions, n=1, cutoff=ALIKE)
+            self.error(f"unrecognized arguments: {' '.join(beyond)}{f'; did you mean {near[0]}?' if near else ''}")
+        return read, beyond
 
 
 def add_command(
