@@ -123,7 +123,7 @@ def chronologies(case: Scenario | str | Path) -> dict[str, str]:
 def _first_of(case: Scenario) -> str:
     shipped = chronologies(case)
     if not shipped:
-        given, allowed = "none named, and none ships with the case", "a CSV file of what happened"
+        given, allowed = "none named, and none ships with the case", "a CSV file of what happened (--chronology)"
         raise ScenarioError([Problem(case.name, "chronology", given, allowed)])
     return next(iter(shipped))
 
