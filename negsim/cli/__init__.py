@@ -8,6 +8,7 @@ them is :data:`COMMANDS`.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -32,6 +33,8 @@ from negsim.cli import (
 from negsim.cli.words import CommandParser, InputError, add_debug, examples, write_plainly
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+NO_NAMES: Final = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What a system answers to a name that no file can have, wherever it was given."""
 
 COMMANDS: Final[tuple[Callable[[Any], None], ...]] = (
     scenarios.add_list,
@@ -81,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _guard(options: argparse.Namespace) -> int:
     """Do what was asked, and turn whatever goes wrong into a line and an exit code."""
-    from negsim.problems import ScenarioError
+    from negsim.problems import ScenarioError, describe_value
 
     try:
         with warnings.catch_warnings():
@@ -95,6 +98,10 @@ def _guard(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("negsim: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        if error.errno not in NO_NAMES:
+            return _complain(error, FAILED, options)
+        return _complain(InputError(f"{describe_value(error.filename)}: {error.strerror}"), WRONG_INPUT, options)
     except MemoryError as error:
         return _complain(MemoryError(f"too little memory for so many; {error}"), FAILED, options)
     except Exception as error:
