@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import threading
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,6 +32,7 @@ from negsim.app.sliders import draw_sliders, list_sliders
 from negsim.app.stepping import TooLong, walk
 from negsim.cli import main, make_parser
 from negsim.compiler import Compiled
+from negsim.ensemble import ExplosiveWarning
 from negsim.intervention_files import load_intervention
 from negsim.questions import Answers, Question
 from negsim.vocabulary import CONCESSION_STAGES, IN_SESSION
@@ -263,6 +265,30 @@ def test_a_comparison_is_run_by_run_on_the_same_clocks(server: Any):
     difference, error = difference_with_error(*(ask_questions(compiled, arm).first[:, raids] for arm in arms))
     assert difference > 0
     assert f"{100 * difference:+.1f} ± {100 * error:.1f}" in changed
+
+
+def test_pairs_of_which_one_run_exploded_are_left_out_of_both_arms(server: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 20)
+    status, answer = ask(server, "/comparison", runs=40, seed=11, change={"numbers": {"raids": 3.0}})
+    shown = answer["html"]["comparison"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExplosiveWarning)
+        arms = [negsim.simulate(short(), runs=40, seed=11, params=p) for p in ({}, {"raids": 3.0})]
+    gone = set(arms[0].stopped[0]) | set(arms[1].stopped[0])
+    assert 0 < len(arms[0].stopped[0]) != len(gone) < 40, "the arms lose different runs"
+    raids = [arm.events.query("kind == 'act'").groupby("run").size().reindex(range(40), fill_value=0) for arm in arms]
+    first, second = ((counts > 0).drop(index=list(gone)).mean() for counts in raids)
+    assert status == 200
+    assert f"{100 * (second - first):+.1f} ±" in re.search(r"<tr><td>A raid across.*?</tr>", shown)[0]
+    assert f"{len(gone)} runs exploded" in shown
+
+
+def test_when_every_run_explodes_the_page_says_so(server: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", 2)
+    for page in ("/ensemble", "/comparison"):
+        status, answer = ask(server, page, runs=5, seed=12, change={"numbers": {"raids": 3.0}})
+        assert status == 422
+        assert "every run exploded" in answer["problems"]
 
 
 def test_a_banned_move_never_happens_in_the_other_arm(server: Any):

@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from negsim.compiler import Compiled
 from negsim.couplings import run_pair
 from negsim.engines import EngineWarning
-from negsim.ensemble import ExplosiveWarning, simulate
+from negsim.ensemble import Explosive, ExplosiveWarning, simulate
 from negsim.interventions import Intervention
 from negsim.moves import Event
 from negsim.plots.page import describe_events
@@ -196,5 +196,16 @@ def _telling(compiled: Compiled) -> tuple[Question, ...]:
 
 
 def ask_questions(compiled: Compiled, ensemble: Ensemble) -> Answers:
-    """Answer them, of the runs that came to the end."""
-    return answer(ensemble.whole, list_questions(compiled))
+    """Answer them, of the runs that came to the end (:class:`Explosive` where none did)."""
+    return ask_pairs(compiled, [ensemble])[0][0]
+
+
+def ask_pairs(compiled: Compiled, arms: Sequence[Ensemble]) -> tuple[list[Answers], int]:
+    """Answer them in each arm, of the runs that came to the end in all of them; and how many did not."""
+    ended = np.ones(arms[0].runs, dtype=bool)
+    for arm in arms:
+        ended[arm.stopped[0]] = False
+    if not ended.any():
+        raise Explosive("every run exploded: the numbers feed on themselves")
+    every = [answer(arm, list_questions(compiled)) for arm in arms]
+    return [Answers(each.questions, each.first[ended], each.count[ended]) for each in every], int((~ended).sum())

@@ -166,7 +166,8 @@ def show_ensemble(request: Request, ensemble: Ensemble, answers: Answers) -> str
     heads = ("what", "happens in", "first time: median (10% to 90%)")
     table = _table(heads, rows, "numbers", "The same in numbers; ± is one Monte-Carlo standard error")
     fans = draw_fans(request.compiled.scenario, ensemble.until, [answers], [f"{ensemble.runs} runs"])
-    return f"{_origin(request, ensemble)}{fans}{_how_to_read()}<details><summary>Table</summary>{table}</details>"
+    origin = _origin(request, ensemble, len(ensemble.stopped[0]))
+    return f"{origin}{fans}{_how_to_read()}<details><summary>Table</summary>{table}</details>"
 
 
 def _how_to_read() -> str:
@@ -177,9 +178,8 @@ def _how_to_read() -> str:
     )
 
 
-def _origin(request: Request, ensemble: Ensemble) -> str:
+def _origin(request: Request, ensemble: Ensemble, stopped: int) -> str:
     moved = "".join(f", {escape(name)} = {value:.4g}" for name, value in request.settings.items())
-    stopped = len(ensemble.stopped[0])
     warning = (
         f" <strong>{stopped} runs exploded and are left out; the numbers feed on themselves.</strong>"
         if stopped
@@ -190,8 +190,8 @@ def _origin(request: Request, ensemble: Ensemble) -> str:
     )
 
 
-def show_comparison(request: Request, ensembles: Sequence[Ensemble], arms: Sequence[Answers]) -> str:
-    """Without and with a change: fans beside each other, and paired differences."""
+def show_comparison(request: Request, without: Ensemble, arms: Sequence[Answers], stopped: int) -> str:
+    """Without and with a change: fans beside each other, and differences of the pairs of which none was stopped."""
     change = _describe_change(request)
     rows = [
         (
@@ -203,9 +203,9 @@ def show_comparison(request: Request, ensembles: Sequence[Ensemble], arms: Seque
     ]
     heads = ("what", "without", "with", "difference, run by run")
     table = _table(heads, rows, "numbers", "Percentage points; ± is one Monte-Carlo standard error")
-    fans = draw_fans(request.compiled.scenario, ensembles[0].until, arms, ["without", "with"])
+    fans = draw_fans(request.compiled.scenario, without.until, arms, ["without", "with"])
     return (
-        f'{_origin(request, ensembles[0])}<p class="key"><span class="swatch arm-0"></span>without '
+        f'{_origin(request, without, stopped)}<p class="key"><span class="swatch arm-0"></span>without '
         f'<span class="swatch arm-1"></span>with: {change}</p>{fans}{table}{_how_to_read()}'
         '<p class="note">Both arms run on the same clocks: run 7 with the change is run 7 without it, as far as the '
         "change does not reach. So a difference is far surer than two separate shares.</p>"

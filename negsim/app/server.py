@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from negsim.app.asking import Request, list_changeable, list_moves, read_request
 from negsim.app.cases import MOST_CHARACTERS, case_names
-from negsim.app.ensembles import Ensembles, Superseded, TooSlow, ask_questions
+from negsim.app.ensembles import Ensembles, Superseded, TooSlow, ask_pairs, ask_questions
 from negsim.app.pages import show_case, show_comparison, show_ensemble, show_frame, show_moment, show_problems
 from negsim.app.sliders import draw_sliders, list_sliders
 from negsim.app.stepping import TooLong, walk
+from negsim.ensemble import Explosive
 from negsim.interference import Impossible
 from negsim.intervention_files import what_ifs
 from negsim.problems import ScenarioError
@@ -86,8 +87,8 @@ class Desk:
         else:
             without = self._simulate(request, request.settings)
             arms = (without, self._simulate(request, {**request.settings, **request.change}))
-        answers = [ask_questions(request.compiled, arm) for arm in arms]
-        return {"html": {"comparison": show_comparison(request, arms, answers)}}
+        answers, stopped = ask_pairs(request.compiled, arms)
+        return {"html": {"comparison": show_comparison(request, arms[0], answers, stopped)}}
 
     def _simulate(self, request: Request, settings: Mapping[str, float]) -> Ensemble:
         asked = (request.compiled, request.runs, request.seed, settings)
@@ -197,7 +198,7 @@ def _answer(desk: Desk, answer: Callable[[Request], Any], send: Callable[[Any], 
         return _send({"superseded": True})
     except TooSlow:
         return _send({"problems": "<p>This takes too long. Fewer runs, or calmer numbers?</p>"}, 503)
-    except Impossible as error:
+    except (Explosive, Impossible) as error:
         return _send({"problems": f"<p>{escape(str(error))}</p>"}, 422)
     except TooLong as error:
         return _send({"problems": f"<p>{error}</p>"}, 422)
