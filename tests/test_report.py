@@ -176,6 +176,22 @@ def test_a_damaged_result_is_named_and_the_rest_is_reported(folder: Path, tmp_pa
     assert "What comes next" in text
 
 
+TABLES_OF_WORDS = {
+    "a forecast": ("forecast.csv", "question,probability,error\nmeet,0.5,0.1\nopen,0.5{,0.1", "probability"),
+    "a comparison": ("theories.csv", "without,change,error,says\nseason,much,0.1,enough", "change"),
+    "an explanation": ("notes.csv", "event,prior,posterior,left_out\nmeet,0.1,0.2,unknown", "left_out"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "column"), TABLES_OF_WORDS.values(), ids=TABLES_OF_WORDS)
+def test_a_table_with_words_for_numbers_is_named_and_left_out(tmp_path: Path, name: str, text: str, column: str):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "other.csv").write_text("event,prior\nmeet,low")
+    found = gather_findings(tmp_path)
+    assert list(found.tables) == ["other.csv"]
+    assert found.unread == [f"{name}: not every {column} in it is a number"]
+
+
 def test_results_of_two_versions_of_a_scenario_are_told_apart(folder: Path, tmp_path: Path):
     scenario = negsim.load_scenario("template")
     negsim.simulate(scenario, runs=2, seed=1, until=scenario.start.replace(year=2001)).save(tmp_path)

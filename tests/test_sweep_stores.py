@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from negsim.scenario import Scenario, TermSettings
@@ -359,6 +360,14 @@ def test_a_manifest_edited_by_hand_is_refused_in_words(small, tmp_path, field, v
     if field != "extents":
         with pytest.raises(SweepError, match=re.escape(said)):
             open_sweep(folder)
+
+
+def test_a_table_of_points_with_words_for_numbers_is_refused_in_words(small, tmp_path):
+    folder = tmp_path / "store"
+    sweep(small, {PLAN: [0.5]}, runs=4, store=folder)
+    pd.DataFrame({"point": [0], PLAN: ["often"]}).to_parquet(folder / "design.parquet")
+    with pytest.raises(SweepError, match=r"design\.parquet cannot be read"):
+        resume_sweep(folder)
 
 
 def test_other_versions_are_refused_by_name_unless_any_will_do(small, whole, tmp_path):

@@ -22,6 +22,14 @@ DEEPEST: Final = 2
 """Folders within folders that are looked into."""
 MOST_BYTES: Final = 20_000_000
 """A table larger than this is not for a page."""
+NUMBERS: Final = {
+    ("question", "probability", "error"): ("probability", "error"),
+    ("without", "change", "error", "says"): ("change", "error"),
+    ("event", "prior", "posterior"): (
+        "prior", "posterior", "left_out", "prior_error", "posterior_error", "left_out_error",
+    ),
+}  # fmt: skip
+"""By the columns of the tables that a page words anew: which of theirs are numbers."""
 
 
 UNREADABLE: Final = (ResultError, ScenarioError, SamplingError, SweepError, OSError, ValueError, KeyError)
@@ -122,8 +130,6 @@ def _places(folder: Path, depth: int) -> Iterator[Path]:
 
 def _look(found: Findings, place: Path) -> None:
     """Read what lies in one folder."""
-    import pandas as pd
-
     name = place.relative_to(found.folder).as_posix()
     if (place / "events.parquet").is_file() and (place / "provenance.json").is_file():
         _try(found, name, lambda: found.ensembles.__setitem__(name, load_results(place)))
@@ -134,11 +140,23 @@ def _look(found: Findings, place: Path) -> None:
     for file in sorted(place.iterdir()):
         path = file.relative_to(found.folder).as_posix()
         if file.suffix == ".csv" and file.name != "summary.csv" and file.stat().st_size <= MOST_BYTES:
-            _try(found, path, lambda file=file, path=path: found.tables.__setitem__(path, pd.read_csv(file)))
+            _try(found, path, lambda file=file, path=path: found.tables.__setitem__(path, _read_table(file)))
         elif file.suffix == ".png":
             found.pictures[path] = file
         elif file.suffix == ".txt":
             _try(found, path, lambda file=file, path=path: found.texts.__setitem__(path, file.read_text("utf-8")))
+
+
+def _read_table(file: Path) -> pandas.DataFrame:
+    """Read a table, and make sure that numbers of one that a page words anew are numbers."""
+    import pandas as pd
+
+    table = pd.read_csv(file)
+    for columns, numbers in NUMBERS.items():
+        for name in numbers if set(columns) <= set(table.columns) else ():
+            if name in table and (pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()).any():
+                raise ValueError(f"not every {name} in it is a number")
+    return table
 
 
 def _try(found: Findings, name: str, read: Any) -> None:

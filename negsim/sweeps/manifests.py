@@ -166,8 +166,8 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
         scenario = load_scenario(store.folder / SCENARIO)
         table = pq.read_table(path)
         names = tuple(manifest["names"])
-        values: Floats = np.stack([table[name].to_numpy() for name in names], axis=1)
-    except (KeyError, OSError, ValueError) as error:
+        values: Floats = np.stack([table[name].to_numpy() for name in names], axis=1).astype(float)
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise SweepError(f"{path} cannot be read, or {SCENARIO} beside it: {error}") from error
     # After an expansion that was interrupted the table may hold points that the manifest does not know yet.
     kind = manifest["design"]
