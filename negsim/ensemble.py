@@ -260,7 +260,8 @@ def simulate(
     Parameters
     ----------
     case : Scenario, str or Compiled
-        A scenario, the name of a shipped case, a path, or a scenario compiled before (saves time in loops).
+        A scenario, the name of a shipped case, a path, or a scenario compiled before (saves time in loops). For another
+        tick: ``load_scenario("beijing-1999").with_tick("week")``.
     runs : int
         Number of histories. Run r is the same history whatever the number of runs, workers or the width.
     seed : int

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
@@ -342,6 +342,9 @@ class TermSettings(Table):
     basis: Basis = {}
 
 
+Tick = Literal["month", "week", "day"]
+
+
 class Scenario(Table):
     """A negotiation as data: who takes part, what they can give, where they talk, and from when to when."""
 
@@ -354,7 +357,7 @@ class Scenario(Table):
     """First day of the period."""
     end: dt.date
     """Last day of the period: hazards run until the midnight that ends it."""
-    tick: Literal["month", "week", "day"] = "month"
+    tick: Tick = "month"
     """How often hazards are updated between moves."""
     terms: Names | None = None
     """Terms switched on (default: all shipped ones)."""
@@ -409,6 +412,18 @@ class Scenario(Table):
         """The state a concession is given to."""
         given = self.concession[concession]
         return given.recipient or next(iter(given.worth))
+
+    def with_tick(self, tick: Tick) -> Scenario:
+        """The same scenario with its hazards updated every month, week or day, as ``--tick`` has it.
+
+        Raises
+        ------
+        ValueError
+            For another word.
+        """
+        if tick not in get_args(Tick):
+            raise ValueError(f"tick must be one of {', '.join(get_args(Tick))}, not {tick!r}")
+        return self.model_copy(update={"tick": tick})
 
     def canonical(self) -> str:
         """The whole scenario as one line of JSON: what equality and the digest look at (where it lies is no part)."""

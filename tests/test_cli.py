@@ -252,7 +252,7 @@ def test_run_hands_its_options_to_the_engine(said, monkeypatch):
     monkeypatch.setattr(ensemble, "simulate", simulate)
     options = ("--runs", 7, "--seed", 3, "--until", "2004-05-06", "--tick", "week", "--workers", 2, "--engine", "auto")
     said("run", "template", *options, "--set", "raids=0.25", "--set", "actor.Upland.power=2")
-    assert asked.pop("scenario") == load_scenario("template").model_copy(update={"tick": "week"})
+    assert asked.pop("scenario") == load_scenario("template").with_tick("week")
     assert asked == {
         "runs": 7,
         "engine": "auto",

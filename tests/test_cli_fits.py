@@ -211,6 +211,11 @@ def test_a_forecast_is_registered_and_scored_and_a_bad_row_of_events_is_named(fi
     assert code == 0
     digest = out.partition("digest ")[2].split()[0]
     assert said("register", fitted, file)[0] == 2
+    own = ("--until", "2004-12-31", "--runs", "20", "--event", "meet::talks")
+    assert "2004-12-31, 1 questions" in said("register", fitted, tmp_path / "own.json", *own)[1]
+    code, _, err = said("register", fitted, tmp_path / "slip.json", *own, "--event", "meet::tlks")
+    assert (code, (tmp_path / "slip.json").exists()) == (2, False)
+    assert "did you mean meet::talks?" in err
     write_events(events, [("2003-02-03", "meet", "talks")])
     code, out, _ = said("score", file, events, "--observed-until", "2003-12-31", "--digest", digest[:10])
     assert code == 0

@@ -96,6 +96,10 @@ def test_samples_of_ranges_and_points_of_ones_own(said, tmp_path):
         (("--vary", f"{MEET}=2:10", "--design", "sobol", "--points", "5"), "such as 4 or 8, not 5"),
         (("--vary", "channel.talks.rates.met=1,2"), f"did you mean {MEET}?"),
         (("--vary", f"{MEET}=1,2", "--keep", "meet.talk"), "nearest: meet.talks"),
+        (
+            ("--vary", f"{MEET}=1,2", "--show", "meet::talk"),
+            "--show: no kind of event is called 'meet::talk'; nearest: m",
+        ),
         (("--table", "nowhere.csv"), "nowhere.csv: given no such file"),
     ],
 )

@@ -164,7 +164,9 @@ def test_a_save_that_fails_leaves_the_old_file_as_it_was(template, tmp_path, mon
 
 def test_the_digest_changes_with_any_number_and_with_the_order_of_a_table(template):
     reordered = template.model_copy(update={"concession": dict(reversed(template.concession.items()))})
-    changed = template.model_copy(update={"tick": "week"})
+    changed = template.with_tick("week")
+    with pytest.raises(ValueError, match="tick must be one of month, week, day, not 'year'"):
+        template.with_tick("year")
     assert len({scenario_digest(each) for each in (template, reordered, changed)}) == 3
     assert template != reordered
     assert template != changed

@@ -128,10 +128,29 @@ def test_outcomes_of_single_runs_agree_with_the_summary(small):
     assert np.array_equal(by_june == 1, day < 181)
     assert np.array_equal(by_june, done.outcome("plan.talks", until="1998-06-30"))
     assert 0 < by_june.sum() < happened.sum()
+
     last = int(day[np.isfinite(day)][0])  # somebody plans on the last day that counts
     by_then = done.outcome("plan.talks", until=small.start + dt.timedelta(days=last))
     assert np.array_equal(by_then == 1, day < last + 1)
     assert done.events == ("plan.talks", "cancel.talks.A", "cancel.talks.B")
+
+
+def test_kinds_of_event_are_found_by_name_and_by_address(small):
+    done = sweep(small, PLANS, runs=20, events=["plan::talks", "cancel::*"], precision={"plan::talks": 0.2})
+    assert (set(done.events), done.manifest["precision"]) == (
+        {"plan.talks", "cancel.talks.A", "cancel.talks.B"},
+        {"plan.talks": 0.2},
+    )
+    assert np.array_equal(done.outcome("cancel:B:talks"), done.outcome("cancel.talks.B"), equal_nan=True)
+    assert set(done.to_frame(["plan::talks", "plan.talks"])["event"]) == {"plan.talks"}
+    for word, told in {
+        "cancel::talks": "more than one kind of event: cancel.talks.A, cancel.talks.B",
+        "plan::tlks": "nearest: plan::talks",
+        "plan::talks::": "no kind of event",
+        "meet::talks": "no kind of event",
+    }.items():
+        with pytest.raises(ValueError, match=told):
+            done.outcome(word)
 
 
 def test_dates_of_a_summary_are_those_by_which_a_share_has_happened_to_the_run(small):

@@ -129,7 +129,7 @@ def _complain(error: Exception, code: int, options: argparse.Namespace) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line (the documentation prints it)."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="negsim",
         description="Simulate negotiations: who gives what to whom, when, and what stops them.",
         epilog=examples(

@@ -26,6 +26,7 @@ from negsim.cli.words import (
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
     from negsim.chronology import Chronology
+    from negsim.questions import Question
     from negsim.scenario import Scenario
 
 
@@ -37,8 +38,9 @@ def forecast(options: argparse.Namespace) -> None:
     _require_period(scenario, chronology, options.origin, options.until)
     folder = None if options.out is None else make_folder(options.out)
     when = (options.origin, options.until, options.runs, options.seed)
+    questions = _ask(scenario, options.event)
     told = draw(scenario, posterior, chronology, *when, engine=options.engine)
-    table = told.answers(options.event)
+    table = told.answers(questions)
     try:
         if folder is not None:
             told.ensemble.save(folder)
@@ -68,6 +70,14 @@ def _require_period(scenario: Scenario, chronology: Chronology, origin: dt.date 
         )
 
 
+def _ask(scenario: Scenario, events: list[str]) -> tuple[Question, ...]:
+    """Put the questions before anything is drawn, so that a misspelled one costs nothing."""
+    from negsim.compiler import compile_case
+    from negsim.questions import ask_about
+
+    return ask_about(compile_case(scenario), events)
+
+
 def register(options: argparse.Namespace) -> None:
     """Freeze a forecast in a file, and print its digest."""
     from negsim.forecasts.drawing import forecast as draw
@@ -79,11 +89,13 @@ def register(options: argparse.Namespace) -> None:
     if Path(options.file).exists():
         raise InputError(f"{options.file} exists already: a forecast is registered once")
 
+    questions = _ask(scenario, options.event)
+
     def drawn(parameters: Any) -> Any:
         when = (None, options.until, options.runs, options.seed)
         return draw(scenario, posterior, chronology, *when, parameters=parameters)
 
-    registered = freeze(drawn("posterior"), {"prior": drawn("prior")}, options.note)
+    registered = freeze(drawn("posterior"), {"prior": drawn("prior")}, options.note, questions)
     with paths_as_input("exists already: a forecast is registered once"):
         registered.save(options.file)
     print(f"{options.file}: {registered.origin} to {registered.until}, {len(registered.questions)} questions")
@@ -178,6 +190,17 @@ def add_fitted(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("fit", metavar="FIT", help="folder that `negsim fit ... --out FIT` wrote")
 
 
+def add_events(parser: argparse.ArgumentParser) -> None:
+    """Let questions be asked."""
+    parser.add_argument(
+        "--event",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="ask about this event, kind:actor:channel:subject (repeatable; default: the case's questions)",
+    )
+
+
 def add_forecast(commands: Any) -> None:
     """Add ``forecast``."""
     parser = add_command(
@@ -194,13 +217,7 @@ def add_forecast(commands: Any) -> None:
     parser.add_argument("--until", metavar="DATE", type=date, help="last day forecast (default: the scenario's end)")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=2000, help="number of futures (default: 2000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
-    parser.add_argument(
-        "--event",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="ask about this event, kind:actor:channel:subject (repeatable; default: the case's questions)",
-    )
+    add_events(parser)
     add_engine(parser)
     parser.add_argument("--out", metavar="DIR", help="write the futures and the table there")
 
@@ -213,12 +230,14 @@ def add_register(commands: Any) -> None:
         register,
         "freeze a forecast in a file with a digest, to be scored when the events are known",
         "negsim register out/fit forecasts/2000-2004.json --until 2004-12-31 --runs 10000",
+        "negsim register out/fit mine.json --event agree::official     # and no other question",
     )
     add_fitted(parser)
     parser.add_argument("file", metavar="FILE", help="where to write it (JSON); an existing file is not overwritten")
     parser.add_argument("--until", metavar="DATE", type=date, help="last day forecast (default: the scenario's end)")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=10_000, help="number of futures (default: 10000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
+    add_events(parser)
     parser.add_argument("--note", metavar="TEXT", default="", help="a note to keep with it")
 
 

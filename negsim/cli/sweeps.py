@@ -20,6 +20,7 @@ from negsim.cli.words import (
     add_settings,
     add_tick,
     date,
+    mistakes_of,
     prepare,
     told_if_interrupted,
     whole,
@@ -81,13 +82,13 @@ def _check_shown(scenario: Scenario, options: argparse.Namespace) -> None:
     """Refuse what cannot be printed before anything is computed."""
     from negsim.compiler import compile_scenario
     from negsim.scenario_files import load_terms
-    from negsim.sweeps.outcomes import choose_outcomes, say_unknown
+    from negsim.sweeps.outcomes import choose_outcomes, match_name
 
     if options.show:
-        names = choose_outcomes(compile_scenario(scenario, load_terms(scenario)), options.keep or None).names
-        unknown = [say_unknown(event, names) for event in options.show if event not in names]
-        if unknown:
-            raise InputError(f"--show: {'; '.join(unknown)}")
+        kept = choose_outcomes(compile_scenario(scenario, load_terms(scenario)), options.keep or None)
+        with mistakes_of(ValueError, "--show: "):
+            for event in options.show:
+                match_name(event, dict(zip(kept.names, kept.groups, strict=True)))
 
 
 def resume(options: argparse.Namespace) -> None:
@@ -314,11 +315,12 @@ def make_table(done: Sweep, events: list[str]) -> Any:
     """Make a table: the numbers of each point, its runs, and how probable some kinds of event are."""
     import numpy as np
 
-    told = done.to_frame(events or None)
+    chosen = [done.name_of(event) for event in events]
+    told = done.to_frame(chosen or None)
     table = done.design.to_frame()
     table.insert(0, "point", np.arange(len(table)))
     table["runs"] = told.groupby("point")["runs"].first().reindex(table.index, fill_value=0)
-    for event in events or _most_moved(told, done.events):
+    for event in chosen or _most_moved(told, done.events):
         rows = told[told["event"] == event]
         pairs = zip(rows["probability"], rows["probability_mcse"], strict=True)
         known = dict(
@@ -344,7 +346,8 @@ def add_how(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
     parser.add_argument(
         "--show", metavar="EVENT", action="append", default=[],
-        help="print this kind of event, such as meet.official (repeatable; default: those that differ most)",
+        help="print this kind of event, such as meet.official or meet::official "
+        "(repeatable; default: those that differ most)",
     )  # fmt: skip
     parser.add_argument(
         "--any-version", action="store_true", help="add to a store even if another version of negsim or numpy made it"
@@ -394,7 +397,7 @@ def add_sweep(commands: Any) -> None:
     parser.add_argument("--independent", action="store_true", help="use independent random numbers at each point")
     parser.add_argument(
         "--keep", metavar="EVENT", action="append", default=[],
-        help="keep only these kinds of event, * for any part (repeatable; default: all)",
+        help="keep only these kinds of event, by name or address, * for any part (repeatable; default: all)",
     )  # fmt: skip
     add_how(parser)
 

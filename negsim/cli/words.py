@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from negsim.margins import write_error
-from negsim.problems import MOST
+from negsim.problems import MOST, find_nearest
 
 if TYPE_CHECKING:
     import pandas
@@ -57,7 +57,7 @@ def add_debug(parser: argparse.ArgumentParser, default: Any) -> None:
 
 
 class CommandParser(argparse.ArgumentParser):
-    """The parser of a command: of an option that there is not it names the nearest."""
+    """The parser of a command: of an option or a command that there is not it names the nearest."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Read words, and refuse those that are none of the command's."""
@@ -66,6 +66,14 @@ class CommandParser(argparse.ArgumentParser):
             near = get_close_matches(beyond[0].partition("=")[0], self._option_string_actions, n=1, cutoff=ALIKE)
             self.error(f"unrecognized arguments: {' '.join(beyond)}{f'; did you mean {near[0]}?' if near else ''}")
         return read, beyond
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a word that is none of those allowed; of a command name the nearest, not all."""
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            near = find_nearest(str(value), action.choices)
+            meant = f"did you mean {near}?" if near else f"there are {', '.join(action.choices)}"
+            raise argparse.ArgumentError(action, f"there is no command {value!r}; {meant}")
+        super()._check_value(action, value)
 
 
 def add_command(
@@ -165,7 +173,7 @@ def prepare(options: argparse.Namespace) -> Scenario:
 
     scenario = load_scenario(options.case)
     if options.tick is not None:
-        scenario = scenario.model_copy(update={"tick": options.tick})
+        scenario = scenario.with_tick(options.tick)
     if options.until is not None and not scenario.start <= options.until <= scenario.end:
         raise InputError(f"--until {options.until}: allowed: a date from {scenario.start} to {scenario.end}")
     require_settings(scenario, dict(options.set), "--set")
@@ -271,12 +279,12 @@ def told_if_interrupted(said: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def mistakes_of(kind: type[Exception]) -> Iterator[None]:
-    """Take a kind of error for a mistake of the person who asked."""
+def mistakes_of(kind: type[Exception], where: str = "") -> Iterator[None]:
+    """Take a kind of error for a mistake of the person who asked, and say first where it was made."""
     try:
         yield
     except kind as error:
-        raise InputError(str(error)) from error
+        raise InputError(f"{where}{error}") from error
 
 
 @contextlib.contextmanager

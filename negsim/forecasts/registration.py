@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calendar import day_number, read_day
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
@@ -101,7 +102,13 @@ class Registered:
             raise
 
 
-def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note: str = "") -> Registered:
+@check_arguments
+def register(
+    ahead: Forecast,
+    others: Mapping[str, Forecast] | None = None,
+    note: str = "",
+    questions: Sequence[Question] | Iterable[str] = (),
+) -> Registered:
     """Freeze a forecast, so that it can be scored when the events are known. Save it with ``save``.
 
     Parameters
@@ -112,6 +119,8 @@ def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note
         Other forecasts of the same period to compare it with, by name: for example from the prior.
     note : str
         A note to keep with it.
+    questions : sequence of Question or str, optional
+        As in :meth:`Forecast.ask`.
 
     Returns
     -------
@@ -127,7 +136,7 @@ def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note
     if len(periods) > 1:
         raise ValueError(f"forecasts of different periods cannot be registered together: {sorted(periods)}")
     scenario, posterior = ahead.ensemble.scenario, ahead.posterior
-    questions = ahead.ask().questions
+    asked = ahead.ask(questions).questions
     ends = _month_ends(ahead.origin, ahead.until)
     content = {
         "format": FORMAT,
@@ -146,9 +155,9 @@ def register(ahead: Forecast, others: Mapping[str, Forecast] | None = None, note
             "log_evidence": round(posterior.log_evidence, 4),
             "parameters": _parameters(ahead),
         },
-        "questions": [{"label": one.label, "events": list(one.addresses)} for one in questions],
+        "questions": [{"label": one.label, "events": list(one.addresses)} for one in asked],
         "month_ends": [day.isoformat() for day in ends],
-        "forecasts": {name: _freeze(one, questions, ends) for name, one in every.items()},
+        "forecasts": {name: _freeze(one, asked, ends) for name, one in every.items()},
     }
     return Registered(content, _digest(content))
 

@@ -67,8 +67,9 @@ def draw_responses(
     rows = -(-len(shown) // ACROSS)
     legend = 0.22 * len(events) + 0.1
     caption = (
-        "Share of runs, ± two standard errors (band). With several numbers varying: mean over the points at each level "
-        "(or in each eighth of the range), and the band is the error of that mean over points and runs."
+        "Share of runs, ± two standard errors (band, cut at 0 and 100%). With several numbers varying: mean over the "
+        "points at each level (or in each eighth of the range), and the band is the error of that mean over points "
+        "and runs."
     )
     by = "" if until is None else f": by {until}"
     subject = (done.scenario.title or done.scenario.name) + by
@@ -100,7 +101,8 @@ def _draw_panel(axes: Axes, done: Sweep, name: str, outcomes: Sequence[Floats]) 
         at, middle, error = _average(values, group, outcome, done.manifest["common_noise"])
         drawn = at
         style: dict[str, Any] = {"color": COLOURS[place], "linestyle": STYLES[place]}
-        axes.fill_between(at, middle - 2 * error, middle + 2 * error, color=COLOURS[place], alpha=0.2, linewidth=0)
+        low, high = np.clip([middle - 2 * error, middle + 2 * error], 0.0, 1.0)
+        axes.fill_between(at, low, high, color=COLOURS[place], alpha=0.2, linewidth=0)
         axes.plot(at, middle, linewidth=1.8, marker="o", markersize=3, **style)
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25%", "50%", "75%", "100%"])

@@ -23,7 +23,6 @@ from negsim.plots.page import (
     lay_rows,
 )
 from negsim.plots.rows import measure_labels, write_labels
-from negsim.sweeps.outcomes import say_unknown
 from negsim.sweeps.readings import Sweep
 from negsim.sweeps.sensitivity import one_at_a_time, sobol_indices
 
@@ -45,9 +44,7 @@ def say_event(done: Sweep, event: str, until: dt.date | None = None) -> str:
     ValueError
         For one that the sweep does not have, with the nearest.
     """
-    if event not in done.events:
-        raise ValueError(say_unknown(event, done.events))
-    kind, actor, counterpart, channel, subject = done.manifest["outcomes"][event]
+    kind, actor, counterpart, channel, subject = done.manifest["outcomes"][done.name_of(event)]
     what, who = describe_events(done.scenario, [Event(kind, actor, counterpart, channel, subject)])
     return f"{what} ({who})" + ("" if until is None else f" by {until}")
 

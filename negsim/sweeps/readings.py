@@ -22,7 +22,7 @@ from negsim.calendar import day_number, read_day
 from negsim.results import error_of_count, error_of_share
 from negsim.state import Array, Floats
 from negsim.sweeps.manifests import read_extents, read_sources
-from negsim.sweeps.outcomes import say_unknown
+from negsim.sweeps.outcomes import match_name
 from negsim.sweeps.plans import count_runs
 from negsim.sweeps.stores import Block, Store, SweepError
 from negsim.sweeps.work import METADATA, Failure
@@ -85,6 +85,16 @@ class Sweep:
         """Kinds of event that were kept."""
         return tuple(self.manifest["outcomes"])
 
+    def name_of(self, event: str) -> str:
+        """What the sweep calls a kind of event, by that name or its address (``meet::official`` is ``meet.official``).
+
+        Raises
+        ------
+        ValueError
+            Where none is meant, with the nearest, or several, with all.
+        """
+        return match_name(event, self.manifest["outcomes"])
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Where it comes from, in the words of an ensemble's provenance."""
@@ -136,7 +146,8 @@ class Sweep:
         Parameters
         ----------
         event : str
-            Kind of event, such as ``meet.official``; ``moves`` with `what` ``"count"`` for all moves together.
+            Kind of event, such as ``meet.official``, or its address, such as ``meet::official``; ``moves`` with `what`
+            ``"count"`` for all moves together.
         what : {"happened", "count", "day"}
             Whether it happened (0 or 1), how often, or when first (days from the start; infinite if never).
         until : date, optional
@@ -161,13 +172,12 @@ class Sweep:
             raise ValueError(f"what: {what!r} is not among happened, count, day")
         if event == "moves" and what == "count":
             return "moves"
-        if event not in self.events:
-            raise ValueError(say_unknown(event, self.events))
+        name = self.name_of(event)
         if until is not None and what != "happened":
             raise ValueError(f"until goes with what='happened', not with {what!r}")
         if until is not None and until < self.scenario.start:
             raise ValueError(f"until must be a day from {self.scenario.start} on, not {until}")
-        return f"count.{event}" if what == "count" else f"first.{event}"
+        return f"count.{name}" if what == "count" else f"first.{name}"
 
     def _judge(self, column: Array, what: str, until: dt.date | None) -> Floats:
         if what == "count":
@@ -207,10 +217,7 @@ class Sweep:
     def _choose(self, events: Sequence[str] | None) -> list[str]:
         if events is not None and not len(events):
             raise ValueError("events: there are none; leave them out for all kinds")
-        unknown = [event for event in events or () if event not in self.events]
-        if unknown:
-            raise ValueError("; ".join(say_unknown(event, self.events) for event in unknown))
-        return list(self.events if events is None else events)
+        return list(self.events if events is None else dict.fromkeys(map(self.name_of, events)))
 
     def _by_points(self, events: Sequence[str]) -> Iterator[tuple[Array, dict[str, Array]]]:
         """Go through the store, some points with all their runs at a time."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from negsim.compiler import Compiled, compile_case, compile_scenario
+from negsim.compiler import compile_case, compile_scenario
 from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, end_of
 from negsim.problems import require_whole
@@ -33,7 +33,7 @@ from negsim.sweeps.manifests import (
     write_design,
     write_sources,
 )
-from negsim.sweeps.outcomes import choose_outcomes
+from negsim.sweeps.outcomes import Outcomes, choose_outcomes, match_name
 from negsim.sweeps.plans import Cell, add_points, add_runs, count_runs, plan_waves
 from negsim.sweeps.readings import Sweep, read_failures, read_points
 from negsim.sweeps.stopping import Stopping
@@ -92,7 +92,7 @@ def sweep(
     until : date, optional
         Last day to simulate (default: the scenario's end).
     events : sequence of str, optional
-        Kinds of event to keep, ``*`` for any part, such as ``meet.*`` (default: all).
+        Kinds of event to keep, ``*`` for any part, such as ``meet.*`` or ``meet::*`` (default: all).
     common : bool
         Whether run r has the same clocks at all points. Differences between points are then far less noisy than the
         points themselves.
@@ -131,7 +131,7 @@ def sweep(
         params={name: float(value) for name, value in (params or {}).items()},
         events=None if events is None else tuple(events),
         common=common,
-        precision=_read_precision(compiled, precision or {}, kept.names),
+        precision=_read_precision(precision or {}, kept),
         points_per_block=points_per_block or choose_points_per_block(len(points), runs),
     )
     outcomes = dict(zip(kept.names, map(list, kept.groups), strict=True))
@@ -269,15 +269,15 @@ def _check(scenario: Scenario, design: Design, params: Mapping[str, float], **co
         require_settings(scenario, {**params, **asked}, "<design>")
 
 
-def _read_precision(compiled: Compiled, precision: Mapping[str, float], kept: Sequence[str]) -> dict[str, float]:
-    choose_outcomes(compiled, list(precision))  # names them all when some are unknown
-    missing = [name for name in precision if name not in kept]
-    if missing:
-        raise ValueError(f"precision: {', '.join(missing)}: write whole names of kinds of event that are kept")
+def _read_precision(precision: Mapping[str, float], kept: Outcomes) -> dict[str, float]:
+    known = dict(zip(kept.names, kept.groups, strict=True))
     small = {name: error for name, error in precision.items() if not 0 < error < 0.5}
     if small:
         raise ValueError(f"precision: an error of a probability lies between 0 and 0.5, not {small}")
-    return {name: float(error) for name, error in precision.items()}
+    try:
+        return {match_name(word, known): float(error) for word, error in precision.items()}
+    except ValueError as error:
+        raise ValueError(f"precision: {error}; it takes kinds of event that are kept") from error
 
 
 def _find(store: str | Path) -> Store:
