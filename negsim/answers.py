@@ -266,9 +266,10 @@ def _rule_out(effective: float) -> float:
 def _points(row: Mapping[str, float], comparison: Comparison) -> str:
     """A difference in points; where all pairs agree, what the runs can rule out."""
     difference, error = row["difference"], row["difference_se"]
-    if error == 0.0:
-        bound = _rule_out(comparison.worth)
-        return f"no pair differs, so at most {bound:.1f} points" if difference == 0.0 else "every pair differs"
+    if row["differ"] == 0.0:
+        return f"no pair differs, so at most {_rule_out(comparison.worth):.1f} points"
+    if abs(difference) == 1.0:
+        return "every pair differs"
     return f"a difference of {100 * difference:+.1f} ± {write_error(100 * error, 1)} points"
 
 
@@ -278,8 +279,10 @@ def _say_concerned(row: Mapping[str, float]) -> str:
     if share in (0.0, 1.0) or not np.isfinite(error):
         return ""
     where = f"in the {100 * share:.1f}% of the pairs concerned"
-    if error == 0.0:
-        return f"none {where}" if difference == 0.0 else f"{100 * difference:+.0f} {where}, in every one of them"
+    if row["differ"] == 0.0:
+        return f"none {where}"
+    if abs(difference) == 1.0:
+        return f"{100 * difference:+.0f} {where}, in every one of them"
     return f"{100 * difference:+.0f} ± {100 * error:.0f} {where}"
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 ALL_MOVES: Final = "all moves"
+HALF: Final = 0.5
+"""Pairs that are taken to differ from the others where none does, for the error."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,14 @@ def compare(without: Measured, changed: Measured, other: Measured | None, effect
     Returns
     -------
     dict
-        ``without``, ``changed``: probabilities; ``difference`` with its standard error ``difference_se``;
+        ``without``, ``changed``: probabilities; ``difference`` with its standard error ``difference_se``, and the
+        share of pairs that ``differ``;
         ``count_without``, ``count_changed``, ``count_difference``, ``count_difference_se``; ``days_later``, the mean
         change of the first date where it happens in both, with ``days_later_se`` and the share of such runs ``both``;
         ``variance_ratio`` (of the single outcome) and ``count_variance_ratio``, with ``..._se``: variance of the
         difference on independent clocks over that on common ones (infinite where common clocks leave none);
-        ``independent_se``, what the error of the difference would be on independent clocks.
+        ``independent_se``, what the error of the difference would be on independent clocks. Errors of differences are
+        never nothing: where all pairs agree they are taken as if half a pair did not.
     """
     both = (without.count > 0) & (changed.count > 0)
     later = changed.first[both] - without.first[both]
@@ -103,16 +107,17 @@ def compare(without: Measured, changed: Measured, other: Measured | None, effect
     row = {
         "without": _average(without.happened),
         "changed": _average(changed.happened),
-        **_mean(changed.happened - without.happened, effective, "difference"),
+        **_mean(changed.happened - without.happened, effective, "difference", HALF),
+        "differ": _average(changed.happened != without.happened),
         "count_without": _average(without.count),
         "count_changed": _average(changed.count),
-        **_mean(changed.count - without.count, effective, "count_difference"),
+        **_mean(changed.count - without.count, effective, "count_difference", HALF),
         "both": _average(both),
         **_mean(later, share, "days_later"),
     }
     if other is not None:
         apart, together = (arm.happened - without.happened for arm in (other, changed))
-        row |= {"independent_se": _mean(apart, effective, "x")["x_se"]}
+        row |= {"independent_se": _mean(apart, effective, "x", HALF)["x_se"]}
         row |= variance_ratio(apart, together, "variance_ratio", effective)
         wide, narrow = (arm.count - without.count for arm in (other, changed))
         row |= variance_ratio(wide, narrow, "count_variance_ratio", effective)
@@ -123,11 +128,12 @@ def _average(values: Array) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def _mean(values: Array, effective: float, name: str) -> dict[str, float]:
-    """A mean and its standard error, as good as from so many independent values."""
+def _mean(values: Array, effective: float, name: str, pairs: float = 0.0) -> dict[str, float]:
+    """A mean and its standard error, as good as from so many independent values; of equal ones by so many pairs."""
     if len(values) < 2 or effective < 2:
         return {name: _average(values), f"{name}_se": np.nan}
-    return {name: float(values.mean()), f"{name}_se": float(values.std(ddof=1) / np.sqrt(effective))}
+    variance = float(values.var(ddof=1)) or pairs / effective
+    return {name: float(values.mean()), f"{name}_se": float(np.sqrt(variance / effective))}
 
 
 def variance_ratio(independent: Array, common: Array, name: str, effective: float) -> dict[str, float]:
@@ -290,4 +296,5 @@ def tabulate_partings(partings: Partings, without: Ensemble, effective: float) -
 
 def _share(here: Flags, effective: float) -> dict[str, Any]:
     share = float(here.mean())
-    return {"share": share, "share_se": float(np.sqrt(share * (1 - share) / effective))}
+    variance = share * (1 - share) or HALF / effective
+    return {"share": share, "share_se": float(np.sqrt(variance / effective))}
