@@ -289,6 +289,23 @@ def test_the_direction_that_was_learned_is_found_where_neither_parameter_was():
     assert "flat" in found.summary()
 
 
+def test_the_error_of_what_is_learned_is_its_scatter_and_unknown_for_one_draw():
+    rng, names = np.random.default_rng(2), [f"p{place}" for place in range(20)]
+    prior = JointPrior(names, [Prior1D("normal", 0.0, 1.0)] * 20)
+
+    def learn(z):
+        nothing = np.zeros(len(z))
+        return identify(Posterior(prior, z, nothing, nothing, 0.0, 0.0, "importance", 1, 1))
+
+    found = [learn(rng.standard_normal((100, 20)) * 0.8) for _ in range(60)]
+    scatter = np.std([one.learned for one in found])
+    assert np.mean([one.learned_mcse for one in found]) == pytest.approx(scatter, rel=0.35)
+    assert "± 0." in found[0].summary().partition("\n")[0]
+    alone = learn(np.ones((1, 20)))
+    assert np.isnan(alone.learned_mcse)
+    assert alone.directions["contraction_mcse"].isna().all()
+
+
 def test_a_direction_counts_as_narrowed_only_if_all_before_it_do(monkeypatch):
     monkeypatch.setattr(identifiability, "find_bounds", lambda *_: np.array([0.0, 2.0]))
     assert list(identify(bell(0.2)).directions["says"]) == ["cannot tell", "flat"]

@@ -357,6 +357,15 @@ def test_the_errors_of_a_forecast_are_those_of_as_many_runs_as_its_posterior_is_
     assert said["probability_mcse"].to_numpy() == pytest.approx(stats.beta.std(happened + 1, 21.0 - happened))
 
 
+def test_of_futures_that_all_exploded_nothing_is_known(channel):
+    case, told, posterior = channel
+    ahead = forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=dt.date(2005, 12, 31), runs=20, seed=1)
+    gone = replace(ahead.ensemble, stopped=(np.arange(20), np.ones(20)))
+    said = replace(ahead, ensemble=gone).summary()
+    assert (said["stopped"] == 20).all()
+    assert said[["probability", "probability_mcse", "count", "count_mcse"]].isna().all(axis=None)
+
+
 def test_a_scenario_that_is_extended_keeps_its_past(channel):
     case, told, posterior = channel
     short, long = (

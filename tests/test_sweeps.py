@@ -201,6 +201,9 @@ def test_runs_that_explode_are_counted_and_left_out(small, monkeypatch):
     assert table["stopped"].iloc[1] > 20
     assert (table["runs"] + table["stopped"]).to_list() == [40, 40]
     assert np.isnan(wild.outcome("plan.talks")).sum(axis=1).tolist() == table["stopped"].to_list()
+    lost = sweep(small, {PLAN: [3000.0], CANCEL: [3000.0]}, runs=10).to_frame(["plan.talks"])
+    assert lost["runs"].to_list() == [0]
+    assert lost[["probability", "probability_mcse", "count", "count_mcse"]].isna().all(axis=None)
 
 
 # -- whoever computes it ----------------------------------------------------------------------------------------------

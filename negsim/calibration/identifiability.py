@@ -50,13 +50,14 @@ class Identifiability:
         A row for each direction of the prior-whitened space, from the best learned to the flattest: `information`
         (Fisher information in units of the prior's), `contraction`, `contraction_mcse`, `says` (``narrowed`` by a tenth
         or more, ``cannot tell`` with so few draws, ``flat``), and `direction` in words.
-    learned : float
+    learned, learned_mcse : float
         Effective number of parameters learned: the sum of the directions' contractions.
     """
 
     table: pandas.DataFrame
     directions: pandas.DataFrame
     learned: float
+    learned_mcse: float
 
     def summary(self) -> str:
         """Say it in words."""
@@ -64,7 +65,7 @@ class Identifiability:
 
     def _tell(self) -> Iterator[str]:
         size = len(self.table)
-        yield f"the data are worth {self.learned:.1f} of {size} parameters"
+        yield f"the data are worth {self.learned:.1f} ± {write_error(self.learned_mcse, 1)} of {size} parameters"
         for says in ("learned", "moved", CANNOT_TELL, "prior-driven"):
             names = list(self.table.index[self.table["says"] == says])
             if names:
@@ -109,17 +110,19 @@ def identify(posterior: Posterior) -> Identifiability:
         "note": [_note(*row) for row in zip(scaled["prior"], scaled["likelihood"], posterior.shift(), strict=True)],
     }
     values, vectors = find_directions(posterior)
+    worth = posterior.ess if posterior.ess >= 2.0 else np.nan
     surely = np.logical_and.accumulate(values < find_bounds(len(values), posterior.ess, posterior.seed))
     lines = pd.DataFrame(
         {
             "information": 1 / values - 1,
             "contraction": 1 - values,
-            "contraction_mcse": values * np.sqrt(2 / max(posterior.ess, 2.0)),
+            "contraction_mcse": values * np.sqrt(2 / worth),
             "says": np.select([surely, 1 - values >= PRIOR_DRIVEN], [NARROWED, CANNOT_TELL], FLAT),
             "direction": [_name_direction(posterior.names, vector) for vector in vectors.T],
         }
     )
-    return Identifiability(pd.DataFrame(columns).set_index("parameter"), lines, float((1 - values).sum()))
+    learned, error = float((1 - values).sum()), float(np.sqrt(2 / worth * (values**2).sum()))
+    return Identifiability(pd.DataFrame(columns).set_index("parameter"), lines, learned, error)
 
 
 def find_directions(posterior: Posterior) -> tuple[Floats, Floats]:

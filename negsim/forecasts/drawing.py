@@ -88,7 +88,7 @@ class Forecast:
         (:attr:`effective_runs`).
         """
         table = self.ensemble.summary()
-        worth = self.effective_runs
+        worth = self.effective_runs or np.nan
         table["probability_mcse"] = error_of_share(table["probability"] * worth, worth)
         table["count_mcse"] *= np.sqrt(self.ensemble.whole.runs / worth)
         return table

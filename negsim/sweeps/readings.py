@@ -251,7 +251,7 @@ class Sweep:
                 "runs": runs,
                 "stopped": stopped.astype(np.int64),
                 "probability": happened / some,
-                "probability_mcse": error_of_share(happened, runs),
+                "probability_mcse": error_of_share(happened, some),
                 **self._quantiles(place, first, len(points)),
                 "count": mean,
                 "count_mcse": error_of_count(spread, some),
