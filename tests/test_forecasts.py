@@ -678,7 +678,8 @@ def test_records_that_run_away_are_not_said_to_fall_silent(pair, monkeypatch):
     sizes = np.bincount(every.ensemble.columns[0], minlength=40)
     most = int(np.median(every.ensemble.events.query("drawn").groupby("run").size()))
     monkeypatch.setattr("negsim.ensemble.MOST_EVENTS", most)
-    fewer = comparison._Records.draw(likelihood, posterior, 1)
+    with pytest.warns(ExplosiveWarning, match=r"\d+ of 40 drawn records exploded: at_most is of the others"):
+        fewer = comparison._Records.draw(likelihood, posterior, 1)
     kept = every.ensemble.events.query("drawn").groupby("run").size().reindex(range(40), fill_value=0) <= most
     assert 0 < kept.sum() < 40 == len(sizes)
     np.testing.assert_array_equal(fewer.draws, every.draws[kept])
@@ -697,6 +698,8 @@ def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
     )
     assert "not known" in left.says
     assert again.how == "refit"
+    static = compare_theories(case, told, 1, [], posterior=few, refit=False).changes[0]
+    assert (static.without, static.how) == (comparison.STATIC, "refit")
 
 
 def test_two_theories_less_are_weighed_from_the_fit_without_one_of_them(pair, monkeypatch):

@@ -127,7 +127,10 @@ def add_compare(commands: Any) -> None:
     parser.add_argument("--pairs", action="store_true", help="also remove two at a time")
     parser.add_argument("--no-rivals", action="store_true", help="leave out the static model and constant rates")
     parser.add_argument(
-        "--no-refit", action="store_true", help="do not fit again where reweighting the fit's draws fails"
+        "--no-refit",
+        action="store_true",
+        help="do not fit again without a theory where reweighting the fit's draws fails (the static model is always "
+        "fitted, unless --no-rivals leaves it out)",
     )
     parser.add_argument(
         "--stages",

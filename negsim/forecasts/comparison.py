@@ -24,6 +24,7 @@ do not say so on average.
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -38,7 +39,7 @@ from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
-from negsim.ensemble import simulate
+from negsim.ensemble import ExplosiveWarning, simulate
 from negsim.forecasts.constant_rates import constant_rate_evidence, expected_rate_evidence
 from negsim.forecasts.drawing import PURPOSE, open_purpose
 from negsim.forecasts.fits import Fits
@@ -249,7 +250,8 @@ def compare_theories(
     rivals : bool
         Also compare with the case without any theory (static), and with constant rates.
     refit : bool
-        Fit again if the weights cannot be trusted; otherwise the change is reported as unknown.
+        Fit again if the weights cannot be trusted; otherwise the change is reported as unknown. (The static model is
+        fitted anyway.)
     posterior : Posterior, optional
         The fit of the case to the chronology, if there is one already.
     stages : int or sequence of date
@@ -423,7 +425,7 @@ class _Work:
     def _rivals(self, likelihood: ChronologyLikelihood, posterior: Posterior, records: _Records) -> list[Change]:
         static = make_static(self.scenario)
         bound = records.mean_log_ratio(*_leave(static, likelihood, posterior))
-        changes = [self._fit_again(static, STATIC, likelihood, posterior, np.nan, bound)[0]]
+        changes = [replace(self, refit=True)._fit_again(static, STATIC, likelihood, posterior, np.nan, bound)[0]]
         for name, (evidence, error) in (
             (CONSTANT, constant_rate_evidence(likelihood, self.fits.seed)),
             (EXPECTED, expected_rate_evidence(likelihood, posterior, self.fits.seed)),
@@ -472,7 +474,11 @@ class _Records:
     def draw(cls, likelihood: ChronologyLikelihood, posterior: Posterior, seed: int) -> _Records:
         compiled, until, engine = likelihood.compiled, likelihood.chronology.until, likelihood.engine
         draws = posterior.resample(RECORDS, open_purpose(seed, PURPOSE)).draws
-        every = simulate(compiled, RECORDS, seed, _name_columns(posterior.names, draws), until=until, engine=engine)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExplosiveWarning)
+            every = simulate(compiled, RECORDS, seed, _name_columns(posterior.names, draws), until=until, engine=engine)
+        if wild := len(every.stopped[0]):
+            warnings.warn(f"{wild} of {RECORDS} drawn records exploded: at_most is of the others", ExplosiveWarning, 2)
         draws = np.delete(draws, every.stopped[0], axis=0)
         params = _name_columns(posterior.names, draws)
         return cls(every.whole, draws, replay(compiled, every.whole, params, until, engine=engine).total, until)
