@@ -11,7 +11,7 @@ import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, wraps
-from numbers import Real
+from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Final, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
@@ -37,7 +37,8 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     -------
     callable
         Raises TypeError, or ValueError for what is no whole number, naming the argument, what it was given and what
-        it takes.
+        it takes. Whole numbers of other kinds than Python's own, such as numpy's, arrive as its own: JSON writes no
+        others.
     """
     signature = inspect.signature(function)
     taken = {
@@ -50,13 +51,15 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            given = signature.bind(*args, **kwargs).arguments
+            bound = signature.bind(*args, **kwargs)
         except TypeError:  # too many or too few: Python says that best
             return function(*args, **kwargs)
-        for name, value in given.items():
+        for name, value in bound.arguments.items():
             if name in taken:
                 _check(name, value, _list_kinds(function, taken[name]))
-        return function(*args, **kwargs)
+                if not isinstance(value, bool) and isinstance(value, Integral):
+                    bound.arguments[name] = int(value)
+        return function(*bound.args, **bound.kwargs)
 
     return checked
 

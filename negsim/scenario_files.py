@@ -337,9 +337,15 @@ def read_source(source: str | Path) -> tuple[str, str, Path]:
     ScenarioError
         For an unknown case, or a file that cannot be read.
     """
-    path = _find(source)
-    file = str(source)
-    if path.is_dir():
+    file, allowed = str(source), "the name of a shipped case, or of a file"
+    if "\n" in file:
+        raise refuse("<case>", describe_value(file), f"{allowed}, not what stands in one")
+    try:
+        path = _find(source)
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise refuse("<case>", describe_value(file), f"{allowed} ({error.strerror})") from error
+    if is_folder:
         raise refuse(file, "a directory", "a scenario file (TOML)")
     if not path.exists():
         raise refuse(file, "no such file", "a scenario file that exists", find_neighbour(path))

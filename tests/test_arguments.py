@@ -74,6 +74,15 @@ def test_what_may_stand_for_a_kind_is_let_through(given: dict[str, Any]):
     assert check_arguments(take)(**given) == take(**given)
 
 
+def test_whole_numbers_of_numpy_arrive_as_pythons_own_which_every_file_can_hold(tmp_path: Path):
+    assert [type(number) for number in check_arguments(take)("x", np.int64(3), seed=np.uint8(2))[1:3]] == [int, int]
+    negsim.simulate(HARBOUR, runs=np.int64(2), seed=np.int64(1)).save(tmp_path / "runs")
+    assert negsim.load_results(tmp_path / "runs").seed == 1
+    design = negsim.Design.one_at_a_time({"tempo": (np.int64(1), np.int64(3))}, {"tempo": np.int64(2)})
+    done = negsim.sweep(HARBOUR, design, runs=np.int64(2), seed=np.int64(1), store=tmp_path / "store")
+    assert negsim.open_sweep(tmp_path / "store").runs == done.runs == 2
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -230,6 +239,17 @@ METHODS: dict[str, tuple[Any, str]] = {
     "no points": (lambda: negsim.Design.sobol_indices(RANGES, 0), "n must be a whole number of at least 1, not 0"),
     "no ranges": (lambda: negsim.Design.latin_hypercube({}, 4), "a design needs at least one name and one point"),
     "range of a text": (lambda: negsim.Design.sobol({"tempo": "x"}, 4), r"tempo: a range is \(low, high\) or a prior"),
+    "levels of words": (lambda: negsim.Design.grid({"tempo": [1, "high"]}), "tempo: not every value is a number"),
+    "levels of lists": (lambda: negsim.Design.grid({"tempo": [1, [2]]}), "tempo: not every value is a number"),
+    "points of a number": (lambda: negsim.Design.table(3), "points must be a table or a mapping .*, not int"),
+    "range of words": (
+        lambda: negsim.Design.one_at_a_time({"tempo": (1, "high")}, {"tempo": 1}),
+        r"tempo: a range is \(low, high\), not \(1, 'high'\)",
+    ),
+    "base of words": (
+        lambda: negsim.Design.one_at_a_time(RANGES, {"tempo": "high"}),
+        "tempo: not every value is a number",
+    ),
     "base of nothing": (lambda: negsim.Design.one_at_a_time(RANGES, None), "base must be a mapping, not None"),
     "draws of nothing": (lambda: negsim.Design.draws(None, 4), "source must be a Posterior or a JointPrior"),
     "trajectories": (lambda: negsim.Design.morris([1, 2]), r"ranges must be a mapping, not \[1, 2\]"),

@@ -133,6 +133,12 @@ def test_what_is_no_count_is_refused_by_name(given):
 
 
 CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "text of a case": (
+        lambda: negsim.simulate(HARBOUR.read_text("utf-8"), runs=2),
+        ScenarioError,
+        "not what stands in one",
+    ),
+    "endless name": (lambda: negsim.simulate("x" * 300, runs=2), ScenarioError, r"a file \(File name too long"),
     "no case": (lambda: negsim.simulate(None, runs=2), TypeError, "case must be a Scenario, a text"),
     "no case to fit": (lambda: negsim.fit(7), TypeError, "case must be a Scenario, a text"),
     "no case to study": (lambda: negsim.sbc(7), TypeError, "case must be a Scenario, a text"),

@@ -110,6 +110,8 @@ class Design:
         points : DataFrame or mapping of str to sequence of float
             A column for each number, a row for each point.
         """
+        if not (isinstance(points, Mapping) or hasattr(points, "columns")):
+            raise TypeError(f"points must be a table or a mapping of names to numbers, not {type(points).__name__}")
         columns = {str(name): _read_column(str(name), points[name]) for name in points}
         if len({column.shape for column in columns.values()}) > 1:
             raise ValueError("the columns of a design must be of one length")
@@ -130,14 +132,15 @@ class Design:
         missing = [name for name in names if name not in base]
         if missing:
             raise ValueError(f"no base value is given for {', '.join(missing)}")
-        middle = np.array([float(base[name]) for name in names])
+        middle = np.array([_read_column(name, [base[name]])[0] for name in names])
         points = [middle]
+        ends = {name: _read_ends(name, where) for name, where in ranges.items()}
         for place, name in enumerate(names):
-            for end in ranges[name]:
+            for end in ends[name]:
                 point = middle.copy()
                 point[place] = end
                 points.append(point)
-        return cls(names, np.array(points), "one_at_a_time", {"ranges": {name: list(ranges[name]) for name in names}})
+        return cls(names, np.array(points), "one_at_a_time", {"ranges": ends})
 
     # -- points that fill a region --
 
@@ -185,7 +188,7 @@ class Design:
         sample = require_salib("SALib.sample.morris").sample
         problem = describe_problem(ranges)
         points = sample(problem, trajectories, num_levels=levels, seed=_small_seed(seed))
-        details = {"levels": levels, "ranges": {name: list(ends) for name, ends in ranges.items()}}
+        details = {"levels": levels, "ranges": dict(zip(ranges, problem["bounds"], strict=True))}
         return cls(tuple(ranges), np.asarray(points, dtype=float), "morris", details)
 
     @classmethod
@@ -215,7 +218,10 @@ class Design:
     @classmethod
     def _fill(cls, ranges: Mapping[str, Range], cube: Floats, kind: str, details: Mapping[str, Any]) -> Design:
         columns = [_stretch(name, where, cube[:, place]) for place, (name, where) in enumerate(ranges.items())]
-        told = {name: list(where) if isinstance(where, tuple | list) else str(where) for name, where in ranges.items()}
+        told = {
+            name: _read_ends(name, where) if isinstance(where, tuple | list) else str(where)
+            for name, where in ranges.items()
+        }
         values = np.stack(columns, axis=1) if columns else np.zeros((0, 0))
         return cls(tuple(ranges), values, kind, {**details, "ranges": told})
 
@@ -242,20 +248,26 @@ def _read_column(name: str, given: Any) -> Floats:
 
 
 def _read_levels(name: str, given: Any) -> list[float]:
-    if isinstance(given, str) or not np.ndim(given):
+    if isinstance(given, str) or not hasattr(given, "__len__"):
         raise ValueError(f"{name}: levels are a list of numbers, not {given!r}")
-    levels = [float(level) for level in given]
+    levels: list[float] = _read_column(name, given).tolist()
     if not levels or len(set(levels)) < len(levels):
         raise ValueError(f"{name}: levels must be different numbers, at least one, not {levels}")
     return levels
 
 
+def _read_ends(name: str, where: Any) -> list[float]:
+    try:
+        low, high = (float(end) for end in where)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: a range is (low, high), not {where!r}") from None
+    return [low, high]
+
+
 def _stretch(name: str, where: Range, unit: Floats) -> Floats:
     """Stretch the unit interval over a range."""
     if isinstance(where, tuple | list):
-        if len(where) != 2:
-            raise ValueError(f"{name}: a range is (low, high), not {where}")
-        low, high = (float(end) for end in where)
+        low, high = _read_ends(name, where)
         if not low < high:
             raise ValueError(f"{name}: a range goes from a lower to a higher number, not from {low} to {high}")
         return low + (high - low) * unit
@@ -287,7 +299,7 @@ def _small_seed(seed: int) -> int:
 
 def describe_problem(ranges: Mapping[str, Any]) -> dict[str, Any]:
     """What varies, in the words of SALib."""
-    return {"num_vars": len(ranges), "names": list(ranges), "bounds": [list(ends) for ends in ranges.values()]}
+    return {"num_vars": len(ranges), "names": list(ranges), "bounds": [_read_ends(*pair) for pair in ranges.items()]}
 
 
 def require_salib(module: str) -> Any:
