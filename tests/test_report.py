@@ -192,6 +192,20 @@ def test_a_table_with_words_for_numbers_is_named_and_left_out(tmp_path: Path, na
     assert found.unread == [f"{name}: not every {column} in it is a number"]
 
 
+def test_what_weights_that_cannot_be_trusted_say_of_an_event_is_not_told(tmp_path: Path):
+    head = "event,start,end,prior,prior_error,posterior,posterior_error,left_out,left_out_error,k_hat,how"
+    rows = (
+        f"{how} {k_hat},2000-01-01,2000-01-01,0.1,0.01,0.2,0.01,0.{n}5,0.01,{k_hat},{how}"
+        for n, (how, k_hat) in enumerate((("density", 0.5), ("density", 0.9), ("refit", 0.9)))
+    )
+    (tmp_path / "explanation.csv").write_text("\n".join((head, *rows)))
+    text = " ".join(read_page(write_report(tmp_path)).text)
+    assert "5.0\u00a0±\u00a01.0%" in text
+    assert "15.0\u00a0±\u00a01.0%" not in text
+    assert "25.0\u00a0±\u00a01.0%" in text
+    assert "not known" in text
+
+
 def test_results_of_two_versions_of_a_scenario_are_told_apart(folder: Path, tmp_path: Path):
     scenario = negsim.load_scenario("template")
     negsim.simulate(scenario, runs=2, seed=1, until=scenario.start.replace(year=2001)).save(tmp_path)

@@ -229,6 +229,15 @@ def test_the_error_of_a_mean_over_points_counts_the_runs_that_they_share():
     assert apart < scatter / 2  # planted: as if every point had clocks of its own
 
 
+def test_a_share_of_none_or_all_of_the_runs_of_some_points_has_an_error():
+    none, every = np.zeros((12, 8)), np.ones((12, 8))
+    none[3, 2:] = np.nan
+    assert error_over_points(none, common=False) == pytest.approx(scipy.stats.beta.std(1, 91))
+    assert error_over_points(every, common=True) == pytest.approx(scipy.stats.beta.std(9, 1)), "eight clocks, not 96"
+    assert error_over_points(none[:1], common=False) == pytest.approx(scipy.stats.beta.std(1, 9))
+    assert np.isnan(error_over_points(none[:1, :1], common=False))
+
+
 # -- regions ----------------------------------------------------------------------------------------------------------
 
 

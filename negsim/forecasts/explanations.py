@@ -406,6 +406,11 @@ def _share_left_out(
     return told | _share("left_out", _near(after, one)[: len(weights)], weights, found.worth)
 
 
+def is_trusted(event: Mapping[Any, Any]) -> bool:
+    """Whether what a row of the table says without the event can be trusted: of another fit, or by its k-hat."""
+    return event.get("how") == "refit" or not event.get("k_hat", np.nan) > NOT_TRUSTED
+
+
 NOT_LEFT_OUT: Final[dict[str, Any]] = {"left_out": np.nan, "left_out_error": np.nan, "k_hat": np.nan, "how": ""}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from negsim.arguments import check_arguments
 from negsim.forecasts.drawing import Forecast
-from negsim.forecasts.explanations import NOT_TRUSTED, Explanation
+from negsim.forecasts.explanations import Explanation, is_trusted
 from negsim.plots.page import (
     BLACK,
     BLUE,
@@ -87,9 +87,8 @@ EXPLAINED: Final = (
 def _draw_shares(axes: Axes, table: Any) -> None:
     lay_rows(axes, len(table), grid=False)
     for row, event in table.iterrows():
-        trusted = event["how"] == "refit" or not event["k_hat"] > NOT_TRUSTED
         for place, (name, (shape, face, edge)) in enumerate(MARKS.items()):
-            if np.isnan(event[name]) or (name == "left_out" and not trusted):
+            if np.isnan(event[name]) or (name == "left_out" and not is_trusted(event)):
                 continue
             height, reach = row + 0.22 * (place - 1), 2 * event[f"{name}_error"]
             axes.plot([event[name] - reach, event[name] + reach], [height, height], color=edge, linewidth=1, zorder=2)

@@ -26,7 +26,7 @@ NUMBERS: Final = {
     ("question", "probability", "error"): ("probability", "error"),
     ("without", "change", "error", "says"): ("change", "error"),
     ("event", "prior", "posterior"): (
-        "prior", "posterior", "left_out", "prior_error", "posterior_error", "left_out_error",
+        "prior", "posterior", "left_out", "prior_error", "posterior_error", "left_out_error", "k_hat",
     ),
 }  # fmt: skip
 """By the columns of the tables that a page words anew: which of theirs are numbers."""

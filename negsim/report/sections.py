@@ -16,7 +16,7 @@ from negsim.calibration.identifiability import identify
 from negsim.calibration.posterior import Posterior, describe_evidence
 from negsim.chronology_files import load_chronology
 from negsim.descriptions import list_sections, say_count
-from negsim.forecasts.explanations import explain_events
+from negsim.forecasts.explanations import explain_events, is_trusted
 from negsim.moves import list_consequences, list_events
 from negsim.odd import Listing, Part, describe_model
 from negsim.plots import draw_explanation, draw_histories, draw_ledger, draw_parameters, draw_responses, draw_timeline
@@ -291,7 +291,7 @@ def _beside(table: pandas.DataFrame) -> Listing:
             write_span(row.get("start"), row.get("end")),
             write_share(row["prior"], row.get("prior_error")),
             write_share(row["posterior"], row.get("posterior_error")),
-            write_share(row.get("left_out"), row.get("left_out_error")),
+            write_share(row.get("left_out"), row.get("left_out_error")) if is_trusted(row) else "not known",
         )
         for _, row in table.head(MOST_ROWS).iterrows()
     )

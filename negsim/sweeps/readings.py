@@ -338,11 +338,15 @@ def error_of_mean(outcome: Floats) -> float:
 
 
 def error_over_points(outcome: Floats, common: bool) -> float:
-    """Standard error of the mean outcome of points that stand for others like them, shape (points, runs).
+    """Standard error of the mean share of points that stand for others like them, shape (points, runs).
 
     From how points differ; where they share the clocks of their runs, also from how runs differ, which no number of
-    points averages out. Of one point, from its runs.
+    points averages out. Of one point, from its runs. Where nothing differs, as for a share of so many runs.
     """
+    known = outcome[~np.isnan(outcome)]
+    if len(known) > 1 and np.ptp(known) == 0:
+        worth = (~np.isnan(outcome)).any(axis=0).sum() if common else len(known)
+        return float(error_of_share(known[0] * worth, worth))
     if len(outcome) == 1:
         return error_of_mean(outcome[0])
     by_points = error_of_mean(average_runs(outcome))
