@@ -35,7 +35,7 @@ within = "{start}/{end}"      # the first in this time
 
 [[watch]]
 event = "{watched}"
-label = "What the answer speaks of first"
+label = "{called}"      # what the answer calls it
 by    = {end}
 """
 
@@ -105,8 +105,9 @@ def write_example(scenario: Scenario) -> str:
     """A question to start from, as the text of a file: a move of the scenario that does not happen."""
     moves = list_events(scenario)
     taken = next((move for move in moves if move.kind == "act"), moves[0])
-    watched = next((f"agree::{move.channel}:" for move in moves if move.kind == "agree"), moves[-1].name)
-    return EXAMPLE.format(taken=taken.name, start=scenario.start, end=scenario.end, watched=watched)
+    accords = [f"agree::{move.channel}:" for move in moves if move.kind == "agree"]
+    watched, called = (accords[0], "they reach an accord") if accords else (moves[-1].name, "the last move happens")
+    return EXAMPLE.format(taken=taken.name, start=scenario.start, end=scenario.end, watched=watched, called=called)
 
 
 def read_intervention(data: Mapping[str, Any], file: str) -> Intervention:

@@ -70,7 +70,7 @@ FAMILIES: Final = (
     Family("coercive act", ("act",), "D", VERMILION, 4.5),
     Family("pledged", ("pledge",), "|", BLUE, 7),
     Family("done at once", ("once",), "o", BLUE, 4.5),
-    Family("broken off", ("renege", "withdraw", "broken", "suspend", "stall"), "x", ORANGE, 5.5),
+    Family("broken off, stalled", ("renege", "withdraw", "broken", "suspend", "stall"), "x", ORANGE, 5.5),
 )
 """Signs; ``once`` is the beginning of an act, which is its whole doing."""
 

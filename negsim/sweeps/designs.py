@@ -30,7 +30,7 @@ PURPOSE: Final = 91
 """Address of the draws that make designs."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Design:
     """The points of a sweep: values of some parameters. Its class methods make grids, samples and other designs.
 
@@ -62,6 +62,9 @@ class Design:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"Design({self.kind}: {len(self):,} points of {', '.join(self.names)})"
 
     @property
     def digest(self) -> str:
