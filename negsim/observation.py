@@ -23,7 +23,7 @@ from negsim.history import History
 from negsim.placement import Link
 from negsim.problems import NegsimError, find_nearest, require_whole
 from negsim.replays import split_runs
-from negsim.reporting import EVERYTHING, Reporting
+from negsim.reporting import EVERYTHING, Reporting, Rule
 from negsim.results import Ensemble
 from negsim.state import Array
 from negsim.streams import address_words, open_stream
@@ -55,7 +55,8 @@ class Observer:
     first, last : date or None
         First and last day that it looks at (default: the scenario's period).
     ending : str or None
-        Address, with ``*``, of the move that makes the news: what is seen ends with the day of the first such move.
+        Address, with ``*``, of the move that makes the news: what is seen ends with the day of the first such move,
+        which is reported whatever `reporting` says of such moves.
     unreported : str
         What becomes of moves that are not reported. ``dropped``: nothing is known of them. ``implied``: that they
         happened, and in which order, is known from what followed; when is not.
@@ -133,9 +134,15 @@ class Observer:
             rows=tuple(rows),
             moves=tuple(moves),
             links=tuple(links),
-            reporting=EVERYTHING if self.unreported == "implied" else self.reporting,
+            reporting=EVERYTHING if self.unreported == "implied" else self._coverage,
             as_listed=self.keep_order,
         )
+
+    @property
+    def _coverage(self) -> Reporting:
+        """What is reported: what makes the news always is, for without it nothing would be."""
+        news = () if self.ending is None else (Rule((self.ending,), 1.0),)
+        return Reporting((*news, *self.reporting.rules))
 
     def _window(self, history: History) -> tuple[float, float]:
         case = self.compiled.scenario
@@ -155,7 +162,7 @@ class Observer:
             places = np.flatnonzero(history.moves == move)
             stream = open_stream(seed, PURPOSE_OBSERVATION, run, address_words(self.names[move]))
             start = self.compiled.scenario.start
-            likely = self.reporting.probabilities(start, self.names[move], history.days[places])
+            likely = self._coverage.probabilities(start, self.names[move], history.days[places])
             told[places] = stream.random(len(places)) < likely
         return told
 

@@ -206,6 +206,18 @@ def test_the_observation_ends_with_the_day_of_what_made_the_news(ensemble, histo
         assert all(low < chronology.window[1] for _, low in told(chronology))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_what_made_the_news_is_told_and_silence_about_it_counts_in_full(ensemble, share: float):
+    rarely = Reporting((Rule(("*",), share),))
+    seen = observe_runs(ensemble, ending=ACCORD, reporting=rarely)
+    assert seen
+    for chronology in seen.values():
+        last = chronology.window[1] - 0.5
+        assert [low for name, low in told(chronology) if name == ACCORD] == [last - 0.5]
+        assert chronology.reporting.probabilities(chronology.start, ACCORD, np.array([0.5, last])).tolist() == [1, 1]
+        assert chronology.reporting.probabilities(chronology.start, "open::official:", np.array([last])) == share
+
+
 def test_without_the_event_there_is_no_chronology(ensemble, histories):
     empty = History(np.zeros(0), np.zeros(0, dtype=np.int64))
     with pytest.raises(NothingObserved):
