@@ -182,7 +182,8 @@ def test_one_number_at_a_time_is_compared_with_the_base_run_by_run(small):
     design = Design.one_at_a_time(RANGES, base)
     shared, apart = (one_at_a_time(sweep(small, design, runs=256, common=c), "plan.talks") for c in (True, False))
     assert shared.loc[PLAN, "low_change"] < 0 < shared.loc[PLAN, "high_change"]
-    assert shared.loc[NOTHING, ["low_change", "low_mcse", "high_change", "high_mcse"]].tolist() == [0.0] * 4
+    assert shared.loc[NOTHING, ["low_change", "high_change"]].tolist() == [0.0] * 2
+    assert shared.loc[NOTHING, ["low_mcse", "high_mcse"]].tolist() == pytest.approx([np.sqrt(0.5) / 256] * 2)
     assert 0 < shared.loc[PLAN, "high_mcse"] < apart.loc[PLAN, "high_mcse"]
     assert (shared[["low", "high"]].to_numpy() == np.array(list(RANGES.values()))).all()
 
@@ -192,6 +193,14 @@ def test_the_error_of_a_difference_counts_pairs_only_where_runs_are_pairs():
     there = here + 0.1 * there
     assert compare_points(there, here, common=True)[1] == pytest.approx(0.1 / np.sqrt(500), rel=0.1)
     assert compare_points(there, here, common=False)[1] == pytest.approx(np.sqrt(2 / 500), rel=0.1)
+
+
+def test_a_difference_that_no_run_shows_is_not_said_to_be_exact():
+    never, half = np.zeros(100), np.arange(100) % 2.0
+    never[90:] = np.nan
+    assert compare_points(never, never, common=True) == (0.0, pytest.approx(np.sqrt(0.5) / 90))
+    assert compare_points(never, never, common=False)[1] == pytest.approx(1.0 / 90)
+    assert compare_points(half, never, common=False)[1] == pytest.approx(np.hypot(0.05025, np.sqrt(0.5) / 90), rel=1e-3)
 
 
 def test_what_is_missing_at_some_points_is_refused_or_left_out_without_a_warning():

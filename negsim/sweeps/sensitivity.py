@@ -246,8 +246,8 @@ def one_at_a_time(
     -------
     DataFrame
         By name: the ends of its range ``low`` and ``high``; the changes ``low_change`` and ``high_change`` of the mean
-        outcome against the base, and their Monte-Carlo errors ``_mcse``, from the differences run by run; ``base``,
-        the outcome at the base.
+        outcome against the base, and their Monte-Carlo errors ``_mcse``, from the differences run by run (never 0:
+        where no run differs they are as if half a one did); ``base``, the outcome at the base.
     """
     import pandas as pd
 
@@ -270,13 +270,18 @@ def one_at_a_time(
 def compare_points(there: Floats, here: Floats, common: bool) -> tuple[float, float]:
     """Difference of two points' mean outcomes and its Monte-Carlo error; by pairs of runs if they share clocks.
 
-    The error of a single run is not known (NaN), nor is anything without one.
+    The error of a single run is not known (NaN), nor is anything without one. Where all runs (or pairs) agree it is as
+    if half a one did not.
     """
     if common:
         difference = there - here
-        return float(average_runs(difference[None])[0]), error_of_mean(difference)
+        return float(average_runs(difference[None])[0]), _error_of_some(difference)
     first, second = average_runs(np.stack((there, here)))
-    return float(first - second), float(np.hypot(error_of_mean(there), error_of_mean(here)))
+    return float(first - second), float(np.hypot(_error_of_some(there), _error_of_some(here)))
+
+
+def _error_of_some(outcome: Floats) -> float:
+    return error_of_mean(outcome) or float(np.sqrt(0.5) / (~np.isnan(outcome)).sum())
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------
