@@ -357,6 +357,19 @@ def test_the_errors_of_a_forecast_are_those_of_as_many_runs_as_its_posterior_is_
     assert said["probability_mcse"].to_numpy() == pytest.approx(stats.beta.std(happened + 1, 21.0 - happened))
 
 
+def test_a_forecast_from_the_prior_says_which_numbers_it_has_and_what_they_are_worth(channel):
+    case, told, posterior = channel
+    few = replace(posterior, diagnostics={**posterior.diagnostics, "ess": 5.0})
+    asked = (case, few, told.cut(dt.date(2003, 12, 31)), None, dt.date(2005, 12, 31), 400, 1)
+    learned, unlearned = (forecast(*asked, parameters=source) for source in ("posterior", "prior"))
+    assert learned.effective_runs == 5.0
+    assert unlearned.effective_runs == (5.0 if posterior.latent.shape[1] else 400.0)
+    sd = unlearned.posterior.prior.to_unconstrained(unlearned.posterior.draws).std(axis=0)
+    assert sd == pytest.approx(1.0, abs=0.15), "draws of the prior"
+    name = posterior.names[0]
+    assert unlearned.ensemble.provenance["params"][name] == pytest.approx(unlearned.posterior.draws[:, 0].tolist())
+
+
 def test_of_futures_that_all_exploded_nothing_is_known(channel):
     case, told, posterior = channel
     ahead = forecast(case, posterior, told.cut(dt.date(2003, 12, 31)), until=dt.date(2005, 12, 31), runs=20, seed=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -56,7 +56,7 @@ class Forecast:
     ensemble : Ensemble
         What happens from the origin on, a run for each draw of the posterior.
     posterior : Posterior
-        The draws, equally weighted, in the order of the runs.
+        The draws, equally weighted, in the order of the runs; with parameters from the prior these are the prior's.
     """
 
     origin: dt.date
@@ -212,9 +212,9 @@ def forecast(
     likelihood = bring_fit(extend(scenario, last), posterior, told, engine)
     first = read_day("origin", origin) or likelihood.chronology.until + dt.timedelta(days=1)
     drawn = _draw_equally(posterior, runs, seed)
-    values = drawn.draws if parameters == "posterior" else posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR))
-    ensemble = _continue(likelihood, drawn, values, first, last, seed, record)
-    return Forecast(first, last, ensemble, drawn)
+    if parameters == "prior":
+        drawn = _unlearn(drawn, posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR)))
+    return Forecast(first, last, _continue(likelihood, drawn, first, last, seed, record), drawn)
 
 
 def extend(scenario: Scenario, until: dt.date) -> Scenario:
@@ -231,6 +231,13 @@ def _draw_equally(posterior: Posterior, runs: int, seed: int) -> Posterior:
     return posterior.resample(runs, open_purpose(seed, PURPOSE))
 
 
+def _unlearn(drawn: Posterior, values: Floats) -> Posterior:
+    """Put draws from the prior, which are independent, in place of a posterior's; the open dates stay."""
+    worth = drawn.ess if drawn.latent.shape[1] else float(len(values))
+    unknown = np.full(len(values), np.nan)
+    return replace(drawn, draws=values, log_likelihood=unknown, diagnostics={**drawn.diagnostics, "ess": worth})
+
+
 def open_purpose(seed: int, purpose: int) -> np.random.Generator:
     """Open the stream of a purpose."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose,)))
@@ -239,12 +246,11 @@ def open_purpose(seed: int, purpose: int) -> np.random.Generator:
 def _continue(
     likelihood: ChronologyLikelihood,
     drawn: Posterior,
-    values: Floats,
     origin: dt.date,
     until: dt.date,
     seed: int,
     record: Iterable[str],
 ) -> Ensemble:
-    params: Mapping[str, Any] = {name: values[:, column] for column, name in enumerate(drawn.names)}
+    params: Mapping[str, Any] = {name: drawn.draws[:, column] for column, name in enumerate(drawn.names)}
     histories = likelihood.histories(drawn.latent)
     return continue_histories(likelihood.compiled, histories, origin, params, seed, until, record, likelihood.engine)
