@@ -25,7 +25,7 @@ from negsim import couplings
 from negsim.app import ensembles, stepping
 from negsim.app.asking import read_request
 from negsim.app.cases import MOST_CHARACTERS, open_case, read_case
-from negsim.app.ensembles import Ensembles, Superseded, ask_questions, list_questions
+from negsim.app.ensembles import Ensembles, Superseded, ask_questions, list_questions, list_telling
 from negsim.app.fans import difference_with_error, draw_fans, share_with_error
 from negsim.app.network import draw_network, find_arrows
 from negsim.app.sliders import draw_sliders, list_sliders
@@ -210,6 +210,17 @@ def test_everybody_on_a_side_sits_at_the_table():
     assert not set(ends) & set(begins)
 
 
+def test_no_actor_stands_on_the_name_of_another():
+    for case in negsim.scenarios():
+        compiled = open_case(case)
+        drawn = draw_network(compiled, walk(compiled, seed=1, run=0, settings={})[0])
+        names = re.findall(r'class="long" x="([^"]+)" y="([^"]+)">([^<]+)', drawn)
+        circles = np.array(re.findall(r'<circle cx="([^"]+)" cy="([^"]+)" r="([^"]+)"', drawn), dtype=float)
+        for x, y, name in names:
+            along = float(x) + np.linspace(-3.0, 3.0, 20)[:, None] * len(name)  # a letter is six wide or more
+            assert (np.hypot(along - circles[:, 0], float(y) - circles[:, 1]) > circles[:, 2]).all(), name
+
+
 def test_a_name_that_stands_in_the_circle_is_not_said_twice(server: Any):
     drawn = ask(server, "/history")[1]["html"]["history"]
     assert re.findall(r'class="short"[^>]*>(\w+)<', drawn) == ["Upland", "Lowland"]
@@ -252,6 +263,17 @@ def test_each_shipped_case_has_questions_and_opens(server: Any):
     for name in negsim.scenarios():
         assert list_questions(open_case(name))
         assert call(server, "/case", {"case": {"name": name}})[0] == 200
+
+
+def test_accords_are_never_left_out_of_what_the_page_asks(server: Any):
+    compiled = open_case("agreed-framework-1994")
+    asked = [question.addresses[0].split(":") for question in list_questions(compiled)]
+    channels = [name for name, channel in compiled.scenario.channel.items() if channel.agenda]
+    assert [channel for kind, _, channel, _ in asked if kind == "agree"] == channels
+    every = len(list_telling(compiled))
+    assert len(asked) == 30 < every
+    told = ask(server, "/ensemble", case={"name": "agreed-framework-1994"}, runs=5)[1]["html"]["ensemble"]
+    assert f"The 30 that tell most of {every} kinds of event." in told
 
 
 def test_a_comparison_is_run_by_run_on_the_same_clocks(server: Any):

@@ -7,8 +7,9 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import itemgetter
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,11 +29,11 @@ MOST_SECONDS = 30.0
 """After which a question is given up: the machine is too slow for it, or the numbers are explosive."""
 KEPT = 12
 """Ensembles kept in memory."""
-MOST_ROWS = 24
+MOST_ROWS: Final = 30
 READY = "the compiled engine is ready for the page"
 """Where a compiled case keeps that it is."""
-TELLING = ("open", "agree", "walk_out", "act", "begin", "freeze", "complete")
-"""Kinds of event that a case without questions of its own is asked about."""
+TELLING: Final = ("agree", "open", "act", "begin", "delivered", "freeze", "complete", "walk_out")
+"""Kinds of event that a case without questions of its own is asked about, those that tell most first."""
 
 
 class Superseded(Exception):
@@ -179,20 +180,20 @@ def list_questions(compiled: Compiled) -> tuple[Question, ...]:
         require_known(compiled, own)
     except Exception:  # a case of the same name that is not that case
         own = ()
-    return own or _telling(compiled)
+    return own or list_telling(compiled)[:MOST_ROWS]
 
 
-def _telling(compiled: Compiled) -> tuple[Question, ...]:
+def list_telling(compiled: Compiled) -> tuple[Question, ...]:
+    """Put a question about each kind of event that tells something, those that tell most first."""
     numbers, groups = group_events(compiled)
     events = compiled.labels.events
     found = []
     for number, (kind, actor, _, channel, subject) in enumerate(groups):
-        delivers = kind == "delivered" and compiled.scenario.concession[subject].kind == "flow"
-        if kind in TELLING or delivers:
+        if kind in TELLING and (kind != "delivered" or compiled.scenario.concession[subject].kind == "flow"):
             members: list[Event] = [events[row] for row in np.flatnonzero(numbers == number)]
             words = ", ".join(describe_events(compiled.scenario, members))
-            found.append(Question(words, (f"{kind}:{actor}:{channel}:{subject}",)))
-    return tuple(found[:MOST_ROWS])
+            found.append((TELLING.index(kind), Question(words, (f"{kind}:{actor}:{channel}:{subject}",))))
+    return tuple(question for _, question in sorted(found, key=itemgetter(0)))
 
 
 def ask_questions(compiled: Compiled, ensemble: Ensemble) -> Answers:

@@ -20,6 +20,12 @@ Place = tuple[float, float]
 WIDTH, HEIGHT, RADIUS = 780.0, 520.0, (330.0, 205.0)
 BUBBLE: Final = 34.0
 """Radius of an actor."""
+SMALL: Final = 26.0
+"""Radius of an intermediary."""
+LETTER: Final = 8.0
+"""Width of a letter in a circle."""
+ROOM: Final = 90.0
+"""Room that the name of an actor takes beside and below it."""
 ALONG: Final = (0.5, 0.34, 0.66, 0.24, 0.76, 0.42, 0.58)
 """Where along its way the name of an arrow stands, by its place among those between the same two actors."""
 BEND: Final = 26.0
@@ -63,7 +69,7 @@ def draw_network(compiled: Compiled, frame: Frame) -> str:
     return (
         f'<svg class="network" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{_say(compiled, frame)}">'
         f"{_heads()}{_draw_channels(compiled, frame, places)}{ways}"
-        f"{''.join(_draw_actor(compiled, name, place, name in busy) for name, place in places.items())}{names}</svg>"
+        f"{''.join(_draw_actor(compiled, name, places, name in busy) for name in places)}{names}</svg>"
     )
 
 
@@ -100,19 +106,35 @@ def _places(compiled: Compiled) -> dict[str, Place]:
     return places
 
 
-def _draw_actor(compiled: Compiled, name: str, place: Place, busy: bool) -> str:
-    actor = compiled.scenario.actor[name]
+def _draw_actor(compiled: Compiled, name: str, places: dict[str, Place], busy: bool) -> str:
+    actor, place = compiled.scenario.actor[name], places[name]
     kind = f"actor {actor.kind}{' busy' if busy else ''}"
-    radius = BUBBLE if actor.kind == "state" else 24
-    below = place[1] >= HEIGHT / 2
+    radius = BUBBLE if actor.kind == "state" else SMALL
+    below = _has_room_below(place, [other for other in places.values() if other != place])
     y = place[1] + (BUBBLE + 18 if below else -BUBBLE - 8)
     short, label = name[:8], shorten(actor.label or name)
     long = "" if label == short else label  # it stands in the circle
     return (
         f'<g class="{kind}"><circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius}"/>'
-        f'<text class="short" x="{place[0]:.1f}" y="{place[1] + 5:.1f}">{escape(short)}</text>'
+        f'<text class="short" x="{place[0]:.1f}" y="{place[1] + 5:.1f}"{_fit(short, radius)}>{escape(short)}</text>'
         f'<text class="long" x="{place[0]:.1f}" y="{y:.1f}">{escape(long)}</text></g>'
     )
+
+
+def _has_room_below(place: Place, others: list[Place]) -> bool:
+    """Whether a name stands below its actor: in the lower half, unless somebody is in its way on that side alone."""
+    below = place[1] >= HEIGHT / 2
+    crowded = [
+        any(abs(x - place[0]) < ROOM and 0 < (y - place[1]) * side < ROOM for x, y in others)
+        for side in ((1, -1) if below else (-1, 1))
+    ]
+    return below != (crowded == [True, False])
+
+
+def _fit(short: str, radius: float) -> str:
+    """Press a name together that is too long for its circle."""
+    wide = len(short) * LETTER > 2 * radius - 6
+    return f' textLength="{2 * radius - 6:.0f}" lengthAdjust="spacingAndGlyphs"' if wide else ""
 
 
 # -- channels ---------------------------------------------------------------------------------------------------------

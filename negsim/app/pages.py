@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from negsim.app.asking import Request
+from negsim.app.ensembles import MOST_ROWS, list_questions, list_telling
 from negsim.app.fans import difference_with_error, draw_fans, share_with_error, write_share
 from negsim.app.network import WORDS, draw_network, find_arrows
 from negsim.app.stepping import Frame
@@ -167,14 +168,16 @@ def show_ensemble(request: Request, ensemble: Ensemble, answers: Answers) -> str
     table = _table(heads, rows, "numbers", "The same in numbers; ± is one Monte-Carlo standard error")
     fans = draw_fans(request.compiled.scenario, ensemble.until, [answers], [f"{ensemble.runs} runs"])
     origin = _origin(request, ensemble, len(ensemble.stopped[0]))
-    return f"{origin}{fans}{_how_to_read()}<details><summary>Table</summary>{table}</details>"
+    return f"{origin}{fans}{_how_to_read(request)}<details><summary>Table</summary>{table}</details>"
 
 
-def _how_to_read() -> str:
+def _how_to_read(request: Request) -> str:
+    shown, every = len(list_questions(request.compiled)), len(list_telling(request.compiled))
+    left_out = f" The {shown} that tell most of {every} kinds of event." if shown == MOST_ROWS < every else ""
     return (
         '<p class="note">Bars: from when to when an event first happens, in the runs in which it does: the middle 80% '
         "(pale), the middle half (dark), the median (line). Right: the share of runs in which it happens at all, ± one "
-        "Monte-Carlo standard error. A share speaks of the model with these numbers, not of the world.</p>"
+        f"Monte-Carlo standard error. A share speaks of the model with these numbers, not of the world.{left_out}</p>"
     )
 
 
@@ -206,7 +209,7 @@ def show_comparison(request: Request, without: Ensemble, arms: Sequence[Answers]
     fans = draw_fans(request.compiled.scenario, without.until, arms, ["without", "with"])
     return (
         f'{_origin(request, without, stopped)}<p class="key"><span class="swatch arm-0"></span>without '
-        f'<span class="swatch arm-1"></span>with: {change}</p>{fans}{table}{_how_to_read()}'
+        f'<span class="swatch arm-1"></span>with: {change}</p>{fans}{table}{_how_to_read(request)}'
         '<p class="note">Both arms run on the same clocks: run 7 with the change is run 7 without it, as far as the '
         "change does not reach. So a difference is far surer than two separate shares.</p>"
     )
