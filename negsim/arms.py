@@ -142,9 +142,9 @@ def _read_log(filed: Filed) -> Log:
 def _find_refused(plan: Plan, filed: Filed) -> Ints:
     """First run in which a move is impossible that the plan insists on, or else any."""
     refuses = np.array([*(push.refuse for push in plan.pushes), *(removal.refuse for removal in plan.removals)])
-    here = filed.what == IMPOSSIBLE
-    insisted = here & refuses[filed.order]
-    return np.atleast_1d(filed.run[insisted if insisted.any() else here].min())
+    here = np.flatnonzero(filed.what == IMPOSSIBLE)  # of a standstill `order` is its own place, not one in `refuses`
+    insisted = here[refuses[filed.order[here]]]
+    return np.atleast_1d(filed.run[insisted if len(insisted) else here].min())
 
 
 def gather_arm(

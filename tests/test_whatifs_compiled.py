@@ -119,6 +119,15 @@ def test_a_forced_move_that_cannot_be_is_refused_in_the_same_words():
     assert "talks is closed" in said[0]
 
 
+def test_a_move_left_out_is_found_among_bans_whatever_their_number():
+    talks = two_state_channel(plan=10.0, cancel=1.0, years=1)
+    push = {"move": "meet:A:talks:", "date": dt.date(1998, 2, 1), "if_impossible": "leave"}
+    question = {"name": "x", "force": [push], "ban": [{"move": CANCEL}, {"move": PLAN, "from": dt.date(1998, 3, 1)}]}
+    one, two = in_both(talks, question)
+    assert check_same_answers(one, two) > 40
+    assert one.interventional.changed.log.reasons
+
+
 def test_runs_that_explode_go_no_further_where_numbers_change(monkeypatch: pytest.MonkeyPatch):
     for place in ("negsim.ensemble.MOST_EVENTS", "negsim.arms.MOST_EVENTS"):
         monkeypatch.setattr(place, 12)
