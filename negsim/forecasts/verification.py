@@ -101,7 +101,8 @@ class Power:
     gain : float or None
         What it was, where an outcome is known.
     p_value : float or None
-        Probability of a gain at least as large when the reference is right (by simulation).
+        Probability of a gain at least as large when the reference is right (by simulation). Where the outcome is vague
+        it is cautious: a gain that is averaged over placements varies less than those of single futures.
     """
 
     name: str
