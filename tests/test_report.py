@@ -221,6 +221,14 @@ def test_results_of_two_versions_of_a_scenario_are_told_apart(folder: Path, tmp_
     )
 
 
+def test_fits_that_a_comparison_kept_for_itself_are_no_results(folder: Path, tmp_path: Path):
+    shutil.copytree(folder / "fit", tmp_path / "fit")
+    posterior = make_posterior()
+    for name, refusal in (("33d94b8993d00e56", ""), ("5c2646760983538a", "too few draws")):
+        replace(posterior, provenance={**posterior.provenance, "refused": refusal}).save(tmp_path / "variants" / name)
+    assert list(gather_findings(tmp_path).posteriors) == ["fit"]
+
+
 @pytest.mark.parametrize("case", ["template", "gone.toml"])
 def test_a_forecast_beyond_the_end_makes_no_stranger_of_its_fit(folder: Path, tmp_path: Path, case: str):
     scenario = negsim.load_scenario("template")
@@ -229,7 +237,9 @@ def test_a_forecast_beyond_the_end_makes_no_stranger_of_its_fit(folder: Path, tm
     replace(posterior, provenance=told).save(tmp_path / "fit")
     shutil.copytree(folder / "forecast", tmp_path / "a-forecast")  # first among the folders
     longer = scenario.model_copy(update={"end": scenario.end.replace(year=2011)})
-    negsim.simulate(longer, runs=2, seed=1, until=scenario.start.replace(year=2001)).save(tmp_path / "a-forecast")
+    negsim.simulate(longer, runs=2, seed=1).save(tmp_path / "a-forecast")
+    said = " ".join(read_page(write_report(tmp_path, runs=0)).text)
+    assert (f"Beyond the scenario's end ({scenario.end})" in said) == (case == "template")
     found = gather_findings(tmp_path)
     assert found.strangers == []
     assert found.scenario == (scenario if case == "template" else longer)

@@ -136,7 +136,7 @@ def _look(found: Findings, place: Path) -> None:
     if (place / "sweep.json").is_file():
         _try(found, name, lambda: found.sweeps.__setitem__(name, open_sweep(place)))
     if (place / "posterior.json").is_file():
-        _try(found, name, lambda: found.posteriors.__setitem__(name, Posterior.load(place)))
+        _try(found, name, lambda: _take_fit(found, name, place))
     for file in sorted(place.iterdir()):
         path = file.relative_to(found.folder).as_posix()
         if file.suffix == ".csv" and file.name != "summary.csv" and file.stat().st_size <= MOST_BYTES:
@@ -145,6 +145,13 @@ def _look(found: Findings, place: Path) -> None:
             found.pictures[path] = file
         elif file.suffix == ".txt":
             _try(found, path, lambda file=file, path=path: found.texts.__setitem__(path, file.read_text("utf-8")))
+
+
+def _take_fit(found: Findings, name: str, place: Path) -> None:
+    """Take a fit, unless a comparison kept it for itself (``--keep``): that is of another variant of the case."""
+    posterior = Posterior.load(place)
+    if "refused" not in posterior.provenance:
+        found.posteriors[name] = posterior
 
 
 def _read_table(file: Path) -> pandas.DataFrame:

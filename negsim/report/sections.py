@@ -357,14 +357,18 @@ def _forecast(found: Findings) -> Section:
             for _, row in table.head(MOST_ROWS).iterrows()
         )
         drawn = found.ensembles.get(Path(path).parent.as_posix())
-        last = "the last day that was drawn" if drawn is None else _last_day(drawn)
+        last = "the last day that was drawn" if drawn is None else _last_day(drawn).isoformat()
+        if drawn is not None and found.scenario is not None and _last_day(drawn) > found.scenario.end:
+            beyond = f"Beyond the scenario's end ({found.scenario.end}) nothing new comes from outside"
+            section.paragraphs.append(f"{beyond}: drivers keep their values ({name_place(path)}).")
         caption = f"Probability by {last}, and when it comes if it comes ({name_place(path)})"
         section.listings.append(Listing(caption, ("event", "probability", "10%", "50%", "90%"), rows))
     section.pictures += find_pictures(found, "forecast")
     if section.listings:
-        section.paragraphs.append(
+        section.paragraphs.insert(
+            0,
             "Futures that begin where the chronology ends, each with its own draw of the numbers and of what the "
-            "chronology leaves open. They hold three uncertainties: of the numbers, of the open dates, of what happens."
+            "chronology leaves open. They hold three uncertainties: of the numbers, the open dates, and what happens.",
         )
     return section
 
@@ -375,9 +379,9 @@ def _say_question(scenario: Scenario | None, label: str) -> str:
     return label if scenario is None else name_question(scenario, Question(label, (label,)), known)
 
 
-def _last_day(ensemble: Ensemble) -> str:
+def _last_day(ensemble: Ensemble) -> dt.date:
     """The last day that was simulated."""
-    return (ensemble.scenario.start + dt.timedelta(days=ensemble.until - 1.0)).isoformat()
+    return ensemble.scenario.start + dt.timedelta(days=ensemble.until - 1.0)
 
 
 def _theories(found: Findings) -> Section:
