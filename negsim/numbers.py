@@ -153,4 +153,5 @@ def make_slot(slot: Slot, columns: Sequence[Column], values: Mapping[str, Floats
     result = filled[0] if slot.formula is None else np.asarray(slot.formula(*filled), dtype=float)
     if result.ndim < 2:
         result = np.broadcast_to(result, (len(slot.arguments[0]), 1)).copy()
+    result = result + 0.0  # a rate of -0.0 would have a wait of minus infinity
     return result if slot.shape is None else result.reshape(*slot.shape, result.shape[-1])

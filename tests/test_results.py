@@ -256,6 +256,18 @@ def test_a_scenario_in_which_nothing_can_happen_runs_to_its_end():
     assert len(negsim.simulate(still, runs=3).events) == 0
 
 
+def test_a_rate_of_minus_zero_is_a_rate_of_zero():
+    case = negsim.load_scenario("two-state-channel")
+    never, adjourn = [
+        negsim.simulate(case, runs=5, params={"channel.talks.rates.adjourn": rate}).columns for rate in (0.0, -0.0)
+    ]
+    assert [column.tolist() for column in adjourn] == [column.tolist() for column in never]
+    rates = dict(case.channel["talks"].rates) | {"adjourn": -0.0}
+    talks = case.channel["talks"].model_copy(update={"rates": rates})
+    written = negsim.simulate(case.model_copy(update={"channel": {"talks": talks}}), runs=5).columns
+    assert written[1].tolist() == never[1].tolist()
+
+
 def test_a_memory_cannot_be_recorded_while_its_term_is_off():
     case = negsim.load_scenario("beijing-1999").model_copy(update={"terms": ("season",)})
     with pytest.raises(ValueError, match="while its term is on"):
