@@ -145,6 +145,11 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no parameter of a path": (lambda: negsim.fit(HARBOUR, EVENTS, free=["x"]), ValueError, "no prior is declared for"),
     "none to study": (lambda: negsim.sbc(HARBOUR, 1, free=["x"]), ValueError, "no prior is declared for"),
     "no number": (lambda: negsim.simulate(HARBOUR, runs=2, params={"cool": float("nan")}), ValueError, "finite"),
+    "a table of numbers": (
+        lambda: negsim.replay(HARBOUR, [], params={"cool": [[1, 2], [3, 4]]}),
+        ValueError,
+        r"params\['cool'\]: shape \(2, 2\)",
+    ),
     "no possible rate": (
         lambda: negsim.simulate(HARBOUR, runs=2, params={"tempo": [1, -1]}),
         ScenarioError,
