@@ -75,7 +75,7 @@ def resolve_params(scenario: Scenario, numbers: Mapping[str, float], params: Map
     KeyError
         For a name that is neither; the message names the nearest.
     ValueError
-        For what is no number, or a table of them.
+        For what is no number.
     """
     named = {spec.name: spec for spec in scenario.parameter}
     values: dict[str, Floats] = {}
@@ -84,8 +84,6 @@ def resolve_params(scenario: Scenario, numbers: Mapping[str, float], params: Map
             value = np.atleast_1d(np.asarray(given, dtype=float))
         except (TypeError, ValueError):
             raise ValueError(f"{name}: {given!r} is no number") from None
-        if value.ndim > 1:
-            raise ValueError(f"params[{name!r}]: shape {value.shape}; give one number, or one for each column")
         if name in named:
             spec = named[name]
             for path in match_numbers(numbers, spec.numbers):

@@ -110,6 +110,9 @@ def replay(
     """
     compiled = case if isinstance(case, Compiled) else compile_case(case)
     values = compiled.resolve(params)
+    for name, given in (params or {}).items():
+        if np.ndim(given) > 1:
+            raise ValueError(f"params[{name!r}]: shape {np.shape(given)}; give one number, or one for each column")
     if params and not isinstance(case, Compiled):
         compiled.check_ranges(params)
     histories = _as_histories(compiled, history)
