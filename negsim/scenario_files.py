@@ -6,11 +6,9 @@ mistakes at once (:class:`~negsim.problems.ScenarioError`).
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import importlib.util
 import itertools
-import json
 import os
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,16 +19,16 @@ from typing import Any, Final
 from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
+from negsim.scenario_schemas import SCHEMA_NAME
 from negsim.scenario_structure import find_misshapen, salvage
 from negsim.terms import SHELF, Term
 from negsim.terms.declarations import find_slips
 from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
-from negsim.whole_files import write_whole
+from negsim.whole_files import write_new, write_whole
 
 MAX_BYTES: Final = 5_000_000
 MOST_TOLD: Final = 1000
 TEMPLATE: Final = "template"
-SCHEMA_NAME: Final = "scenario.schema.json"
 
 _IN_MEMORY: Final = "<scenario>"
 _SECTIONS: Final = ("actor", "good", "concession", "channel", "demand", "coercion", "driver", "term")
@@ -219,7 +217,7 @@ def save_scenario(scenario: Scenario, path: str | Path) -> Path:
     """
     if not Path(path).name:
         raise ValueError(f"path must name a file, not {str(path)!r}")
-    return _write(Path(path), dump_scenario(scenario))
+    return write_whole(Path(path), dump_scenario(scenario))
 
 
 def dump_scenario(scenario: Scenario) -> str:
@@ -256,7 +254,7 @@ def scenario_digest(scenario: Scenario) -> str:
     return hashlib.sha256(scenario.canonical().encode()).hexdigest()
 
 
-# -- the template and the schema for editors ---------------------------------------------------------------------
+# -- the template ------------------------------------------------------------------------------------------------
 
 
 def write_template(path: str | Path, case: str | Path = TEMPLATE, *, force: bool = False) -> Path:
@@ -277,49 +275,7 @@ def write_template(path: str | Path, case: str | Path = TEMPLATE, *, force: bool
     if not text.startswith("#:schema"):
         text = f"#:schema ./{SCHEMA_NAME}\n{text}"
     name = name_after(target, "my-case")
-    return _write(target, text.replace(f'name = "{TEMPLATE}"', f'name = "{name}"', 1), force=force)
-
-
-def write_schema(path: str | Path, *, force: bool = False) -> Path:
-    """Write the JSON Schema by which editors complete and check a scenario file.
-
-    Raises
-    ------
-    FileExistsError
-        If the file is there already with other content and ``force`` is not given.
-    """
-    target, text = Path(path), json.dumps(scenario_schema(), indent=2) + "\n"
-    current = target.is_file() and target.read_bytes() == text.encode()
-    return target if current else _write(target, text, force=force)
-
-
-def schema_path() -> Path:
-    """Where the shipped JSON Schema lies."""
-    return Path(str(resources.files("negsim") / "schema" / SCHEMA_NAME))
-
-
-def scenario_schema() -> dict[str, Any]:
-    """The JSON Schema of scenario files."""
-    schema = Scenario.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_close(schema), "title": "negsim scenario"}
-
-
-def _close(schema: Any) -> Any:
-    """Forbid names that do not match their pattern, and drop what only Python knows (null, generated titles)."""
-    if isinstance(schema, list):
-        return [_close(inner) for inner in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {key: _close(inner) for key, inner in schema.items() if not (key == "title" and isinstance(inner, str))}
-    if closed.get("default", ...) is None:
-        del closed["default"]
-    if "patternProperties" in closed:
-        closed["additionalProperties"] = False
-    choices = closed.get("anyOf")
-    if isinstance(choices, list) and {"type": "null"} in choices and len(choices) == 2:
-        del closed["anyOf"]
-        closed |= next(choice for choice in choices if choice != {"type": "null"})
-    return closed
+    return write_new(target, text.replace(f'name = "{TEMPLATE}"', f'name = "{name}"', 1), force=force)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------
@@ -498,13 +454,3 @@ def _put(data: Any, path: str, value: float) -> None:
     for part in way:
         data = data[int(part)] if isinstance(data, list) else data.setdefault(part, {})
     data[int(last) if isinstance(data, list) else last] = value
-
-
-# -- writing -----------------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, text: str, *, force: bool = True) -> Path:
-    """Write a file whole or not at all: beside its place first, then moved there."""
-    if path.exists() and not force:
-        raise FileExistsError(errno.EEXIST, "exists already", str(path))
-    return write_whole(path, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,3 +50,16 @@ def write_whole(path: Path, content: str | bytes) -> Path:
     with whole_file(path) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def write_new(path: Path, content: str | bytes, *, force: bool = False) -> Path:
+    """Write a file whole, in the place of another only where that is forced.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there already and ``force`` is not given.
+    """
+    if path.exists() and not force:
+        raise FileExistsError(errno.EEXIST, "exists already", str(path))
+    return write_whole(path, content)

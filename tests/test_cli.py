@@ -20,7 +20,8 @@ from negsim import cli, ensemble, scenario_files
 from negsim.moves import list_events
 from negsim.problems import ScenarioError
 from negsim.results import load_results
-from negsim.scenario_files import SCHEMA_NAME, load_scenario, schema_path
+from negsim.scenario_files import load_scenario
+from negsim.scenario_schemas import SCHEMA_NAME, schema_path
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (

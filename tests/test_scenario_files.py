@@ -22,7 +22,6 @@ from negsim.problems import Problem, ScenarioError, describe_value, find_nearest
 from negsim.scenario import Actor, Concession, Good, Need, Scenario, TermSettings
 from negsim.scenario_checks import count_subsets, match_paths, number_paths
 from negsim.scenario_files import (
-    SCHEMA_NAME,
     check,
     check_scenario,
     load_scenario,
@@ -32,12 +31,10 @@ from negsim.scenario_files import (
     require_valid,
     save_scenario,
     scenario_digest,
-    scenario_schema,
     scenarios,
-    schema_path,
-    write_schema,
     write_template,
 )
+from negsim.scenario_schemas import SCHEMA_NAME, scenario_schema, schema_path, write_schema
 from negsim.terms import SHELF
 
 CASES = Path(__file__).parents[1] / "negsim" / "cases"
@@ -421,7 +418,7 @@ def test_a_new_scenario_does_not_overwrite_unless_told_to(tmp_path):
 
 
 def test_the_shipped_schema_is_the_one_the_models_give():
-    remedy = "python -c 'from negsim.scenario_files import *; write_schema(schema_path(), force=True)'"
+    remedy = "python -c 'from negsim.scenario_schemas import *; write_schema(schema_path(), force=True)'"
     assert schema_path().read_text("utf-8") == json.dumps(scenario_schema(), indent=2) + "\n", remedy
 
 

@@ -88,7 +88,8 @@ def _check_chronology(options: argparse.Namespace) -> None:
 
 def new(options: argparse.Namespace) -> None:
     """Write the template or a copy of a case, and beside it the schema if asked for."""
-    from negsim.scenario_files import SCHEMA_NAME, TEMPLATE, schema_path, write_schema, write_template
+    from negsim.scenario_files import TEMPLATE, write_template
+    from negsim.scenario_schemas import SCHEMA_NAME, schema_path, write_schema
 
     if not options.file.strip():
         raise InputError("the file has no name")
