@@ -7,13 +7,14 @@ mistakes at once (:class:`~negsim.problems.ScenarioError`).
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import itertools
 import os
+import sys
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
@@ -421,11 +422,20 @@ def _memories_of(terms: Mapping[str, Term]) -> list[str]:
 
 
 def _run_term_file(name: str, path: Path) -> Term:
-    spec = importlib.util.spec_from_file_location(f"negsim_term_{name}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """Run a term's file as a module that can be found again, by a name that no other version of it has.
+
+    The compiled engine keeps what it made of the file's functions under that name, for later processes too. It is read
+    anew each time: bytecode that Python keeps is thought current by its second and its size.
+    """
+    text = path.read_bytes()
+    module = ModuleType(f"negsim_term_{name}_{hashlib.sha256(text).hexdigest()[:16]}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
     term = getattr(module, "TERM", None)
     if not isinstance(term, Term):
         raise TypeError(f"TERM is {'not set' if term is None else 'no Term'}")

@@ -2,8 +2,10 @@
 
 import datetime as dt
 import importlib
+import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,19 @@ def test_a_change_of_its_file_is_seen_at_the_next_simulation(case):
     file.write_text(file.read_text("utf-8").replace('"grudge"', '"spite"').replace("grudge", "spite"), "utf-8")
     assert "grudge" in before
     assert "spite" in negsim.simulate(case, runs=2, until=UNTIL).compiled.world.memories
+
+
+def test_a_change_is_seen_that_leaves_its_file_as_large_and_as_old(case, monkeypatch):
+    """Bytecode that Python keeps beside a file would be taken for current."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = case.term_file("hardliner")
+    at = (1_000_000_000, 1_000_000_000)
+    ends = []
+    for number in ("0.4", "0.5"):
+        file.write_text(file.read_text("utf-8").replace('"weight", 0.4', f'"weight", {number}'), "utf-8")
+        os.utime(file, at)
+        ends.append(load_terms(case)["hardliner"].parameters[0].default)
+    assert ends == [0.4, 0.5]
 
 
 def test_it_changes_what_happens_in_its_direction(case):

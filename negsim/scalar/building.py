@@ -66,6 +66,8 @@ ENTRIES: Final[dict[str, Callable[..., Any]]] = {
 UNCALLED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that nobody calls from Python: nothing is made that would let one, which saves half the time."""
 CACHE_VARIABLE: Final = "NEGSIM_CACHE"
+FIXED: Final = (bool, int, float, complex, str, bytes, np.generic)
+"""Values that a compiler takes as they are when it meets their name."""
 
 
 class CannotCompile(Exception):
@@ -106,6 +108,9 @@ def _build(formulas: tuple[Formula, ...]) -> Machine:
     plain, separate = _make_compilers()
     home, file = read_switch(formulas, njit(pipeline_class=plain, forceinline=True, **UNCALLED, **options))
     outer = njit(nogil=True, cache=file.exists(), pipeline_class=separate, **options)
+    for name in ENTRIES:
+        # What numba keeps is found by names; a process may hold several machines, made by others that counted alike.
+        home[f"{name}_columns"].__qualname__ = f"{name}_columns_{file.parent.name}"
     return Machine(*(_announce(outer(home[f"{name}_columns"]), file, name) for name in ENTRIES))
 
 
@@ -406,9 +411,39 @@ def _digest(text: str, formulas: Sequence[Formula]) -> str:
     for formula in formulas:
         with contextlib.suppress(OSError, TypeError):
             state.update(Path(getfile(formula)).read_bytes())
-        if isinstance(formula, FunctionType):
-            state.update(_describe_code(formula.__code__).encode())
+        state.update(_describe(formula, set()).encode())
     return state.hexdigest()[:16]
+
+
+def _describe(value: Any, seen: set[int]) -> str:
+    """Say what a compiler would make of a formula, or of what it names: code, numbers, functions and those they name."""
+    function = getattr(value, "py_func", value)
+    if isinstance(function, ModuleType):
+        return function.__name__
+    if not isinstance(function, FunctionType):
+        entries = value.tolist() if isinstance(value, np.ndarray) else value
+        if isinstance(entries, list | tuple):
+            return f"[{', '.join(_describe(entry, seen) for entry in entries)}]"
+        return repr(entries) if isinstance(entries, FIXED) else ""
+    if id(function) in seen:
+        return ""
+    seen.add(id(function))
+    code = function.__code__
+    names = list(_list_names(code))
+    named = {name: function.__globals__[name] for name in names if name in function.__globals__}
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):
+            named[name] = cell.cell_contents
+    for module in [entry for entry in named.values() if isinstance(entry, ModuleType)]:
+        named |= {f"{module.__name__}.{name}": vars(module)[name] for name in names if name in vars(module)}
+    return f"{_describe_code(code)} {[(name, _describe(named[name], seen)) for name in sorted(named)]}"
+
+
+def _list_names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _list_names(inner)
 
 
 def _describe_code(code: CodeType) -> str:

@@ -1,0 +1,118 @@
+"""Is what the compiled engine keeps for later processes found by them, and never taken for something else?
+
+The machine is a small one here: its loops call one formula. What is asked is how functions are named, kept and found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import negsim
+
+pytest.importorskip("numba")
+
+from negsim.scalar.building import _digest
+
+TERM = """
+from negsim.parameters import Belief, Parameter
+from negsim.terms import LogRate, Term
+{before}
+
+def grow(weight):
+    return {result}
+
+
+TERM = Term(
+    name="growth",
+    claim="Things grow.",
+    equation="plan: + weight",
+    source="a test",
+    parameters=(Parameter("weight", 1.0, "", "how much", Belief("normal", 1.0, 0.2)),),
+    log_rates=(LogRate(("plan",), grow),),
+)
+"""
+LONG = " + ".join(f"weight ** {power} / {power}.0" for power in range(3, 60))
+"""So long that a compiler calls it where it could write it out."""
+SMALL_MACHINE = """
+import json, sys
+import negsim
+from negsim.scalar import building
+from negsim.scenario_files import load_terms
+
+building.MODULES = ()
+building._constants = lambda module: {}
+building.write_source = lambda formulas, wide: "\\n".join(
+    f"def {name}_columns(weight):\\n    return formula_0(weight)" for name in building.ENTRIES
+) + "\\ndef evaluate_rows():\\n    return 0\\n"
+read = building.read_home
+building.read_home = lambda inner: {"__name__": building.__name__}
+
+def other(weight):
+    return weight
+
+said = []
+for path in sys.argv[1:]:
+    if path == "other":
+        for _ in range(3):
+            building._compile_for(other, __import__("numba").float64)
+        continue
+    formula = load_terms(negsim.load_scenario(path))["growth"].log_rates[0].formula
+    said.append(building.build_machine([formula]).draw(1.0))
+print(json.dumps(said))
+"""
+
+
+def write_case(folder: Path, result: str, before: str = "") -> Path:
+    """Write a case with a term of its own, whose formula gives a result."""
+    folder.mkdir(exist_ok=True)
+    (folder / "growth.py").write_text(TERM.format(result=result, before=before), encoding="utf-8")
+    negsim.save_scenario(negsim.load_scenario("two-state-channel"), folder / "case.toml")
+    with (folder / "case.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[term.growth]\nfile = "growth.py"\n')
+    return folder / "case.toml"
+
+
+def draw_in_new_process(cache: Path, *cases: Path | str) -> list[float]:
+    """What small machines of some cases give in a process of their own, by what they say the results of their terms."""
+    environment = {**os.environ, "NEGSIM_CACHE": str(cache)}
+    command = [sys.executable, "-c", SMALL_MACHINE, *map(str, cases)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_two_versions_of_a_term_made_by_two_processes_are_not_confused_in_a_third(tmp_path):
+    """Both were made by processes that counted alike, so all that tells their functions apart are the names."""
+    first, second = (
+        write_case(tmp_path / name, f"{value} + 0.0 * ({LONG})") for name, value in (("a", 1.5), ("b", 2.5))
+    )
+    cache = tmp_path / "cache"
+    assert draw_in_new_process(cache, first) == [1.5]
+    assert draw_in_new_process(cache, second) == [2.5]
+    assert draw_in_new_process(cache, first, second) == [1.5, 2.5]
+    assert draw_in_new_process(cache, "other", second, first) == [2.5, 1.5]
+
+
+def write_formula(value: float, way: str) -> Callable[[float], float]:
+    """A formula that multiplies by a number it takes from elsewhere, its own text always the same."""
+    home: dict[str, Any] = {"K": value, "numbers": ModuleType("numbers"), "table": np.array([1.0, value])}
+    home["numbers"].K = value
+    exec(f"def helper(x):\n    return {value} * x", home)
+    exec(f"def outer(k):\n    def formula(x):\n        return {way}\n    return formula", home)
+    return home["outer"](value)
+
+
+@pytest.mark.parametrize("way", ["K * x", "numbers.K * x", "table[1] * x", "helper(x)", "k * x", "sum(K for _ in x)"])
+def test_a_machine_is_made_anew_when_a_number_changes_that_a_formula_takes_from_elsewhere(way):
+    digests = [_digest("", [write_formula(value, way)]) for value in (1.5, 1.5, 2.5)]
+    assert digests[0] == digests[1] != digests[2]
