@@ -416,7 +416,7 @@ def _digest(text: str, formulas: Sequence[Formula]) -> str:
 
 
 def _describe(value: Any, seen: set[int]) -> str:
-    """Say what a compiler would make of a formula, or of what it names: code, numbers, functions and those they name."""
+    """Say what a compiler would make of a formula and of all that it names."""
     function = getattr(value, "py_func", value)
     if isinstance(function, ModuleType):
         return function.__name__
