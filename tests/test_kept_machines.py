@@ -103,6 +103,17 @@ def test_two_versions_of_a_term_made_by_two_processes_are_not_confused_in_a_thir
     assert draw_in_new_process(cache, "other", second, first) == [2.5, 1.5]
 
 
+def test_terms_of_one_text_that_read_other_numbers_are_not_confused_either(tmp_path):
+    before = 'from pathlib import Path\nK = float(Path(__file__).with_name("k.txt").read_text())'
+    cases = [write_case(tmp_path / name, f"K + 0.0 * ({LONG})", before) for name in ("a", "b")]
+    for case, value in zip(cases, ("1.5", "2.5"), strict=True):
+        (case.parent / "k.txt").write_text(value)
+    cache = tmp_path / "cache"
+    assert [draw_in_new_process(cache, case) for case in cases] == [[1.5], [2.5]]
+    assert draw_in_new_process(cache, *cases) == [1.5, 2.5]
+    assert draw_in_new_process(cache, "other", *cases[::-1]) == [2.5, 1.5]
+
+
 def write_formula(value: float, way: str) -> Callable[[float], float]:
     """A formula that multiplies by a number it takes from elsewhere, its own text always the same."""
     home: dict[str, Any] = {"K": value, "numbers": ModuleType("numbers"), "table": np.array([1.0, value])}

@@ -283,9 +283,22 @@ def _compile_formula(formula: Formula) -> tuple[Any, bool]:
 def _compile_for(formula: Formula, element: Any) -> Any:
     from numba import njit
 
-    compiled = njit(error_model="numpy", **UNCALLED)(formula)
+    compiled = njit(error_model="numpy", **UNCALLED)(_rename(formula))
     compiled.compile((element,) * len(signature(formula).parameters))
     return compiled
+
+
+def _rename(formula: Formula) -> Formula:
+    """A function of a name that no other has, not even one of the same text that took other numbers from elsewhere.
+
+    Machines that one process loads, each made by another, would otherwise take each other's formulas.
+    """
+    if not isinstance(formula, FunctionType):
+        return formula
+    parts = (formula.__code__, formula.__globals__, formula.__name__, formula.__defaults__, formula.__closure__)
+    copy = FunctionType(*parts)
+    copy.__qualname__ = f"{formula.__qualname__}_{hashlib.sha256(_describe(formula, set()).encode()).hexdigest()[:16]}"
+    return copy
 
 
 def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
