@@ -129,7 +129,7 @@ def compare_replay(rounds: int, columns: int = 512) -> list[dict[str, Any]]:
     histories = split_runs(simulate(compiled.scenario, runs=columns, seed=SEED, until=until))
     vectors = draw_vectors(compiled, columns)
     turns = {
-        engine: (lambda engine=engine: replay(compiled, histories, vectors, until, engine=engine))
+        engine: (lambda engine=engine: replay(compiled, histories, vectors, until=until, engine=engine))
         for engine in ("numpy", "compiled")
     }
     seconds = time_in_turns(turns, dict.fromkeys(turns, float(columns)), rounds)

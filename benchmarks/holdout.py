@@ -120,7 +120,9 @@ def report(outlooks: list[Outlook], happened: Outlook, fits: dict, told: float, 
     table = score_all(outlooks, happened)
     table["events"] = [float(one.count.sum(axis=1).mean()) for one in outlooks]
     model = outlooks[0]
-    differences = [power(model, other, happened, which) for other in outlooks[1:] for which in ("log_score", "brier")]
+    differences = [
+        power(model, other, happened, score=which) for other in outlooks[1:] for which in ("log_score", "brier")
+    ]
     lines = [
         f"# The model on 1998 and 1999, {dt.date.today()}",
         "",

@@ -150,9 +150,11 @@ def list_work(compiled: Compiled, runs: int, columns: int = 1000) -> dict[str, C
     return {
         f"Simulating {runs:,} runs side by side": simulate_block(compiled, runs),
         "Simulating one run alone": simulate_block(compiled, 1),
-        f"Replaying one history under {columns:,} vectors": lambda: replay(compiled, histories[0], vectors, until),
+        f"Replaying one history under {columns:,} vectors": lambda: replay(
+            compiled, histories[0], vectors, until=until
+        ),
         f"Replaying {columns:,} histories, each under its own vector": lambda: replay(
-            compiled, histories, vectors, until
+            compiled, histories, vectors, until=until
         ),
     }
 

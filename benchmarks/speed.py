@@ -364,9 +364,9 @@ def compare_replays(compiled: Compiled, size: Size) -> list[Line]:
     for turn in range(size.rounds + 1):
         for name, history in ((shared, typical), (own, histories)):
             if turn:
-                rounds.time(name, lambda given=history: replay(compiled, given, vectors, until), size.vectors)
+                rounds.time(name, lambda given=history: replay(compiled, given, vectors, until=until), size.vectors)
             else:
-                total = replay(compiled, history, vectors, until).total
+                total = replay(compiled, history, vectors, until=until).total
                 assert np.isfinite(total).all(), "a history that was simulated cannot be impossible"
     return [
         Line("moves in the shared history", len(typical), "moves"),

@@ -76,7 +76,7 @@ def draw_points(points: int) -> negsim.Design:
     """Draw points from the priors of the case's free parameters."""
     case = negsim.load_scenario(CASE)
     ranges = {spec.name: spec.prior for spec in case.parameter if spec.role == "free" and spec.prior is not None}
-    return negsim.Design.latin_hypercube(ranges, points, SEED)
+    return negsim.Design.latin_hypercube(ranges, points, seed=SEED)
 
 
 # -- one measurement, in a process of its own -------------------------------------------------------------------------

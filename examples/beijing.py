@@ -45,7 +45,7 @@ def main() -> None:
             case,
             posterior,
             chronology,
-            article,
+            events=article,
             runs=options.runs,
             seed=options.seed,
             workers=options.workers,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import reprlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, wraps
 from numbers import Integral, Real
@@ -22,6 +23,39 @@ R = TypeVar("R")
 
 FROM_ZERO: Final = ("seed", "run")
 """Whole numbers that may be 0, and of any size; all others start at 1 and are bounded."""
+
+FORMERLY: Final = {
+    "account_for": "events runs seed keep progress engine sampler refit",
+    "compare_theories": "seed theories pairs rivals refit posterior stages keep progress engine",
+    "counterfactual": "seed runs until products progress workers engine",
+    "diagnose": "seed draws runs influence conventions ending progress engine",
+    "expand_sweep": "runs points executor workers",
+    "explain_events": "events runs seed workers progress engine omit keep sampler refit",
+    "find_regions": "until most least_points seed",
+    "fit": "seed method free even_if_too_much even_if_explosive progress engine news workers",
+    "forecast": "origin until runs seed record parameters engine",
+    "morris_effects": "until seed",
+    "observe": "seed",
+    "one_at_a_time": "until",
+    "pawn_indices": "until seed",
+    "power": "score level",
+    "register": "note questions",
+    "replay": "until coverage engine workers",
+    "resume_sweep": "executor workers",
+    "sbc": "simulations seed",
+    "score_registered": "observed_until seed codebook",
+    "simulate": "runs seed params until workers record progress executor width strict engine",
+    "sobol_indices": "until seed",
+    "sweep": "runs seed store executor workers",
+    "Design.draws": "seed",
+    "Design.latin_hypercube": "seed",
+    "Design.morris": "trajectories levels seed",
+    "Design.prior_draws": "names seed",
+    "Design.sobol": "seed",
+    "Design.sobol_indices": "seed",
+    "Sweep.outcome": "until",
+}
+"""What was once taken by position, after what still is, and in this order. Such a call works, with a warning."""
 
 
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
@@ -48,8 +82,13 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
         and parameter.annotation is not parameter.empty  # self, and cls
     }
 
+    positions = sum(one.kind is one.POSITIONAL_OR_KEYWORD for one in signature.parameters.values())
+    former = FORMERLY.get(function.__qualname__, "").split()
+
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) > positions and former:
+            args, kwargs = _give_names(function.__name__, positions, former, args, kwargs)  # type: ignore[assignment]
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError:  # too many or too few: Python says that best
@@ -62,6 +101,18 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
         return function(*bound.args, **bound.kwargs)
 
     return checked
+
+
+def _give_names(
+    function: str, positions: int, former: list[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give the names to what came by position and is taken by name; what cannot be named is for Python to refuse."""
+    given = dict(zip(former, args[positions:], strict=False))
+    if len(args) > positions + len(former) or given.keys() & kwargs.keys():
+        return args, dict(kwargs)
+    said = ", ".join(f"{name}=..." for name in given)
+    warnings.warn(f"{function}: write {said}; it will no longer be taken by position", FutureWarning, stacklevel=3)
+    return args[:positions], {**kwargs, **given}
 
 
 def _check(name: str, given: object, kinds: tuple[str, ...]) -> None:

@@ -116,13 +116,14 @@ def counterfactual(
     posterior_or_params: Posterior | Mapping[str, Any] | None = None,
     intervention: Intervention | Mapping[str, Any] | str | Path = "",
     given: Chronology | History | str | Path | Any = None,
-    seed: int = 0,
+    *,
     runs: int = 1000,
+    seed: int = 0,
     until: dt.date | str | None = None,
     products: Collection[str] = PRODUCTS,
-    progress: Told | None = None,
-    workers: int = 1,
     engine: str = "numpy",
+    workers: int = 1,
+    progress: Told | None = None,
 ) -> Counterfactual:
     """Ask what would have happened if something had been different.
 
@@ -139,21 +140,21 @@ def counterfactual(
         What happened, for the retrospective product: a chronology the posterior was fitted to (or its name), or a
         history with exact dates (rows as :func:`negsim.replay` takes them, a CSV file of such, or ``"history"`` for the
         one that ships with the case).
-    seed : int
-        Seed of clocks and draws.
     runs : int
         Pairs of histories.
+    seed : int
+        Seed of clocks and draws.
     until : date, optional
         Last day (default: the scenario's end; in retrospect the end of the record).
     products : collection of str
         Which answers to compute: ``interventional``, ``retrospective`` (which needs `given`), by default both.
-    progress : callable, optional
-        Told which arm is running, how many of its runs are done, and how many there are.
-    workers : int
-        Processes; threads if everything asked for is compiled. The answer does not depend on their number.
     engine : str
         As in :func:`negsim.simulate`, for the interventional answer. The retrospective one is always computed with
         numpy, because the compiled engine cannot recall clocks.
+    workers : int
+        Processes; threads if everything asked for is compiled. The answer does not depend on their number.
+    progress : callable, optional
+        Told which arm is running, how many of its runs are done, and how many there are.
 
     Returns
     -------

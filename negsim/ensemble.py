@@ -243,17 +243,18 @@ class Work:
 
 def simulate(
     case: Scenario | str | Path | Compiled,
+    *,
     runs: int = 1000,
     seed: int = 0,
     params: Mapping[str, Any] | None = None,
     until: dt.date | str | None = None,
-    workers: int = 1,
     record: Iterable[str] = ("events",),
-    progress: Progress | None = None,
-    executor: Executor | None = None,
-    width: int = COMPUTE_WIDTH,
     strict: bool = False,
+    width: int = COMPUTE_WIDTH,
     engine: str = "numpy",
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Ensemble:
     """Simulate many histories of a scenario.
 
@@ -271,22 +272,22 @@ def simulate(
         ``(runs,)``. Those that reach the same number are applied in the order given.
     until : date, optional
         Last day to simulate (default: the scenario's end).
-    workers : int
-        Processes; threads with the compiled engine.
     record : iterable of str
         What to keep besides the summary: ``"events"``, or any of :data:`negsim.recording.PATHS` at every tick.
-    progress : callable, optional
-        Told (runs done, runs) as blocks finish.
-    executor : Executor, optional
-        Any executor of ``concurrent.futures`` instead of `workers` processes.
-    width : int
-        Runs computed side by side.
     strict : bool
         Whether a run that explodes (makes more than 20,000 moves) is an error. Otherwise it is stopped there, listed in
         ``Ensemble.stopped`` and left out of the summary, with an :class:`ExplosiveWarning`; the others go on.
+    width : int
+        Runs computed side by side.
     engine : str
         ``numpy``; ``compiled`` (the same histories several times as fast, once it has been compiled on a machine, which
         takes half a minute; needs the extra ``fast``); or ``auto``: compiled if that is installed, otherwise numpy.
+    workers : int
+        Processes; threads with the compiled engine.
+    executor : Executor, optional
+        Any executor of ``concurrent.futures`` instead of `workers` processes.
+    progress : callable, optional
+        Told (runs done, runs) as blocks finish.
 
     Returns
     -------

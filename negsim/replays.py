@@ -64,6 +64,7 @@ def replay(
     case: Scenario | str | Path | Compiled,
     history: Any,
     params: Mapping[str, Any] | None = None,
+    *,
     until: dt.date | str | None = None,
     coverage: Coverage | None = None,
     engine: str = "numpy",

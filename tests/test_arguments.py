@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import negsim
-from negsim.arguments import check_arguments
+from negsim.arguments import FORMERLY, check_arguments
 from negsim.compiler import compile_case
 
 TUTORIAL = Path(__file__).parents[1] / "examples" / "tutorial"
@@ -118,6 +118,59 @@ def test_public_functions_keep_their_signature_and_can_be_sent_to_other_processe
     assert list(inspect.signature(negsim.replay).parameters)[:2] == ["case", "history"]
 
 
+def test_a_call_is_about_what_stands_first_and_says_all_else_by_name():
+    for name in FUNCTIONS:
+        first = [
+            one for one in inspect.signature(getattr(negsim, name)).parameters.values() if one.kind < one.KEYWORD_ONLY
+        ]
+        how = {"runs", "seed", "until", "engine", "workers", "executor", "progress", "free", "params"} - HOW_OF.get(
+            name, set()
+        )
+        assert not how & {one.name for one in first}, name
+
+
+HOW_OF = {"replay": {"params"}}
+"""A replay is of a history under these numbers."""
+LAST = ["engine", "workers", "executor", "progress"]
+
+
+def test_what_says_how_comes_in_one_order_everywhere():
+    for name in FUNCTIONS:
+        given = list(inspect.signature(getattr(negsim, name)).parameters)
+        tail = [one for one in given if one in LAST]
+        assert tail == [one for one in LAST if one in given], name
+        if {"runs", "seed"} <= set(given):
+            assert given.index("seed") == given.index("runs") + 1, name
+
+
+@pytest.mark.parametrize("name", FORMERLY)
+def test_what_was_once_taken_by_position_still_is_by_its_name(name: str):
+    function = getattr(negsim.Design if name.startswith("Design.") else negsim.Sweep, name.partition(".")[2], None)
+    function = function or getattr(negsim, name)
+    taken = inspect.signature(function).parameters
+    assert all(taken[one].kind is inspect.Parameter.KEYWORD_ONLY for one in FORMERLY[name].split())
+
+
+def test_a_call_as_it_once_was_written_gives_what_it_gave():
+    with pytest.warns(FutureWarning, match=r"^simulate: write runs=\.\.\., seed=\.\.\.; it will no longer") as told:
+        once = negsim.simulate(HARBOUR, 3, 5)
+    assert told[0].filename == __file__
+    assert once.events.equals(negsim.simulate(HARBOUR, runs=3, seed=5).events)
+    with pytest.warns(FutureWarning, match="counterfactual: write seed="):
+        before = negsim.counterfactual("template", None, {"ban": [{"move": "open:*:*:"}]}, None, 7, 3)
+    assert (before.provenance["seed"], before.provenance["runs"]) == (7, 3)
+    with pytest.warns(FutureWarning, match="sobol: write seed="):
+        design = negsim.Design.sobol({"a": (0, 1)}, 4, 3)
+    assert np.array_equal(design.values, negsim.Design.sobol({"a": (0, 1)}, 4, seed=3).values)
+
+
+def test_what_was_never_taken_by_position_is_refused_as_python_refuses_it():
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2 positional arguments"):
+        negsim.simulate(HARBOUR, 3, runs=4)
+    with pytest.raises(TypeError, match="takes from 1 to 2 positional arguments but 3 positional arguments"):
+        negsim.register(*[None] * 3, note="x")
+
+
 SAME = {
     "case": ("Scenario | str | Path", None),
     "chronology": ("Chronology | str | Path | None", None),
@@ -160,17 +213,17 @@ def test_a_parameter_of_another_length_is_told_by_the_name_it_was_given(given: l
 
 def test_a_study_of_nothing_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="simulations must be a whole number of at least 1, not 0"):
-        negsim.sbc(HARBOUR, 0)
+        negsim.sbc(HARBOUR, simulations=0)
     with pytest.raises(ValueError, match="harbour has no parameter to rank"):
-        negsim.sbc(HARBOUR, 1, free=[])
+        negsim.sbc(HARBOUR, simulations=1, free=[])
     with pytest.raises(ValueError, match="observer has no option precison; there are reporting, precision"):
-        negsim.sbc(HARBOUR, 1, observer={"precison": "day"})
+        negsim.sbc(HARBOUR, simulations=1, observer={"precison": "day"})
     with pytest.raises(TypeError, match=r"given must be a pair \(Posterior, Chronology\)"):
-        negsim.sbc(HARBOUR, 1, given=("a", "b"))
+        negsim.sbc(HARBOUR, simulations=1, given=("a", "b"))
     with pytest.raises(ValueError, match="path must be a file, not the folder"):
-        negsim.sbc(HARBOUR, 1, path=tmp_path)
+        negsim.sbc(HARBOUR, simulations=1, path=tmp_path)
     with pytest.raises(ValueError, match="holds no study"):
-        negsim.sbc(HARBOUR, 1, path=HARBOUR)
+        negsim.sbc(HARBOUR, simulations=1, path=HARBOUR)
 
 
 def test_a_replay_keeps_its_parameters_within_their_ranges_where_a_caller_comes_in():

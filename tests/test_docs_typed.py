@@ -47,7 +47,7 @@ SMALLER = {
         "--seed 1": "--seed 1 --runs 2 --until 1991-12-31",
         "runs=128": f"runs=40, {SHORT}",
         "(ranges, 64)": "(ranges, 16)",
-        "Design.morris(ranges)": "Design.morris(ranges, 4)",
+        "Design.morris(ranges)": "Design.morris(ranges, trajectories=4)",
         "runs=512": f"runs=2, {SHORT}",
         "runs=1024": f"runs=2, {SHORT}",
         ", workers=2": "",

@@ -360,8 +360,8 @@ def test_the_errors_of_a_forecast_are_those_of_as_many_runs_as_its_posterior_is_
 def test_a_forecast_from_the_prior_says_which_numbers_it_has_and_what_they_are_worth(channel):
     case, told, posterior = channel
     few = replace(posterior, diagnostics={**posterior.diagnostics, "ess": 5.0})
-    asked = (case, few, told.cut(dt.date(2003, 12, 31)), None, dt.date(2005, 12, 31), 400, 1)
-    learned, unlearned = (forecast(*asked, parameters=source) for source in ("posterior", "prior"))
+    known, asked = told.cut(dt.date(2003, 12, 31)), {"until": dt.date(2005, 12, 31), "runs": 400, "seed": 1}
+    learned, unlearned = (forecast(case, few, known, parameters=source, **asked) for source in ("posterior", "prior"))
     assert learned.effective_runs == 5.0
     assert unlearned.effective_runs == (5.0 if posterior.latent.shape[1] else 400.0)
     sd = unlearned.posterior.prior.to_unconstrained(unlearned.posterior.draws).std(axis=0)
@@ -426,7 +426,7 @@ def test_an_event_that_several_rows_tell_is_left_out_with_all_of_them(channel):
     day = dt.date(2002, 7, 1)
     events = [{"kind": "meet", "channel": "talks", "date_start": day, "date_end": day, "row": rows}
               for rows in (f"{first};{second}", f"{second};{first}", first)]  # fmt: skip
-    table = explain_events(case, posterior, known, events, runs=200, seed=1).table
+    table = explain_events(case, posterior, known, events=events, runs=200, seed=1).table
     both, turned, one = table["k_hat"]
     assert both == turned
     assert both != one
@@ -442,7 +442,7 @@ def test_an_event_whose_date_is_forgotten_is_implied_and_a_flat_fit_does_not_min
     flat = replace(posterior, draws=np.full_like(posterior.draws, 6.0), log_weights=np.zeros(300))
     events = [{"kind": "meet", "channel": "talks", "date_start": known.date(move.low), "date_end": known.date(move.low),
                "row": move.row} for move in known.moves[:1]]  # fmt: skip
-    table = explain_events(case, flat, known, events, runs=60, seed=1, omit="date").table
+    table = explain_events(case, flat, known, events=events, runs=60, seed=1, omit="date").table
     assert table["how"].tolist() == ["weights"]
     assert table["left_out"].to_numpy() == pytest.approx(table["posterior"].to_numpy(), abs=0.05)
 
@@ -461,7 +461,7 @@ def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(chan
         return quick
 
     monkeypatch.setattr(fits.Fits, "find", find)
-    held = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date")
+    held = explain_events(case, posterior, known, events=events, runs=40, seed=1, omit="date")
     row = held.table.iloc[0]
     assert (row["how"], asked) == ("refit", [2])
     marked = [line.get_xdata()[0] for line in draw_explanation(held).axes[1].lines if line.get_marker() == "D"]
@@ -472,11 +472,11 @@ def test_an_event_of_several_moves_is_left_out_by_another_fit_or_not_at_all(chan
         raise SamplingError("runs disagree")
 
     monkeypatch.setattr(fits.Fits, "find", refuse)
-    row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date").table.iloc[0]
+    row = explain_events(case, posterior, known, events=events, runs=40, seed=1, omit="date").table.iloc[0]
     assert row["how"] == "refused"
     assert np.isnan(row["left_out"])
     asked.clear()
-    row = explain_events(case, posterior, known, events, runs=40, seed=1, omit="date", refit=False).table.iloc[0]
+    row = explain_events(case, posterior, known, events=events, runs=40, seed=1, omit="date", refit=False).table.iloc[0]
     assert (row["how"], asked) == ("not known", [])
     assert np.isnan(row["left_out"])
 
@@ -509,7 +509,7 @@ def test_histories_that_explode_have_no_part_in_what_is_said_of_an_event(channel
     events = [{"kind": "meet", "channel": "talks", "date_start": known.date(last.low), "date_end": known.date(last.low),
                "row": last.row}]  # fmt: skip
     with pytest.warns(ExplosiveWarning):
-        held = explain_events(case, some, known, events, runs=60, seed=1)
+        held = explain_events(case, some, known, events=events, runs=60, seed=1)
     assert 10 < held.posterior.runs < 50
     assert held.table["posterior"].iloc[0] == held.table["left_out"].iloc[0] == 1.0
     everything = replace(posterior, draws=np.full_like(posterior.draws, 2000.0))
@@ -517,7 +517,7 @@ def test_histories_that_explode_have_no_part_in_what_is_said_of_an_event(channel
         pytest.warns(ExplosiveWarning),
         pytest.raises(Explosive, match="all histories with numbers from the posterior"),
     ):
-        explain_events(case, everything, known, events, runs=20, seed=1)
+        explain_events(case, everything, known, events=events, runs=20, seed=1)
 
 
 def test_the_bits_of_an_event_are_the_difference_of_two_densities(channel):
@@ -649,7 +649,7 @@ def pair() -> tuple[negsim.Scenario, negsim.Chronology, Posterior]:
 def test_evidence_without_a_theory_is_the_same_by_weights_and_by_another_fit(pair):
     case, told, posterior = pair
     found = compare_theories(
-        case, told, 1, theories=("ripeness", "audience", "season"), rivals=False, posterior=posterior
+        case, told, seed=1, theories=("ripeness", "audience", "season"), rivals=False, posterior=posterior
     )
     assert max(abs(change.change) for change in found.changes) > 0.05
     assert all(change.at_most >= -4 * change.at_most_error for change in found.changes)  # a divergence is not negative
@@ -706,12 +706,12 @@ def test_weights_that_cannot_be_trusted_say_so_or_lead_to_another_fit(pair):
     name = list_theories(case)[0]
     few = replace(posterior, log_weights=np.where(np.arange(len(posterior.draws)) < 3, 0.0, -60.0))
     left, again = (
-        compare_theories(case, told, 1, [name], rivals=False, posterior=few, refit=refit).changes[0]
+        compare_theories(case, told, seed=1, theories=[name], rivals=False, posterior=few, refit=refit).changes[0]
         for refit in (False, True)
     )
     assert "not known" in left.says
     assert again.how == "refit"
-    static = compare_theories(case, told, 1, [], posterior=few, refit=False).changes[0]
+    static = compare_theories(case, told, seed=1, theories=[], posterior=few, refit=False).changes[0]
     assert (static.without, static.how) == (comparison.STATIC, "refit")
 
 
@@ -720,7 +720,7 @@ def test_two_theories_less_are_weighed_from_the_fit_without_one_of_them(pair, mo
     case, told, posterior = pair
     names = ("audience", "season")
     few = replace(posterior, log_weights=np.where(np.arange(len(posterior.draws)) < 3, 0.0, -60.0))
-    found = compare_theories(case, told, 1, names, pairs=True, rivals=False, posterior=few, draws=400)
+    found = compare_theories(case, told, seed=1, theories=names, pairs=True, rivals=False, posterior=few, draws=400)
     single, _, both = found.changes
     assert (single.how, both.how) == ("refit", "weights")
     again = negsim.fit(switch_off(case, names), told, seed=5, even_if_too_much=True, draws=400)
@@ -728,7 +728,7 @@ def test_two_theories_less_are_weighed_from_the_fit_without_one_of_them(pair, mo
     error = 4 * np.hypot(both.error, again.log_evidence_se) + 0.02
     assert both.change == pytest.approx(again.log_evidence - few.log_evidence, abs=error)
     monkeypatch.setattr(comparison, "FEWEST", np.inf)  # no weights are good enough: all are fitted again
-    refitted = compare_theories(case, told, 1, names, pairs=True, rivals=False, posterior=few, draws=400)
+    refitted = compare_theories(case, told, seed=1, theories=names, pairs=True, rivals=False, posterior=few, draws=400)
     assert [change.how for change in refitted.changes] == ["refit"] * 3
 
 
@@ -795,10 +795,10 @@ def test_evidence_at_a_stage_is_that_of_what_was_known_and_its_change_is_the_pre
     monkeypatch.setattr(comparison, "DRAWS", 100)
     day = dt.date(2001, 3, 31)
     asked = {"theories": ("audience",), "posterior": posterior, "keep": tmp_path, "draws": 400, "rivals": False}
-    found = compare_theories(case, told, 1, stages=[day], **asked)
+    found = compare_theories(case, told, seed=1, stages=[day], **asked)
     assert [stage.until for stage in found.stages] == [day, told.until]
     monkeypatch.setattr(fits, "fit", None)  # what was fitted is found again
-    early = compare_theories(case, told.cut(day), 1, **{**asked, "posterior": None})
+    early = compare_theories(case, told.cut(day), seed=1, **{**asked, "posterior": None})
     assert found.stages[0].changes[0].change == early.changes[0].change
     table = found.table().set_index("without")
     path = found.path().pivot(index="until", columns="without", values="change")
@@ -881,7 +881,7 @@ def test_a_registered_forecast_is_scored_without_drawing_anything_again(register
     events = tmp_path / "events.csv"
     events.write_text("date,kind,channel\n2004-02-01,meet,talks\n2004-03,adjourn,talks\n", encoding="utf-8")
     held = registration.load_registered(registered)
-    table = registration.score_registered(held, events, dt.date(2005, 7, 15))
+    table = registration.score_registered(held, events, observed_until=dt.date(2005, 7, 15))
     meet = table[(table["question"].str.startswith("meet"))].set_index("forecaster")
     assert list(meet.index) == ["model", "prior"]
     assert (meet["happened"] == 1).all()
@@ -889,7 +889,7 @@ def test_a_registered_forecast_is_scored_without_drawing_anything_again(register
     assert table["rps_count"].isna().all()  # the period is not over
     assert registration.score_registered(held, events)["rps_count"].notna().all()
     with pytest.raises(ScenarioError, match="observed until"):
-        registration.score_registered(held, events, dt.date(2004, 1, 5))
+        registration.score_registered(held, events, observed_until=dt.date(2004, 1, 5))
 
 
 def test_events_from_before_a_forecast_are_left_aside_and_counted(registered, tmp_path):
@@ -908,14 +908,14 @@ def test_events_from_before_a_forecast_are_left_aside_and_counted(registered, tm
 def test_events_between_the_last_whole_month_and_the_last_day_observed_are_taken_and_do_not_count(registered, tmp_path):
     held, events = registration.load_registered(registered), tmp_path / "events.csv"
     events.write_text("date,kind,channel\n2004-02-01,meet,talks\n2004-05-10,adjourn,talks\n", encoding="utf-8")
-    table = registration.score_registered(held, events, "2004-05-20").set_index("question")
+    table = registration.score_registered(held, events, observed_until="2004-05-20").set_index("question")
     assert table.attrs["scored_until"] == dt.date(2004, 4, 30)
     assert (table.filter(like="meet", axis=0)["happened"] == 1).all()
     assert (table.filter(like="adjourn", axis=0)["happened"] == 0).all()
-    later = registration.score_registered(held, events, dt.date(2004, 5, 31)).set_index("question")
+    later = registration.score_registered(held, events, observed_until=dt.date(2004, 5, 31)).set_index("question")
     assert (later.filter(like="adjourn", axis=0)["happened"] == 1).all()
     with pytest.raises(ScenarioError, match="outside the window"):
-        registration.score_registered(held, events, "2004-05-09")
+        registration.score_registered(held, events, observed_until="2004-05-09")
 
 
 def test_a_forecast_is_scored_where_nothing_happened(registered, tmp_path):

@@ -123,7 +123,7 @@ def test_accords_of_a_history_that_columns_share_are_scored_as_those_of_a_histor
     for history in split_runs(ensemble):
         signed = {events[move].channel for move in history.moves if events[move].kind == "agree"}
         if signed - channels:
-            shared, own = (replay(ensemble.compiled, given, numbers, until) for given in (history, [history] * 3))
+            shared, own = (replay(ensemble.compiled, given, numbers, until=until) for given in (history, [history] * 3))
             assert shared.events == pytest.approx(own.events, rel=1e-12)
             assert shared.intervals == pytest.approx(own.intervals, rel=1e-12)
         channels |= signed

@@ -192,7 +192,7 @@ def draw(case: str, point: str | None) -> Ensemble:
     """Histories drawn at a point (None: the case as it is), each point with a seed of its own."""
     scenario = compile_case(case).scenario
     seed = 1 + sum(map(ord, point or case))
-    return simulate(scenario, RUNS[case], seed, POINTS[point][1] if point else {}, until=cut(case))
+    return simulate(scenario, runs=RUNS[case], seed=seed, params=POINTS[point][1] if point else {}, until=cut(case))
 
 
 def score_with(compiled: Compiled, until: dt.date | None) -> Score:
@@ -238,12 +238,12 @@ def draw_compiled(case: str, point: str | None) -> Ensemble:
     """The histories of :func:`draw`, drawn by the other engine."""
     numbers = POINTS[point][1] if point else {}
     seed = 1 + sum(map(ord, point or case))
-    return simulate(compile_case(case), RUNS[case], seed, numbers, cut(case), engine="compiled")
+    return simulate(compile_case(case), runs=RUNS[case], seed=seed, params=numbers, until=cut(case), engine="compiled")
 
 
 def score_compiled(compiled: Compiled, until: dt.date | None) -> Score:
     """The scores of :func:`score_with`, by the other engine."""
-    return lambda histories, numbers: replay(compiled, histories, numbers, until, engine="compiled").total
+    return lambda histories, numbers: replay(compiled, histories, numbers, until=until, engine="compiled").total
 
 
 @pytest.mark.xdist_group("compiled")

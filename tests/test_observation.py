@@ -57,8 +57,8 @@ def test_a_source_that_reports_nothing_tells_nothing(ensemble):
 
 @given(seed=st.integers(0, 2**32 - 1), run=st.integers(0, RUNS - 1))
 def test_the_same_seed_tells_the_same(ensemble, histories, seed: int, run: int):
-    first = observe(histories[run], HALF, "month", seed, compiled=ensemble.compiled, run=run)
-    assert first == observe(ensemble, HALF, "month", seed, run=run)
+    first = observe(histories[run], HALF, "month", seed=seed, compiled=ensemble.compiled, run=run)
+    assert first == observe(ensemble, HALF, "month", seed=seed, run=run)
 
 
 def test_other_seeds_and_other_runs_tell_other_things(ensemble, histories):
@@ -161,7 +161,7 @@ def test_rows_say_what_a_source_would_say(ensemble):
 @given(seed=st.integers(0, 2**32 - 1), run=st.integers(0, RUNS - 1))
 def test_implied_moves_complete_the_history(ensemble, histories, seed: int, run: int):
     history = histories[run]
-    chronology = observe(history, HALF, "year", seed, compiled=ensemble.compiled, run=run, unreported="implied")
+    chronology = observe(history, HALF, "year", seed=seed, compiled=ensemble.compiled, run=run, unreported="implied")
     point = chronology.find_point(ensemble.compiled, history)
     (again,) = chronology.histories(ensemble.compiled, point[None])
     np.testing.assert_array_equal(again.moves, history.moves)

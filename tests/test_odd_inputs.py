@@ -143,7 +143,7 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no case to fit": (lambda: negsim.fit(7), TypeError, "case must be a Scenario, a text"),
     "no case to study": (lambda: negsim.sbc(7), TypeError, "case must be a Scenario, a text"),
     "no parameter of a path": (lambda: negsim.fit(HARBOUR, EVENTS, free=["x"]), ValueError, "no prior is declared for"),
-    "none to study": (lambda: negsim.sbc(HARBOUR, 1, free=["x"]), ValueError, "no prior is declared for"),
+    "none to study": (lambda: negsim.sbc(HARBOUR, simulations=1, free=["x"]), ValueError, "no prior is declared for"),
     "no number": (lambda: negsim.simulate(HARBOUR, runs=2, params={"cool": float("nan")}), ValueError, "finite"),
     "a table of numbers": (
         lambda: negsim.replay(HARBOUR, [], params={"cool": [[1, 2], [3, 4]]}),

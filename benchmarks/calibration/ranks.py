@@ -132,7 +132,7 @@ def study(case: negsim.Scenario, name: str, simulations: int, keep: Path, seed: 
     """Run a study or go on with it."""
     file = keep / f"{name}.jsonl"
     began, before = time.process_time(), count_lines(file)
-    ranks = sbc(case, simulations, seed, path=file, progress=tell, engine="auto", **options)
+    ranks = sbc(case, simulations=simulations, seed=seed, path=file, progress=tell, engine="auto", **options)
     print(ranks.summary())
     print(ranks.table().to_string(float_format="%.3f"), flush=True)
     found = describe(ranks, json.loads(file.read_text().splitlines()[0]))

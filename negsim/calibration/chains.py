@@ -161,7 +161,15 @@ class ChainLikelihood:
         beyond = np.full((1, len(latent)), np.inf)
         histories = Stacked(np.vstack((latent.T, beyond)), np.vstack((moves, np.full(beyond.shape, -1))))
         coverage, until = self.chronology.coverage(self.compiled), self.chronology.until
-        return replay(self.compiled, histories, self._name(z), until, coverage, "compiled", self.workers).total
+        return replay(
+            self.compiled,
+            histories,
+            self._name(z),
+            until=until,
+            coverage=coverage,
+            engine="compiled",
+            workers=self.workers,
+        ).total
 
     def find_points(self, latent: Floats) -> Floats:
         """Find the unit-cube coordinates of dates in the order of the chain, shape (n, moves) to (n, open dates)."""

@@ -79,14 +79,15 @@ def diagnose(
     case: Scenario | str | Path,
     posterior: Posterior,
     chronology: Chronology | str | Path | None = None,
+    *,
+    runs: int = RUNS,
     seed: int = 0,
     draws: int = DRAWS,
-    runs: int = RUNS,
     influence: bool = True,
     conventions: bool = False,
     ending: str | None = None,
-    progress: Callable[[float, str], None] | None = None,
     engine: str = "numpy",
+    progress: Callable[[float, str], None] | None = None,
 ) -> Diagnosis:
     """Check a fit: what was learned, which events surprise the model, and which of them carry the result.
 
@@ -98,12 +99,12 @@ def diagnose(
         From :func:`negsim.fit` on the same chronology.
     chronology : Chronology, str or Path, optional
         What happened (default: the first of the case's own).
+    runs : int
+        Simulated histories of each predictive comparison.
     seed : int
         Seed of the simulations and of the draws that are replayed.
     draws : int
         Draws of the posterior that are replayed.
-    runs : int
-        Simulated histories of each predictive comparison.
     influence : bool
         Leave out each reported event in turn (24 replays for each draw and event: the longest part).
     conventions : bool
@@ -111,11 +112,11 @@ def diagnose(
     ending : str, optional
         Address, with ``*``, of the move that makes the news: see `check_predictions` in
         :mod:`negsim.calibration.predictive`.
-    progress : callable, optional
-        Called with the share of the work that is done, and what is being done.
     engine : str
         ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`). What was expected just before each event is
         always computed with numpy.
+    progress : callable, optional
+        Called with the share of the work that is done, and what is being done.
 
     Returns
     -------

@@ -40,15 +40,16 @@ class TooMuchAsked(NegsimError, ValueError):
 def fit(
     case: Scenario | str | Path,
     chronology: Chronology | str | Path | None = None,
+    *,
     seed: int = 0,
     method: str = "auto",
     free: Sequence[str] | None = None,
     even_if_too_much: bool = False,
     even_if_explosive: bool = False,
-    progress: Callable[..., None] | None = None,
-    engine: str = "numpy",
     news: str | None = None,
+    engine: str = "numpy",
     workers: int = 1,
+    progress: Callable[..., None] | None = None,
     **settings: Any,
 ) -> Posterior:
     """Fit a case to a chronology: learn its free parameters, and average over everything that is not known.
@@ -70,15 +71,15 @@ def fit(
         Fit even if there are more free parameters than the events can support.
     even_if_explosive : bool
         Fit even if histories explode under the prior (:mod:`negsim.calibration.outlook`).
-    progress : callable, optional
-        Called with the progress of the sampler.
-    engine : str
-        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     news : str, optional
         Address, with ``*``, of the move on the last day of the window without which the source would not have been
         written. The fit is then conditioned on it (:mod:`negsim.calibration.selection`).
+    engine : str
+        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     workers : int
         Threads of the compiled engine. The posterior does not depend on their number.
+    progress : callable, optional
+        Called with the progress of the sampler.
     **settings
         Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
 

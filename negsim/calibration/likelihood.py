@@ -83,7 +83,9 @@ class ChronologyLikelihood:
         """Replay histories under parameters, a column each (default: by :attr:`coverage`)."""
         params = {name: theta[:, column] for column, name in enumerate(self.names)}
         until, coverage = self.chronology.until, coverage or self.coverage
-        return replay(self.compiled, histories, params, until, coverage, self.engine, self.workers)
+        return replay(
+            self.compiled, histories, params, until=until, coverage=coverage, engine=self.engine, workers=self.workers
+        )
 
     def histories(self, unit: Floats) -> Stacked:
         """Turn coordinates into histories, a column each."""

@@ -291,7 +291,9 @@ def simulate_told(
     every = split_runs(simulated)
     histories = [every[run] for run in kept]
     params = {name: theta[kept, column] for column, name in enumerate(likelihood.names)}
-    waits = replay(compiled, histories, params, last, likelihood.reported, likelihood.engine).intervals
+    waits = replay(
+        compiled, histories, params, until=last, coverage=likelihood.reported, engine=likelihood.engine
+    ).intervals
     found = []
     for column, (run, history) in enumerate(zip(kept, histories, strict=True)):
         try:

@@ -147,9 +147,9 @@ class Ranks:
 
 def sbc(
     case: Scenario | str | Path,
+    *,
     simulations: int = 100,
     seed: int = 0,
-    *,
     free: Sequence[str] | None = None,
     observer: dict[str, Any] | None = None,
     given: tuple[Posterior, Chronology] | None = None,

@@ -112,9 +112,13 @@ def learn_intensity(
     z = open_stream(seed, PURPOSE_SELECTION, 0, ()).standard_normal((runs, len(prior)))
     theta = prior.from_unconstrained(z)
     drawn = simulate(
-        compiled, runs, seed, dict(zip(prior.names, theta.T, strict=True)), likelihood.chronology.until,
+        compiled,
+        runs=runs,
+        seed=seed,
+        params=dict(zip(prior.names, theta.T, strict=True)),
+        until=likelihood.chronology.until,
         engine=likelihood.engine,
-    )  # fmt: skip
+    )
     assert drawn.columns is not None
     run, event, day = drawn.columns
     span = min(SPAN, last)

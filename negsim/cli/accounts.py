@@ -44,14 +44,14 @@ def explain(options: argparse.Namespace) -> None:
             scenario,
             posterior,
             chronology,
-            name_events(scenario, chronology),
-            options.histories,
-            options.seed,
-            options.keep,
-            progress,
-            options.engine,
-            settings,
-            not options.no_refit,
+            events=name_events(scenario, chronology),
+            runs=options.histories,
+            seed=options.seed,
+            keep=options.keep,
+            progress=progress,
+            engine=options.engine,
+            sampler=settings,
+            refit=not options.no_refit,
         )
     try:
         if folder is not None:

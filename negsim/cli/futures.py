@@ -37,9 +37,9 @@ def forecast(options: argparse.Namespace) -> None:
     scenario, chronology, posterior = reopen(Path(options.fit))
     _require_period(scenario, chronology, options.origin, options.until)
     folder = None if options.out is None else make_folder(options.out)
-    when = (options.origin, options.until, options.runs, options.seed)
+    when = {"origin": options.origin, "until": options.until, "runs": options.runs, "seed": options.seed}
     questions = _ask(scenario, options.event)
-    told = draw(scenario, posterior, chronology, *when, engine=options.engine)
+    told = draw(scenario, posterior, chronology, **when, engine=options.engine)
     table = told.answers(questions)
     try:
         if folder is not None:
@@ -92,10 +92,10 @@ def register(options: argparse.Namespace) -> None:
     questions = _ask(scenario, options.event)
 
     def drawn(parameters: Any) -> Any:
-        when = (None, options.until, options.runs, options.seed)
-        return draw(scenario, posterior, chronology, *when, parameters=parameters)
+        when = {"until": options.until, "runs": options.runs, "seed": options.seed}
+        return draw(scenario, posterior, chronology, **when, parameters=parameters)
 
-    registered = freeze(drawn("posterior"), {"prior": drawn("prior")}, options.note, questions)
+    registered = freeze(drawn("posterior"), {"prior": drawn("prior")}, note=options.note, questions=questions)
     with paths_as_input("exists already: a forecast is registered once"):
         registered.save(options.file)
     print(f"{options.file}: {registered.origin} to {registered.until}, {len(registered.questions)} questions")
@@ -109,7 +109,9 @@ def score(options: argparse.Namespace) -> None:
 
     target = find_target(options.out, "scores.csv")
     registered = load_registered(options.registered, options.digest)
-    table = score_registered(registered, options.events, options.observed_until, codebook=options.codebook)
+    table = score_registered(
+        registered, options.events, observed_until=options.observed_until, codebook=options.codebook
+    )
     if target is not None:
         write_table(table, target)
     print(f"{options.registered}: registered {registered.content['registered']}, digest {registered.digest[:16]}")

@@ -171,7 +171,7 @@ def make_design(scenario: Scenario, options: argparse.Namespace) -> Design:
         raise InputError(f"--points N: needed with --design {options.design}")
     make = {"lhs": Design.latin_hypercube, "sobol": Design.sobol}[options.design]
     ranges = {key: _range_of(scenario, key, how, numbers) for key, how, numbers in varied}
-    return make(ranges, options.points, options.seed)
+    return make(ranges, options.points, seed=options.seed)
 
 
 SHAPES: Final = {"levels": "KEY=A:B:N or KEY=V1,V2,...", "range": "KEY=A:B or KEY=prior"}

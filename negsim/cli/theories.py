@@ -39,9 +39,9 @@ def compare(options: argparse.Namespace) -> None:
         found = compare_theories(
             scenario,
             chronology,
-            options.seed,
-            options.theory,
-            options.pairs,
+            seed=options.seed,
+            theories=options.theory,
+            pairs=options.pairs,
             rivals=not options.no_rivals,
             refit=not options.no_refit,
             posterior=posterior,

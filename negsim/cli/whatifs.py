@@ -98,13 +98,13 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
                 known,
                 options.question,
                 given,
-                options.seed,
-                options.runs,
-                options.until,
-                products,
-                told,
-                options.workers,
-                options.engine,
+                seed=options.seed,
+                runs=options.runs,
+                until=options.until,
+                products=products,
+                progress=told,
+                workers=options.workers,
+                engine=options.engine,
             )
         except ScenarioError as error:
             if not any(problem.file == given for problem in error.problems):

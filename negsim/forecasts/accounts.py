@@ -104,14 +104,15 @@ def account_for(
     case: Scenario | str | Path,
     posterior: Posterior,
     chronology: Chronology | str | Path | None = None,
-    events: Any = None,
+    *,
     runs: int = 2000,
     seed: int = 0,
-    keep: str | Path | None = None,
-    progress: Progress | None = None,
-    engine: str = "numpy",
-    sampler: Mapping[str, Any] | None = None,
+    events: Any = None,
     refit: bool = True,
+    sampler: Mapping[str, Any] | None = None,
+    keep: str | Path | None = None,
+    engine: str = "numpy",
+    progress: Progress | None = None,
 ) -> Account:
     """Ask how well a fit accounts for the events, and which of them speak for the theories (``negsim explain``).
 
@@ -122,21 +123,21 @@ def account_for(
         From :func:`negsim.fit` on the chronology.
     chronology : Chronology, str or Path, optional
         Default: the first of the case's own.
-    events : DataFrame or iterable of mappings, optional
-        As in :func:`negsim.explain_events`.
     runs : int
         Simulated histories of each kind.
     seed : int
-    keep : str or Path, optional
-        Folder in which other fits are saved and found again.
-    progress : callable, optional
-        Called with the share of the work that is done, and what is being done.
-    engine : str
-        As in :func:`negsim.simulate`.
-    sampler : mapping, optional
-        Settings of the other fits, such as particles and runs (see :func:`negsim.fit`).
+    events : DataFrame or iterable of mappings, optional
+        As in :func:`negsim.explain_events`.
     refit : bool
         Whether to fit again if the date of an event cannot be removed by reweighting (the rivals are fitted anyway).
+    sampler : mapping, optional
+        Settings of the other fits, such as particles and runs (see :func:`negsim.fit`).
+    keep : str or Path, optional
+        Folder in which other fits are saved and found again.
+    engine : str
+        As in :func:`negsim.simulate`.
+    progress : callable, optional
+        Called with the share of the work that is done, and what is being done.
 
     Returns
     -------
@@ -152,7 +153,9 @@ def account_for(
         fits = Fits(seed, {**(sampler or {}), "engine": engine}, folder)
         tell(0.0, "rivals")
         again: dict[str, Any] = {"keep": folder, "engine": engine}
-        comparison = compare_theories(scenario, happened, seed, (), posterior=posterior, **again, **(sampler or {}))
+        comparison = compare_theories(
+            scenario, happened, seed=seed, theories=(), posterior=posterior, **again, **(sampler or {})
+        )
         explanation = hold_events(
             likelihood,
             posterior,

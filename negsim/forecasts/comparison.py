@@ -222,6 +222,7 @@ def _e_value(change: Floats) -> Floats:
 def compare_theories(
     case: Scenario | str | Path,
     chronology: Chronology | str | Path | None = None,
+    *,
     seed: int = 0,
     theories: Sequence[str] | None = None,
     pairs: bool = False,
@@ -230,8 +231,8 @@ def compare_theories(
     posterior: Posterior | None = None,
     stages: int | Sequence[dt.date] = 0,
     keep: str | Path | None = None,
-    progress: Progress | None = None,
     engine: str = "numpy",
+    progress: Progress | None = None,
     **settings: Any,
 ) -> Comparison:
     """Remove theories from a case one at a time, and say how much evidence and predictive power is lost.
@@ -259,10 +260,10 @@ def compare_theories(
         that about as many moves are reported between them. Each takes a fit of its own.
     keep : str or Path, optional
         Folder in which fits are saved and found again, so that nothing is lost when this is interrupted.
-    progress : callable, optional
-        Called with the share of the work that is done, and what is being done.
     engine : str
         ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+    progress : callable, optional
+        Called with the share of the work that is done, and what is being done.
     **settings
         Settings of the sampler (see :func:`negsim.fit`).
 
@@ -476,17 +477,24 @@ class _Records:
         draws = posterior.resample(RECORDS, open_purpose(seed, PURPOSE)).draws
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExplosiveWarning)
-            every = simulate(compiled, RECORDS, seed, _name_columns(posterior.names, draws), until=until, engine=engine)
+            every = simulate(
+                compiled,
+                runs=RECORDS,
+                seed=seed,
+                params=_name_columns(posterior.names, draws),
+                until=until,
+                engine=engine,
+            )
         if wild := len(every.stopped[0]):
             warnings.warn(f"{wild} of {RECORDS} drawn records exploded: at_most is of the others", ExplosiveWarning, 2)
         draws = np.delete(draws, every.stopped[0], axis=0)
         params = _name_columns(posterior.names, draws)
-        return cls(every.whole, draws, replay(compiled, every.whole, params, until, engine=engine).total, until)
+        return cls(every.whole, draws, replay(compiled, every.whole, params, until=until, engine=engine).total, until)
 
     def mean_log_ratio(self, left: ChronologyLikelihood, kept: Sequence[int]) -> tuple[float, float]:
         """Mean log ratio of the likelihoods with and without, and its standard error."""
         params = {name: self.draws[:, place] for name, place in zip(left.names, kept, strict=True)}
-        without = replay(left.compiled, self.ensemble, params, self.until, engine=left.engine)
+        without = replay(left.compiled, self.ensemble, params, until=self.until, engine=left.engine)
         ratio = self.log_likelihood - without.total
         if not np.isfinite(ratio).all():  # without the theory, something that was drawn is impossible
             return float(np.inf), 0.0

@@ -63,7 +63,9 @@ def expected_rate_evidence(
     compiled, told = likelihood.compiled, likelihood.chronology
     theta = posterior.prior.draw(histories, open_purpose(seed, PURPOSE_PRIOR))
     params = {name: theta[:, column] for column, name in enumerate(posterior.names)}
-    drawn = simulate(compiled, histories, seed, params, until=told.until, engine=likelihood.engine).whole
+    drawn = simulate(
+        compiled, runs=histories, seed=seed, params=params, until=told.until, engine=likelihood.engine
+    ).whole
     histories = drawn.runs
     assert drawn.columns is not None, "events are recorded"
     run, event, _ = drawn.columns

@@ -157,12 +157,13 @@ def forecast(
     case: Scenario | str | Path,
     posterior: Posterior,
     chronology: Chronology | str | Path | None = None,
-    origin: dt.date | str | None = None,
-    until: dt.date | str | None = None,
+    *,
     runs: int = 2000,
     seed: int = 0,
-    record: Iterable[str] = ("events",),
+    origin: dt.date | str | None = None,
+    until: dt.date | str | None = None,
     parameters: Source = "posterior",
+    record: Iterable[str] = ("events",),
     engine: str = "numpy",
 ) -> Forecast:
     """Simulate futures that follow a chronology, each with its own draw from a posterior.
@@ -175,19 +176,19 @@ def forecast(
         From :func:`negsim.fit` on the same chronology.
     chronology : Chronology, str or Path, optional
         What is known (default: the first of the case's own).
-    origin : date, optional
-        First day of the forecast (default: the day after the chronology ends).
-    until : date, optional
-        Last day (default: the scenario's end). Beyond the scenario's end, drivers keep their last values.
     runs : int
         Futures.
     seed : int
         Seed.
-    record : iterable of str
-        As in :func:`negsim.simulate`.
+    origin : date, optional
+        First day of the forecast (default: the day after the chronology ends).
+    until : date, optional
+        Last day (default: the scenario's end). Beyond the scenario's end, drivers keep their last values.
     parameters : {"posterior", "prior"}
         ``prior`` draws the parameters from their prior, and only the open dates from the posterior. This is what the
         forecast would be had the parameters not been learned; whatever the two forecasts share is prior-driven.
+    record : iterable of str
+        As in :func:`negsim.simulate`.
     engine : str
         As in :func:`negsim.simulate`.
 

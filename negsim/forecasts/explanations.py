@@ -96,16 +96,17 @@ def explain_events(
     case: Scenario | str | Path,
     posterior: Posterior,
     chronology: Chronology | str | Path | None = None,
-    events: Any = None,
+    *,
     runs: int = 2000,
     seed: int = 0,
+    events: Any = None,
+    omit: Omit = "density",
+    refit: bool = True,
+    sampler: Mapping[str, Any] | None = None,
+    keep: str | Path | None = None,
+    engine: str = "numpy",
     workers: int = 1,
     progress: Progress | None = None,
-    engine: str = "numpy",
-    omit: Omit = "density",
-    keep: str | Path | None = None,
-    sampler: Mapping[str, Any] | None = None,
-    refit: bool = True,
 ) -> Explanation:
     """Compare the events of a chronology with simulated histories, before and after the fit.
 
@@ -116,24 +117,24 @@ def explain_events(
         From :func:`negsim.fit` on the chronology.
     chronology : Chronology, str or Path, optional
         Default: the first of the case's own.
-    events : DataFrame or iterable of mappings, optional
-        Which events, in words: ``label``, ``date_start``, ``date_end``, ``kind`` and, as far as there are any,
-        ``actor``, ``channel``, ``subject`` and ``row`` (default: the told moves of the chronology).
     runs, seed, workers, progress
         Histories of each kind, as in :func:`negsim.simulate`. The two share their clocks, so that they differ by
         their parameters only.
-    engine : str
-        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
+    events : DataFrame or iterable of mappings, optional
+        Which events, in words: ``label``, ``date_start``, ``date_end``, ``kind`` and, as far as there are any,
+        ``actor``, ``channel``, ``subject`` and ``row`` (default: the told moves of the chronology).
     omit : {"density", "date"}
         How an event is left out. ``density``: it happened when it did, but what that says about the parameters is not
         counted. ``date``: it happened, but nobody knows when (:mod:`negsim.forecasts.omissions`). This takes a
         minute or more, and a fit for each event for which reweighting fails.
-    keep : str or Path, optional
-        Folder in which those fits are saved and found again.
-    sampler : mapping, optional
-        Settings of those fits, such as particles and runs (see :func:`negsim.fit`).
     refit : bool
         Whether to fit again if reweighting fails; otherwise those events are left open.
+    sampler : mapping, optional
+        Settings of those fits, such as particles and runs (see :func:`negsim.fit`).
+    keep : str or Path, optional
+        Folder in which those fits are saved and found again.
+    engine : str
+        ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
 
     Returns
     -------
@@ -194,7 +195,7 @@ def hold_events(
     def run(values: Floats, begun: float | None, source: str) -> Ensemble:
         params = {name: values[:, column] for column, name in enumerate(posterior.names)}
         told = None if begun is None else lambda done, every: tell(begun + part * done / every, source)
-        found = simulate(scenario, runs, seed, params, workers=workers, progress=told, engine=engine)
+        found = simulate(scenario, runs=runs, seed=seed, params=params, workers=workers, progress=told, engine=engine)
         if not found.whole.runs:
             raise Explosive(f"all histories with numbers from the {source} exploded: no event can be held against them")
         return found

@@ -46,7 +46,7 @@ class Fits:
         if place is not None and (place / "posterior.json").exists():
             return _trust(Posterior.load(place))
         try:
-            found = fit(scenario, told, self.seed, even_if_too_much=even_if_too_much, **self.settings)
+            found = fit(scenario, told, seed=self.seed, even_if_too_much=even_if_too_much, **self.settings)
             refusal = ""
         except SamplingError as error:
             if error.posterior is None:

@@ -134,7 +134,11 @@ def _draw_records(likelihood: ChronologyLikelihood, theta: Floats, records: int,
     taken = theta[np.arange(records) % len(theta)]
     params = {name: taken[:, column] for column, name in enumerate(likelihood.names)}
     until, engine = likelihood.chronology.until, likelihood.engine
-    return stack_histories(split_runs(simulate(likelihood.compiled, records, seed, params, until, engine=engine).whole))
+    return stack_histories(
+        split_runs(
+            simulate(likelihood.compiled, runs=records, seed=seed, params=params, until=until, engine=engine).whole
+        )
+    )
 
 
 def _log_e_values(records: Stacked, pair: tuple[tuple[ChronologyLikelihood, Floats], ...]) -> list[Floats]:
@@ -148,7 +152,7 @@ def _foretell(records: Stacked, likelihood: ChronologyLikelihood, theta: Floats)
     columns, draws = records.columns, len(theta)
     params = {name: np.tile(theta[:, column], columns) for column, name in enumerate(likelihood.names)}
     paired = records.select(np.repeat(np.arange(columns), draws))
-    found = replay(likelihood.compiled, paired, params, likelihood.chronology.until, engine=likelihood.engine)
+    found = replay(likelihood.compiled, paired, params, until=likelihood.chronology.until, engine=likelihood.engine)
     said = []
     for record in range(columns):
         here = slice(record * draws, (record + 1) * draws)

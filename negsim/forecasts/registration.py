@@ -106,6 +106,7 @@ class Registered:
 def register(
     ahead: Forecast,
     others: Mapping[str, Forecast] | None = None,
+    *,
     note: str = "",
     questions: Sequence[Question] | Iterable[str] = (),
 ) -> Registered:
@@ -206,8 +207,9 @@ def load_registered(path: str | Path, digest: str | None = None) -> Registered:
 def score_registered(
     registered: Registered,
     events: str | Path,
-    observed_until: dt.date | str | None = None,
+    *,
     seed: int = 0,
+    observed_until: dt.date | str | None = None,
     codebook: str | Path | None = None,
 ) -> pandas.DataFrame:
     """Score a registered forecast by what happened.
@@ -219,11 +221,11 @@ def score_registered(
         A CSV file as for :func:`negsim.load_chronology`, with all events that answer the questions. Silence counts as
         nothing having happened; if nothing did, say so with a row whose status is `outside`. Events from before the
         origin are set aside; one whose date may lie on either side of it counts only for the part that comes after.
+    seed : int
+        For dates that the file leaves open.
     observed_until : date or str, optional
         Last day of which the file knows (default: the last day forecast). Scores go to the last end of a month by
         then; later events, which the file may hold up to this day, do not count.
-    seed : int
-        For dates that the file leaves open.
     codebook : str or Path, optional
         A TOML file that says which moves the rows mean, if the file does not name them itself.
 

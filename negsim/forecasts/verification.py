@@ -135,6 +135,7 @@ def power(
     outlook: Outlook,
     reference: Outlook,
     happened: Outlook | None = None,
+    *,
     score: str = "log_score",
     level: float = LEVEL,
 ) -> Power:

@@ -90,7 +90,7 @@ def draw_tornado(done: Sweep, event: str, until: dt.date | None = None, figure: 
     -------
     Figure
     """
-    table = one_at_a_time(done, event, "happened", until)
+    table = one_at_a_time(done, event, "happened", until=until)
     reach = table[["low_change", "high_change"]].abs().max(axis=1)
     table = table.loc[reach.sort_values(ascending=False, kind="stable").index]
     base = float(table["base"].iloc[0])
@@ -150,7 +150,7 @@ def draw_indices(
     -------
     Figure
     """
-    table = sobol_indices(done, event, what, until).sort_values("total", ascending=False, kind="stable")
+    table = sobol_indices(done, event, what, until=until).sort_values("total", ascending=False, kind="stable")
     height = ROW * len(table)
     caption = (
         "Sobol indices: share of the variance of the outcome over the region. Lines: 95% confidence, from resampling "

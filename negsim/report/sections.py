@@ -250,7 +250,7 @@ def _hold_against_events(found: Findings, runs: int) -> None:
             told = load_chronology(found.scenario, asked["chronology"], codebook=asked.get("codebook"))
             if asked.get("until"):
                 told = told.cut(dt.date.fromisoformat(asked["until"]))
-            held = explain_events(found.scenario, posterior, told, name_events(found.scenario, told), runs)
+            held = explain_events(found.scenario, posterior, told, events=name_events(found.scenario, told), runs=runs)
         except (ScenarioError, ValueError) as error:
             found.unread.append(f"{name_place(name)}: events not put beside the model ({error})")
             continue

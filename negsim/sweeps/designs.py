@@ -149,7 +149,7 @@ class Design:
 
     @classmethod
     @check_arguments
-    def latin_hypercube(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
+    def latin_hypercube(cls, ranges: Mapping[str, Range], n: int, *, seed: int = 0) -> Design:
         """A Latin hypercube: each number takes each of `n` slices of its range once (McKay, Beckman & Conover 1979)."""
         from scipy.stats import qmc
 
@@ -159,7 +159,7 @@ class Design:
 
     @classmethod
     @check_arguments
-    def sobol(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
+    def sobol(cls, ranges: Mapping[str, Range], n: int, *, seed: int = 0) -> Design:
         """Points of a scrambled Sobol sequence, which cover a region evenly (Sobol 1967; Owen 1998).
 
         `n` is a power of two. A longer sequence with the same seed begins with the points of a shorter one.
@@ -169,7 +169,7 @@ class Design:
 
     @classmethod
     @check_arguments
-    def sobol_indices(cls, ranges: Mapping[str, Range], n: int, seed: int = 0) -> Design:
+    def sobol_indices(cls, ranges: Mapping[str, Range], n: int, *, seed: int = 0) -> Design:
         """Points from which :func:`negsim.sobol_indices` finds first-order and total indices: n (names + 2) of them.
 
         Two samples A and B of `n` points (a power of two, at least 2), and for each number A with that number's column
@@ -185,7 +185,7 @@ class Design:
     @classmethod
     @check_arguments
     def morris(
-        cls, ranges: Mapping[str, tuple[float, float]], trajectories: int = 20, levels: int = 4, seed: int = 0
+        cls, ranges: Mapping[str, tuple[float, float]], *, seed: int = 0, trajectories: int = 20, levels: int = 4
     ) -> Design:
         """Trajectories that change one number after the other (Morris 1991); needs the extra `sensitivity`."""
         sample = require_salib("SALib.sample.morris").sample
@@ -196,7 +196,7 @@ class Design:
 
     @classmethod
     @check_arguments
-    def draws(cls, source: Posterior | JointPrior, n: int, seed: int = 0) -> Design:
+    def draws(cls, source: Posterior | JointPrior, n: int, *, seed: int = 0) -> Design:
         """Draws of a posterior (by their weights) or of a prior."""
         generator = _open_generator(seed)
         if isinstance(source, Posterior):
@@ -206,7 +206,7 @@ class Design:
     @classmethod
     @check_arguments
     def prior_draws(
-        cls, case: Scenario | str | Path, n: int, names: Sequence[str] | None = None, seed: int = 0
+        cls, case: Scenario | str | Path, n: int, *, seed: int = 0, names: Sequence[str] | None = None
     ) -> Design:
         """Draws of a case's parameters from the priors that it declares (default: of those it declares free)."""
         case = take_scenario(case)
@@ -216,7 +216,7 @@ class Design:
         lacking = [name for name in chosen if name not in priors]
         if lacking:
             raise ValueError(f"no prior is declared for {', '.join(lacking)}; there is one for {', '.join(priors)}")
-        return cls.draws(JointPrior.declare({name: priors[name] for name in chosen}), n, seed)
+        return cls.draws(JointPrior.declare({name: priors[name] for name in chosen}), n, seed=seed)
 
     @classmethod
     def _fill(cls, ranges: Mapping[str, Range], cube: Floats, kind: str, details: Mapping[str, Any]) -> Design:

@@ -83,10 +83,11 @@ class Regions:
 def find_regions(
     done: Sweep,
     event: str,
+    *,
+    seed: int = 0,
     until: dt.date | str | None = None,
     most: int = 6,
     least_points: int = LEAST_POINTS,
-    seed: int = 0,
 ) -> Regions:
     """Find boxes of the parameter space in which an event is likely or unlikely. Needs the extra `sensitivity`.
 
@@ -96,14 +97,14 @@ def find_regions(
         Of a design that fills a region (a Latin hypercube, a Sobol sequence, draws).
     event : str
         Kind of event, such as ``meet.official``.
+    seed : int
+        Seed of the split of the points into halves.
     until : date, optional
         By the end of this day (default: at all).
     most : int
         The largest number of boxes.
     least_points : int
         The smallest number of points in a box, of those that grow the tree.
-    seed : int
-        Seed of the split of the points into halves.
 
     Returns
     -------

@@ -140,7 +140,7 @@ class Sweep:
         return ds.dataset([str(block.path) for block in self._blocks.values()], format="parquet")
 
     @check_arguments
-    def outcome(self, event: str, what: str = "happened", until: dt.date | str | None = None) -> Floats:
+    def outcome(self, event: str, what: str = "happened", *, until: dt.date | str | None = None) -> Floats:
         """One outcome of every run of every point.
 
         Parameters

@@ -50,21 +50,21 @@ ENOUGH_BLOCKS: Final = 16
 def sweep(
     case: Scenario | str | Path,
     design: Any,
+    *,
     runs: int = 256,
     seed: int = 0,
-    store: str | Path | None = None,
-    executor: Executor | None = None,
-    workers: int = 1,
-    *,
     params: Mapping[str, float] | None = None,
     until: dt.date | str | None = None,
+    store: str | Path | None = None,
     events: Sequence[str] | None = None,
     common: bool = True,
     precision: Mapping[str, float] | None = None,
     points_per_block: int | None = None,
-    engine: str = "numpy",
-    progress: Progress | None = None,
     any_version: bool = False,
+    engine: str = "numpy",
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Sweep:
     """Simulate a scenario at many points of its parameters.
 
@@ -81,16 +81,12 @@ def sweep(
         Runs of each point (the most, with `precision`).
     seed : int
         Seed; run r of a point is the same whatever other points and runs there are.
-    store : str or Path, optional
-        Folder in which finished blocks are kept (default: a temporary one, which goes with the result).
-    executor : Executor, optional
-        Any executor of ``concurrent.futures``; a cluster's as well (``Client.get_executor()`` of Dask).
-    workers : int
-        Processes, without an executor; 1 computes in this process.
     params : mapping of str to float, optional
         Numbers to change at all points.
     until : date, optional
         Last day to simulate (default: the scenario's end).
+    store : str or Path, optional
+        Folder in which finished blocks are kept (default: a temporary one, which goes with the result).
     events : sequence of str, optional
         Kinds of event to keep, ``*`` for any part, such as ``meet.*`` or ``meet::*`` (default: all).
     common : bool
@@ -100,12 +96,16 @@ def sweep(
         For kinds of event, the Monte Carlo error of their probability at which a point gets no more runs.
     points_per_block : int, optional
         Points in one block of the store. The results do not depend on it.
-    engine : str
-        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`.
-    progress : callable, optional
-        Called with (runs done, runs) over all points.
     any_version : bool
         Add to a store even if another version of negsim or numpy made it.
+    engine : str
+        ``numpy``, ``compiled`` or ``auto``, as in :func:`negsim.simulate`.
+    workers : int
+        Processes, without an executor; 1 computes in this process.
+    executor : Executor, optional
+        Any executor of ``concurrent.futures``; a cluster's as well (``Client.get_executor()`` of Dask).
+    progress : callable, optional
+        Called with (runs done, runs) over all points.
 
     Returns
     -------
@@ -157,12 +157,12 @@ def _require_same(place: Store, asked: Mapping[str, Any], any_blocks: bool, any_
 
 def resume_sweep(
     store: str | Path,
-    executor: Executor | None = None,
-    workers: int = 1,
     *,
     retry_failed: bool = False,
-    progress: Progress | None = None,
     any_version: bool = False,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Sweep:
     """Resume a sweep: compute the blocks that are missing, damaged or (if asked) failed.
 
@@ -170,10 +170,10 @@ def resume_sweep(
     ----------
     store : str or Path
         Folder of the sweep. Scenario, design and options are those in it.
-    executor, workers, progress, any_version
-        As in :func:`sweep`.
     retry_failed : bool
         Compute again the blocks in which a point failed.
+    executor, workers, progress, any_version
+        As in :func:`sweep`.
 
     Returns
     -------
@@ -193,13 +193,13 @@ def resume_sweep(
 
 def expand_sweep(
     store: str | Path,
+    *,
     runs: int | None = None,
     points: Any = None,
-    executor: Executor | None = None,
-    workers: int = 1,
-    *,
-    progress: Progress | None = None,
     any_version: bool = False,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Sweep:
     """Add runs or points to a sweep. What is there stays as it is.
 

@@ -34,7 +34,7 @@ MOSTLY: Final = 0.9
 
 
 def sobol_indices(
-    done: Sweep, event: str, what: str = "happened", until: dt.date | str | None = None, seed: int = 0
+    done: Sweep, event: str, what: str = "happened", *, until: dt.date | str | None = None, seed: int = 0
 ) -> pandas.DataFrame:
     """Shares of an outcome's variance that each parameter explains, alone and with all others (Sobol 1993).
 
@@ -141,7 +141,7 @@ def _estimate(
 
 
 def morris_effects(
-    done: Sweep, event: str, what: str = "happened", until: dt.date | str | None = None, seed: int = 0
+    done: Sweep, event: str, what: str = "happened", *, until: dt.date | str | None = None, seed: int = 0
 ) -> pandas.DataFrame:
     """Screen parameters by the mean and spread of elementary effects (Morris 1991; Campolongo et al. 2007).
 
@@ -176,7 +176,7 @@ def morris_effects(
 
 
 def pawn_indices(
-    done: Sweep, event: str, what: str = "happened", until: dt.date | str | None = None, seed: int = 0
+    done: Sweep, event: str, what: str = "happened", *, until: dt.date | str | None = None, seed: int = 0
 ) -> pandas.DataFrame:
     """How far knowing a parameter shifts the distribution of the outcome: PAWN (Pianosi & Wagener 2018).
 
@@ -231,7 +231,7 @@ def _tabulate(
 
 
 def one_at_a_time(
-    done: Sweep, event: str, what: str = "happened", until: dt.date | str | None = None
+    done: Sweep, event: str, what: str = "happened", *, until: dt.date | str | None = None
 ) -> pandas.DataFrame:
     """Change of the outcome when one parameter goes to the low or high end of its range and the others stay put.
 
@@ -291,7 +291,7 @@ def read_outcome(done: Sweep, event: str, what: str, until: dt.date | str | None
     """An outcome whose mean over runs can be taken, shape (points, runs)."""
     if what == "day":
         raise ValueError("what: a first date has no mean where an event may never happen; ask for happened or count")
-    return done.outcome(event, what, until)
+    return done.outcome(event, what, until=until)
 
 
 def _require_means(outcome: Floats) -> Floats:
