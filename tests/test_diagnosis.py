@@ -12,6 +12,7 @@ from negsim.calibration import dates, identifiability, predictive
 from negsim.calibration.diagnosis import diagnose
 from negsim.calibration.fitting import bring_fit, bring_together, chronology_digest, declare_prior, fit
 from negsim.calibration.identifiability import find_bounds, find_directions, identify, measure_distance, scale_power
+from negsim.calibration.dates import _explain, _share_error
 from negsim.calibration.influence import _compare, leave_events_out, widen_date
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.outlook import ExplosivePrior, PriorOutlook, foresee
@@ -179,6 +180,32 @@ def test_a_draw_under_which_an_event_is_impossible_has_weight_zero(case, told, p
     assert "not known: impossible under every draw" in found.summary()
 
 
+def test_the_error_of_a_shift_is_that_of_weights_which_have_to_do_with_the_parameter_or_have_not():
+    rng, draws = np.random.default_rng(7), 400
+    prior = JointPrior(["a"], [Prior1D("normal", 0.0, 1.0)])
+    for slope, noise in ((0.3, 0.0), (0.0, 0.6), (0.4, 0.5)):
+        rows = []
+        for _ in range(200):
+            z = rng.standard_normal((draws, 1))
+            some = Posterior(prior, z, np.zeros(draws), np.zeros(draws), 0.0, 0.0, "importance", draws, 1)
+            rows.append(_compare(some, slope * z[:, 0] + noise * rng.standard_normal(draws), np.full(draws, 0.1)))
+        shifts, errors = np.array([[*row["shifts"], row["shift_mcse"]] for row in rows]).T
+        assert errors.mean() == pytest.approx(shifts.std(), rel=0.12), (slope, noise)
+
+
+def test_a_share_of_variance_that_many_dates_explain_by_chance_is_not_told_as_certain():
+    stream, draws, dates = np.random.default_rng(8), 120, 30
+    even, found = np.full(draws, 1 / draws), []
+    for _ in range(300):
+        ranks, values = stream.random((draws, dates)) - 0.5, stream.standard_normal((draws, 1))
+        share = _explain(ranks, values, even, draws)
+        found.append((share[0], _share_error(share, dates, draws)[0]))
+    shares, errors = np.array(found).T
+    assert errors.min() > 0.07
+    assert np.sqrt(np.mean(shares**2)) < np.sqrt(np.mean(errors**2))
+    assert np.isnan(_share_error(share, dates, dates)).all()
+
+
 def test_the_error_of_a_dates_probability_is_its_scatter_over_draws():
     rng, draws = np.random.default_rng(6), 400
     prior = JointPrior(["a"], [Prior1D("normal", 0.0, 1.0)])
@@ -192,7 +219,7 @@ def test_the_error_of_a_dates_probability_is_its_scatter_over_draws():
     assert told.mean() == pytest.approx(found.std(), rel=0.2)
     shifts, errors = np.array([[*row["shifts"], row["shift_mcse"]] for row in rows]).T
     assert shifts.mean() == pytest.approx(0.5, abs=0.03)
-    assert 0.8 < errors.mean() / shifts.std() < 1.5
+    assert errors.mean() == pytest.approx(shifts.std(), rel=0.12)
     assert errors.mean() < 0.8 / np.sqrt(draws)  # both means are of the same draws
     fewer = _compare(replace(some, diagnostics={"ess": draws / 4}), 1.5 + 0.5 * z[:, 0], np.full(draws, 0.1))
     for name in ("date_probability_mcse", "shift_mcse"):  # of draws that are worth a quarter of their number

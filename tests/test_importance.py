@@ -25,7 +25,13 @@ from negsim.calibration import importance
 from negsim.calibration.importance import Bell, find_modes, measure_slopes, sample_by_importance
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior, Prior1D
-from negsim.calibration.psis import effective_sample_size, fit_generalised_pareto, smooth_weights
+from negsim.calibration.psis import (
+    effective_sample_size,
+    evidence_error,
+    fit_generalised_pareto,
+    smooth_weights,
+    weigh_beyond,
+)
 from negsim.calibration.target import Target
 
 
@@ -141,6 +147,23 @@ def test_the_bell_is_a_multivariate_t():
     assert bell.log_density(draws) == pytest.approx(exact.logpdf(draws))
     distance = np.einsum("ni,ij,nj->n", draws - bell.mean, np.linalg.inv(scale), draws - bell.mean) / 2
     assert_chance_explains({"distance": stats.kstest(distance, stats.f(2, importance.DEGREES).cdf).pvalue})
+
+
+def test_the_error_of_a_mean_of_heavy_tailed_weights_counts_the_end_that_no_sample_holds():
+    stream, shape, draws = np.random.default_rng(3), 0.45, 2_000
+    away, said, plain = [], [], []
+    for _ in range(400):
+        given = -shape * np.log(stream.random(draws))  # Pareto: a mean of 1 / (1 - shape), hardly a variance
+        smoothed, _ = smooth_weights(given)
+        away.append(special.logsumexp(smoothed) - np.log(draws) + np.log1p(-shape))
+        said.append(evidence_error(given, smoothed))
+        plain.append(np.sqrt(1 / effective_sample_size(smoothed) - 1 / draws))
+    held, before = (np.mean(np.abs(away) < error) for error in (said, plain))
+    assert 0.66 < held < 0.74
+    assert held > before + 0.02
+    light = stream.random(draws)
+    assert weigh_beyond(np.log(light), smooth_weights(np.log(light))[0]) < 1e-3 / np.sqrt(draws) * 10
+    assert weigh_beyond(np.zeros(draws), np.zeros(draws)) == 0.0
 
 
 # -- what is known is found -------------------------------------------------------------------------------------------

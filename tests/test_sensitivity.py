@@ -238,6 +238,27 @@ def test_the_error_of_a_mean_over_points_counts_the_runs_that_they_share():
     assert apart < scatter / 2  # planted: as if every point had clocks of its own
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_is_neither_of_a_point_nor_of_a_run_counts_once(missing):
+    points, runs, stream = 20, 32, np.random.default_rng(9)
+    true, said = [], []
+    for _ in range(400):
+        outcome = stream.normal(0.0, 0.5, (points, runs)) + stream.normal(0.0, 0.03, (points, 1))
+        if missing:
+            outcome[np.arange(runs) >= stream.integers(runs // 2, 2 * runs, (points, 1))] = np.nan
+        each = 0.5**2 / np.count_nonzero(~np.isnan(outcome), axis=1) + 0.03**2
+        true.append(each.mean() / points)
+        said.append(error_over_points(outcome, common=True) ** 2)
+    assert np.sqrt(np.mean(said)) == pytest.approx(np.sqrt(np.mean(true)), rel=0.1)
+
+
+def test_points_that_happen_to_agree_have_the_error_of_their_runs():
+    outcome = np.tile([0.0, 1.0], (3, 5))  # five of ten at each of three points
+    for common in (True, False):
+        assert error_over_points(outcome, common) >= np.sqrt(0.25 / 30)
+    assert error_over_points(outcome, common=False) == pytest.approx(np.sqrt(0.25 / 27))
+
+
 def test_a_share_of_none_or_all_of_the_runs_of_some_points_has_an_error():
     none, every = np.zeros((12, 8)), np.ones((12, 8))
     none[3, 2:] = np.nan

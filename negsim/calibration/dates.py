@@ -55,7 +55,7 @@ class DateSensitivity:
             yield f"no parameter has {NOTEWORTHY:.0%} or more of its posterior variance from unknown dates"
         for name, row in worst.iterrows():
             yield (
-                f"  {name}: {row['share']:.0%} ± {row['share_mcse']:.0%} of its posterior variance goes with unknown "
+                f"  {name}: {row['share']:.0%} ± {write_error(100 * row['share_mcse'], 0)}% of its posterior variance goes with unknown "
                 f"dates, most with {row['date']} (rank correlation {row['correlation']:+.2f})"
             )
         if self.conventions is not None:
@@ -99,7 +99,7 @@ def measure_date_sensitivity(
     shares = pd.DataFrame(
         {
             "share": share,
-            "share_mcse": np.sqrt(4 * share * (1 - share) ** 2 / max(posterior.ess, 4.0)),
+            "share_mcse": _share_error(share, size, posterior.ess),
             "date": [name for name, _ in closest],
             "correlation": [value for _, value in closest],
         },
@@ -121,6 +121,18 @@ def _explain(ranks: Floats, values: Floats, weights: Floats, ess: float) -> Floa
     left = weights @ (y - x @ coefficients) ** 2 / np.maximum(weights @ y**2, 1e-300)
     spare = max(ess - ranks.shape[1] - 1, 1.0)
     return np.asarray(np.clip(1 - left * max(ess - 1, 1.0) / spare, 0.0, 1.0))
+
+
+def _share_error(share: Floats, dates: int, ess: float) -> Floats:
+    """Standard error of an adjusted share: of a correlation that is there, and of what so many dates give by chance.
+
+    Not known (NaN) of no more draws than dates; 0 only without a date.
+    """
+    spare = ess - dates - 1
+    if spare <= 0:
+        return np.full(len(share), np.nan)
+    by_chance = 2 * dates / (spare * (ess + 1))
+    return np.asarray((1 - share) * np.sqrt(4 * share / max(ess, 4.0) + by_chance))
 
 
 def _correlate(first: Floats, second: Floats, weights: Floats) -> Floats:

@@ -231,7 +231,8 @@ def weigh(
         height = np.concatenate([found.log_mean for _, found in parts]) + chain.prior.logpdf_unconstrained(every)
         shares = np.array([len(z) for z, _ in parts]) / len(every)
         mixture = special.logsumexp([bell.log_density(every) for bell in bells], axis=0, b=shares[:, None])
-        log_weights, k_hat = smooth_weights(height - mixture)
+        given = height - mixture
+        log_weights, k_hat = smooth_weights(given)
         tell(0.3 + 0.7 * (number + 1) / ROUNDS, "draws")
         ess = effective_sample_size(log_weights)
         if ess >= WANTED and k_hat <= LARGEST_K:
@@ -240,7 +241,8 @@ def weigh(
             many = min(draws, SMALLEST_ROUND * (1 + int(len(every) * (WANTED / ess - 1.0) / SMALLEST_ROUND)))
         bells.append(bells[-1].refit(every, log_weights))
     notes = {"k_hat": k_hat, "particles": particles, "noise": noise, "rounds": len(parts)}
-    posterior = _put_together(chain, parts, log_weights, seed, notes)
+    error = evidence_error(given, log_weights)
+    posterior = _put_together(chain, parts, log_weights, error, seed, notes)
     reasons = find_doubts(k_hat, posterior.ess, LARGEST_K, LEAST_ESS)
     if reasons:
         raise SamplingError(f"the guided sampler is not to be trusted ({'; '.join(reasons)})", posterior)
@@ -248,7 +250,12 @@ def weigh(
 
 
 def _put_together(
-    chain: Marginal, parts: list[tuple[Floats, Estimated]], log_weights: Floats, seed: int, notes: dict[str, Any]
+    chain: Marginal,
+    parts: list[tuple[Floats, Estimated]],
+    log_weights: Floats,
+    error: float,
+    seed: int,
+    notes: dict[str, Any],
 ) -> Posterior:
     z = np.concatenate([z for z, _ in parts])
     latent = np.concatenate([found.latent for _, found in parts])
@@ -262,7 +269,7 @@ def _put_together(
         log_weights=log_weights[kept],
         log_likelihood=told[kept] + chain.log_volume(unit),
         log_evidence=float(special.logsumexp(log_weights) - np.log(len(z))),
-        log_evidence_se=evidence_error(ess, len(z)),
+        log_evidence_se=error,
         method="guided",
         evaluations=chain.evaluations,
         seed=seed,

@@ -299,7 +299,8 @@ def _weigh(
     before = target.prior.logpdf_unconstrained(z)
     share = len(pilot) / draws
     mixture = np.logaddexp(np.log(share) + before, np.log1p(-share) + bell.log_density(z))
-    log_weights, k_hat = smooth_weights(log_likelihood + before - mixture)
+    given = log_likelihood + before - mixture
+    log_weights, k_hat = smooth_weights(given)
     ess = effective_sample_size(log_weights)
     kept = log_weights > -np.inf
     return Posterior(
@@ -308,7 +309,7 @@ def _weigh(
         log_weights=log_weights[kept],
         log_likelihood=log_likelihood[kept],
         log_evidence=float(special.logsumexp(log_weights) - np.log(draws)),
-        log_evidence_se=evidence_error(ess, draws),
+        log_evidence_se=evidence_error(given, log_weights),
         method="importance",
         evaluations=0,
         seed=seed,

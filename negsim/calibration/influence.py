@@ -17,10 +17,11 @@ import numpy as np
 
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
-from negsim.calibration.psis import effective_sample_size, evidence_error, smooth_weights
+from negsim.calibration.psis import smooth_weights
 from negsim.chronology import Placed
 from negsim.edtf import format_interval
 from negsim.history import stack_moves
+from negsim.margins import write_error
 from negsim.placement import Link
 from negsim.state import Floats
 from negsim.streams import address_words, open_stream
@@ -66,7 +67,7 @@ class Influence:
             doubt = "" if row["k_hat"] <= LARGEST_K else f"  (k-hat {row['k_hat']:.2f}: not to be relied on)"
             yield (
                 f"  {row['when']}  {row['event']}  {row['parameter']} by {row['largest_shift']:+.2f} ± "
-                f"{row['shift_mcse']:.2f} sd; its date {_round(row['times_even'])} times as probable as chance{doubt}"
+                f"{write_error(row['shift_mcse'])} sd; its date {_round(row['times_even'])} times as probable as chance{doubt}"
             )
 
 
@@ -219,7 +220,7 @@ def _compare(posterior: Posterior, log_ratio: Floats, share: Floats) -> dict[str
     return {
         "largest_shift": float(shifts[first]),
         "parameter": posterior.names[first],
-        "shift_mcse": _shift_error(smoothed, posterior.ess),
+        "shift_mcse": float(_shift_errors(posterior.draws, weights, posterior.ess)[first]),
         "date_probability": probability,
         "date_probability_mcse": probability * spread,
         "times_even": probability * float((1 / share).mean()),  # 1 where the likelihood is the same on all dates
@@ -228,10 +229,13 @@ def _compare(posterior: Posterior, log_ratio: Floats, share: Floats) -> dict[str
     }
 
 
-def _shift_error(log_weights: Floats, worth: float) -> float:
-    """Error of a weighted mean less the plain mean of the same draws, in their standard deviations.
+def _shift_errors(draws: Floats, weights: Floats, worth: float) -> Floats:
+    """Errors of weighted means less the plain means of the same draws, in their standard deviations, shape (P,).
 
-    What both means have in common adds nothing to it.
+    By the delta method, draw by draw: what a draw does to both means and to the standard deviation goes together.
     """
-    draws = len(log_weights)
-    return evidence_error(effective_sample_size(log_weights), draws) * float(np.sqrt(draws / worth))
+    away = draws - draws.mean(axis=0)
+    scaled = away / draws.std(axis=0)
+    shift = weights @ scaled
+    pulls = weights[:, None] * (scaled - shift) - (scaled + shift * (scaled**2 - 1) / 2) / len(draws)
+    return np.asarray(np.sqrt((pulls**2).sum(axis=0) * len(draws) / worth))

@@ -7,6 +7,7 @@ Its shape k says how many moments the weights have: below 0.5 the variance is fi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,8 @@ FEWEST_IN_TAIL: Final = 5
 """A shorter tail is not fitted (k-hat is then infinite: nothing is known)."""
 PRIOR_DRAWS: Final = 10.0
 """Weight, in draws, of the prior that holds k-hat near 0.5."""
+LARGEST_SHAPE: Final = 0.9
+"""Shape as which a heavier tail counts where its mean is asked for: from 1 on it has none."""
 
 
 def smooth_weights(log_weights: Floats) -> tuple[Floats, float]:
@@ -35,22 +38,44 @@ def smooth_weights(log_weights: Floats) -> tuple[Floats, float]:
     k_hat : float
         Shape of the tail; infinite when too few weights are positive to tell, 0 when the tail is flat.
     """
-    n = len(log_weights)
+    tail = _fit_tail(log_weights)
+    if not len(tail.places):
+        return log_weights.copy(), tail.k
+    top = float(log_weights.max())
+    length = len(tail.places)
+    quantiles = _generalised_pareto_quantiles((np.arange(length) + 0.5) / length, tail.k, tail.sigma)
+    smoothed = log_weights.copy()
+    smoothed[tail.places] = np.minimum(np.log(quantiles + tail.cutoff), 0.0) + top
+    return smoothed, tail.k
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """The largest weights, ascending, and the generalised Pareto distribution of what they exceed a cutoff by.
+
+    Cutoff and scale are in units of the largest weight; there are no places where nothing could be fitted.
+    """
+
+    places: Ints
+    cutoff: float
+    k: float
+    sigma: float
+
+
+def _fit_tail(log_weights: Floats) -> _Tail:
+    n, none = len(log_weights), np.zeros(0, dtype=np.int64)
     length = int(min(0.2 * n, 3 * np.sqrt(n)))
     order = np.argsort(log_weights, kind="stable")
     top = float(log_weights[order[-1]]) if n else -np.inf
     cutoff = float(log_weights[order[-length - 1]]) if n > length else -np.inf
     if length < FEWEST_IN_TAIL or cutoff == -np.inf:
-        return log_weights.copy(), np.inf
-    tail = order[n - length :]
-    excess = np.exp(log_weights[tail] - top) - np.exp(cutoff - top)
+        return _Tail(none, 0.0, np.inf, 0.0)
+    places = order[n - length :]
+    excess = np.exp(log_weights[places] - top) - np.exp(cutoff - top)
     if excess[-1] <= 1e-12 or excess[len(excess) // 4] <= 0:  # many equal weights: nothing to smooth
-        return log_weights.copy(), 0.0
+        return _Tail(none, 0.0, 0.0, 0.0)
     k, sigma = fit_generalised_pareto(excess)
-    quantiles = _generalised_pareto_quantiles((np.arange(length) + 0.5) / length, k, sigma)
-    smoothed = log_weights.copy()
-    smoothed[tail] = np.minimum(np.log(quantiles + np.exp(cutoff - top)), 0.0) + top
-    return smoothed, k
+    return _Tail(places, float(np.exp(cutoff - top)), k, sigma)
 
 
 def fit_generalised_pareto(excess: Floats) -> tuple[float, float]:
@@ -108,9 +133,37 @@ def find_doubts(k_hat: float, ess: float, largest_k: float, least_ess: float) ->
     return doubts
 
 
-def evidence_error(ess: float, draws: int) -> float:
-    """Relative standard error of the mean of so many weights."""
-    return float(np.sqrt(max(1 / ess - 1 / draws, 0.0))) if ess else np.inf
+def evidence_error(given: Floats, smoothed: Floats) -> float:
+    """Relative standard error of the mean of smoothed weights.
+
+    From how they scatter, and from what was cut off: of heavy tails no sample holds the end, which weighs as much as
+    the error itself (the mean is then more often too small than too large).
+
+    Parameters
+    ----------
+    given, smoothed : array, shape (n,)
+        Logs of the weights before and after :func:`smooth_weights`.
+    """
+    worth = effective_sample_size(smoothed)
+    if not worth:
+        return np.inf
+    return float(np.hypot(np.sqrt(max(1 / worth - 1 / len(smoothed), 0.0)), weigh_beyond(given, smoothed)))
+
+
+def weigh_beyond(given: Floats, smoothed: Floats) -> float:
+    """Weight beyond the largest, if the tail goes on as it was fitted, as a share of all the smoothed weights.
+
+    Parameters
+    ----------
+    given, smoothed : array, shape (n,)
+        Logs of the weights before and after :func:`smooth_weights`.
+    """
+    tail = _fit_tail(given)
+    if not len(tail.places):
+        return 0.0
+    weights = np.exp(smoothed - given.max())
+    whole = tail.cutoff + tail.sigma / max(1 - tail.k, 1 - LARGEST_SHAPE)
+    return float(max(len(tail.places) * whole - weights[tail.places].sum(), 0.0) / weights.sum())
 
 
 def scatter_error(values: Floats) -> float:

@@ -93,14 +93,18 @@ def sample_by_reweighing(
     stream = open_stream(seed, PURPOSE_REWEIGHING, 1, ())
     for attempt in range(1, ATTEMPTS + 1):
         z, log_likelihood = _draw(target, base, draws or usual, stream, lambda share: tell(0.4 + 0.6 * share, "draws"))
-        log_weights, k_hat = smooth_weights(log_likelihood + base.excess(z))
+        given = log_likelihood + base.excess(z)
+        log_weights, k_hat = smooth_weights(given)
         worth = effective_sample_size(log_weights)
         if k_hat <= LARGEST_K or worth < LEAST_ESS or attempt == ATTEMPTS:
             break
         base = fit_bell(weigh_particles(z, log_weights), target, WIDER)
-    posterior = _keep(target, z, log_likelihood, log_weights, seed, stream)
-    told = {**posterior.diagnostics, "k_hat": k_hat, "attempts": attempt}
-    posterior = replace(posterior, evaluations=plan.evaluations + target.evaluations - before, diagnostics=told)
+    posterior = _keep(target, z, log_likelihood, given, log_weights, seed, stream)
+    posterior = replace(
+        posterior,
+        evaluations=plan.evaluations + target.evaluations - before,
+        diagnostics={**posterior.diagnostics, "k_hat": k_hat, "attempts": attempt},
+    )
     doubts = find_doubts(k_hat, worth, LARGEST_K, LEAST_ESS)
     doubts += find_missed(plan.log_evidence, posterior.log_evidence)
     if doubts:
@@ -165,9 +169,15 @@ def weigh_particles(z: Floats, log_weights: Floats) -> Reference:
 
 
 def _keep(
-    target: Target, z: Floats, log_likelihood: Floats, log_weights: Floats, seed: int, stream: np.random.Generator
+    target: Target,
+    z: Floats,
+    log_likelihood: Floats,
+    given: Floats,
+    log_weights: Floats,
+    seed: int,
+    stream: np.random.Generator,
 ) -> Posterior:
-    """Make a posterior of weighted draws, few of those that weigh little."""
+    """Make a posterior of draws and their weights, given and smoothed; few of those that weigh little."""
     worth = effective_sample_size(log_weights)
     kept, logs = control_rejection(log_weights, KEPT, stream)
     draws, latent = target.point(z[kept])
@@ -178,7 +188,7 @@ def _keep(
         log_weights=logs,
         log_likelihood=log_likelihood[kept],
         log_evidence=float(special.logsumexp(log_weights) - np.log(len(z))),
-        log_evidence_se=evidence_error(worth, len(z)),
+        log_evidence_se=evidence_error(given, log_weights),
         method="importance",
         evaluations=0,
         seed=seed,

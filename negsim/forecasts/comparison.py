@@ -37,7 +37,7 @@ from scipy.special import logsumexp
 from negsim.calibration.fitting import bring_fit, bring_together
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, SamplingError
-from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.calibration.psis import effective_sample_size, smooth_weights, weigh_beyond
 from negsim.chronology import Chronology
 from negsim.ensemble import ExplosiveWarning, simulate
 from negsim.forecasts.constant_rates import constant_rate_evidence, expected_rate_evidence
@@ -354,7 +354,8 @@ class _Stone:
         # Draws that weigh as much with the theory as without it say the same of both evidences, and add no error.
         away = np.exp(smooth - change) - self.drawn.weights
         worth = max(effective_sample_size(self.drawn.log_weights) / self.drawn.ess, 1.0)
-        variance = away @ away * worth + (change - logsumexp(both)) ** 2  # of the draws, and what smoothing moved
+        # Of the draws; what smoothing moved; what it cut off.
+        variance = away @ away * worth + (change - logsumexp(both)) ** 2 + weigh_beyond(both, smooth) ** 2
         return self.change + change, float(np.hypot(np.sqrt(variance), self.error)), k_hat
 
 

@@ -340,8 +340,10 @@ def error_of_mean(outcome: Floats) -> float:
 def error_over_points(outcome: Floats, common: bool) -> float:
     """Standard error of the mean share of points that stand for others like them, shape (points, runs).
 
-    From how points differ; where they share the clocks of their runs, also from how runs differ, which no number of
-    points averages out. Of one point, from its runs. Where nothing differs, as for a share of so many runs.
+    From how points differ, and no less than from the runs of each; where points share the clocks of their runs, also
+    from how runs differ, which no number of points averages out. What is neither of a point nor of a run is in both of
+    these, and counts once (Cameron, Gelbach and Miller 2011). Of one point, from its runs. Where nothing differs, as
+    for a share of so many runs.
     """
     known = outcome[~np.isnan(outcome)]
     if len(known) > 1 and np.ptp(known) == 0:
@@ -349,8 +351,31 @@ def error_over_points(outcome: Floats, common: bool) -> float:
         return float(error_of_share(known[0] * worth, worth))
     if len(outcome) == 1:
         return error_of_mean(outcome[0])
-    by_points = error_of_mean(average_runs(outcome))
-    return float(np.hypot(by_points, error_of_mean(average_runs(outcome.T)))) if common else by_points
+    by_points = error_of_mean(average_runs(outcome)) ** 2
+    if not common:
+        return float(np.sqrt(np.fmax(by_points, _vary_within(outcome))))
+    by_runs, apart = _vary_over_runs(outcome)
+    return float(np.sqrt(max(by_points + by_runs - apart, by_points, by_runs)))
+
+
+def _vary_within(outcome: Floats) -> float:
+    """Variance of the mean over points that the runs of each give it; NaN where none has two."""
+    each = np.array([error_of_mean(runs) ** 2 for runs in outcome])
+    return float(np.nanmean(each) / len(each)) if np.isfinite(each).any() else np.nan
+
+
+def _vary_over_runs(outcome: Floats) -> tuple[float, float]:
+    """Variance of the mean over points by how shared runs differ; of that the part that is not the runs' own."""
+    known = ~np.isnan(outcome)
+    points, runs = len(outcome), int(known.any(axis=0).sum())
+    if runs < 2:
+        return np.nan, np.nan
+    away = np.where(known, outcome - average_runs(outcome)[:, None], 0.0)
+    weights = known / (points * known.sum(axis=1, keepdims=True))
+    own = away.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    spare = runs / (runs - 1)
+    by_runs = float(np.sum((weights * away).sum(axis=0) ** 2) * spare)
+    return by_runs, float(np.sum((weights * (away - own)) ** 2) * spare * points / (points - 1))
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
