@@ -9,10 +9,10 @@ from scipy import stats
 
 import negsim
 from negsim.calibration import dates, identifiability, predictive
+from negsim.calibration.dates import _explain, _share_error
 from negsim.calibration.diagnosis import diagnose
 from negsim.calibration.fitting import bring_fit, bring_together, chronology_digest, declare_prior, fit
 from negsim.calibration.identifiability import find_bounds, find_directions, identify, measure_distance, scale_power
-from negsim.calibration.dates import _explain, _share_error
 from negsim.calibration.influence import _compare, leave_events_out, widen_date
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.outlook import ExplosivePrior, PriorOutlook, foresee

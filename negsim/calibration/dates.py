@@ -55,8 +55,8 @@ class DateSensitivity:
             yield f"no parameter has {NOTEWORTHY:.0%} or more of its posterior variance from unknown dates"
         for name, row in worst.iterrows():
             yield (
-                f"  {name}: {row['share']:.0%} ± {write_error(100 * row['share_mcse'], 0)}% of its posterior variance goes with unknown "
-                f"dates, most with {row['date']} (rank correlation {row['correlation']:+.2f})"
+                f"  {name}: {row['share']:.0%} ± {write_error(100 * row['share_mcse'], 0)}% of its posterior variance "
+                f"goes with unknown dates, most with {row['date']} (rank correlation {row['correlation']:+.2f})"
             )
         if self.conventions is not None:
             for way in CONVENTIONS:

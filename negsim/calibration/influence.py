@@ -67,7 +67,8 @@ class Influence:
             doubt = "" if row["k_hat"] <= LARGEST_K else f"  (k-hat {row['k_hat']:.2f}: not to be relied on)"
             yield (
                 f"  {row['when']}  {row['event']}  {row['parameter']} by {row['largest_shift']:+.2f} ± "
-                f"{write_error(row['shift_mcse'])} sd; its date {_round(row['times_even'])} times as probable as chance{doubt}"
+                f"{write_error(row['shift_mcse'])} sd; its date {_round(row['times_even'])} times as probable as chance"
+                f"{doubt}"
             )
 
 
