@@ -13,6 +13,7 @@ from scipy import special
 import negsim
 import negsim.calibration.chains as chains
 from negsim.calibration.fitting import bring_together, declare_prior
+from negsim.calibration.hills import Hill, fit_hill
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import SamplingError
 from negsim.calibration.sampling import sample_posterior
@@ -162,3 +163,35 @@ def test_what_is_no_chain_is_refused_with_the_reason():
         sample_posterior(replace(likelihood, engine="numpy"), prior, 1, "guided", likelihood.open_dates)
     with pytest.raises(ValueError, match="the likelihood of a chronology"):
         sample_posterior(lambda theta: np.zeros(len(theta)), prior, 1, "guided")
+
+
+@pytest.mark.parametrize("far", [1.2, 5.0])
+def test_a_hill_of_which_few_points_are_high_is_looked_for_near_where_it_was_thought_to_be(far):
+    """A quadratic in thirteen numbers goes through any twelve points; one that did lay anywhere at all."""
+    stream = np.random.default_rng(4)
+    guess = Hill(np.zeros(13), np.eye(13))
+    for _ in range(20):
+        z = far * stream.standard_normal((12, 13))
+        hill, _ = fit_hill(z, -500.0 - 5.0 * stream.random(12), guess)
+        assert np.linalg.norm(hill.place) < 5.0
+        assert np.linalg.eigvalsh(hill.precision).min() > 0.1
+
+
+def test_a_hill_seen_at_many_points_is_found_where_it_is():
+    stream = np.random.default_rng(4)
+    place, root = np.array([0.5, -0.3, 0.2]), np.array([[1.2, 0.1, 0.0], [0.1, 0.9, 0.2], [0.0, 0.2, 1.1]])
+    z = stream.standard_normal((2000, 3))
+    heights = -0.5 * (((z - place) @ root) ** 2).sum(axis=1) + 0.1 * stream.standard_normal(2000)
+    hill, noise = fit_hill(z, heights, Hill(np.zeros(3), np.eye(3)))
+    assert hill.place == pytest.approx(place, abs=0.05)
+    assert hill.precision == pytest.approx(root @ root.T, abs=0.05)
+    assert noise == pytest.approx(0.1, rel=0.1)
+
+
+def test_arithmetic_that_fails_is_a_refusal_of_the_sampler():
+    def broken(theta):
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    prior = declare_prior(textbook(), NAMES)
+    with pytest.raises(SamplingError, match=r"arithmetic \(Singular matrix\)"):
+        sample_posterior(broken, prior, seed=1)

@@ -18,6 +18,8 @@ FADES: Final = 0.25
 """How fast points count less (in logs, with the squared distance) that lie farther from the guess than most."""
 STRAY: Final = 3.0
 """A point that lies so many standard deviations off the quadratic counts half."""
+LEAST: Final = 0.25
+"""Least variance around the quadratic that is believed: one with more coefficients than points leaves none."""
 PASSES: Final = 5
 CURVED: Final = (0.2, 5.0)
 """Least and most curvature that is believed, in that of the guess."""
@@ -74,7 +76,7 @@ def _regress(y: Floats, heights: Floats) -> tuple[Floats, Floats, Floats]:
         weighted = (x * weights[:, None]).T / spread
         coefficients = np.linalg.solve(weighted @ x + lean, weighted @ heights)
         rest = heights - x @ coefficients
-        spread = float(weights @ rest**2 / weights.sum())
+        spread = max(float(weights @ rest**2 / weights.sum()), LEAST)
         weights = near / (1 + rest**2 / (STRAY**2 * spread))
     bend = np.zeros((size, size))
     bend[first, second] = coefficients[size + 1 :]

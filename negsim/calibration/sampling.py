@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
+import numpy as np
+
 from negsim.calibration.adapters import sample_by_emcee, sample_by_nautilus
 from negsim.calibration.guided import sample_by_guided
 from negsim.calibration.importance import sample_by_importance
@@ -89,8 +91,11 @@ def sample_posterior(
 
     _check_settings(method, settings)
     target = Target(log_likelihood, prior, latent)
-    with threadpool_limits(1, "blas"):
-        return _sample(target, log_likelihood, seed, method, progress, settings)
+    try:
+        with threadpool_limits(1, "blas"):
+            return _sample(target, log_likelihood, seed, method, progress, settings)
+    except np.linalg.LinAlgError as error:
+        raise SamplingError(f"the likelihood is too uneven for the sampler's arithmetic ({error})") from error
 
 
 def _sample(
