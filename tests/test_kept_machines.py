@@ -21,7 +21,9 @@ import negsim
 
 pytest.importorskip("numba")
 
+from negsim.scalar import keeping
 from negsim.scalar.building import _digest
+from negsim.scalar.keeping import place_source, take_or_compile
 
 TERM = """
 from negsim.parameters import Belief, Parameter
@@ -112,6 +114,82 @@ def test_terms_of_one_text_that_read_other_numbers_are_not_confused_either(tmp_p
     assert [draw_in_new_process(cache, case) for case in cases] == [[1.5], [2.5]]
     assert draw_in_new_process(cache, *cases) == [1.5, 2.5]
     assert draw_in_new_process(cache, "other", *cases[::-1]) == [2.5, 1.5]
+
+
+@pytest.fixture
+def make(tmp_path) -> Callable[[], Any]:
+    """Makes a function that numba keeps, as a process does that knows nothing of an earlier one."""
+    file = tmp_path / "engine.py"
+    file.write_text("def double(x):\n    return 2.0 * x\n", encoding="utf-8")
+
+    def make() -> Any:
+        import numba
+
+        home: dict[str, Any] = {"__name__": __name__}
+        exec(compile(file.read_text("utf-8"), str(file), "exec"), home)
+        compiled = numba.njit(cache=True)(home["double"])
+        take_or_compile(compiled, (numba.float64,))
+        return compiled
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_a_damaged_file_is_made_anew(make, tmp_path, kind):
+    """As a full disk, or a machine that went down, may leave it."""
+    make()
+    (file,) = tmp_path.glob(f"__pycache__/*.{kind}")
+    for left in (0, 100):
+        file.write_bytes(file.read_bytes()[:left])
+        assert make()(1.5) == 3.0
+        assert file.stat().st_size > left
+    assert make().stats.cache_hits
+
+
+def test_what_cannot_be_kept_is_compiled_all_the_same(make, monkeypatch):
+    from numba.core.caching import IndexDataCacheFile
+
+    def fail(*given: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_save_data", fail)
+    assert make()(1.5) == 3.0
+
+
+def test_a_function_that_cannot_be_compiled_says_so(tmp_path):
+    import numba
+
+    with pytest.raises(numba.TypingError):
+        take_or_compile(numba.njit(lambda x: x.no_such), (numba.float64,))
+
+
+def test_nothing_is_put_where_nothing_can_be_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEGSIM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(keeping.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    assert place_source("", "a").is_relative_to(tmp_path / "cache")
+    monkeypatch.setattr(keeping.os, "access", lambda folder, how: (tmp_path / "cache") not in Path(folder).parents)
+    assert place_source("", "a").is_relative_to(tmp_path / "temporary")
+
+
+def test_the_cache_does_not_grow_for_ever_and_what_is_used_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEGSIM_CACHE", str(tmp_path))
+    monkeypatch.setattr(keeping, "MOST_KEPT", 3)
+    for name in "abcd":
+        place_source("", name)
+        os.utime(tmp_path / name, (ord(name), ord(name)))
+    assert {file.name for file in tmp_path.iterdir()} == {"b", "c", "d"}
+    place_source("", "b")
+    place_source("", "e")
+    assert {file.name for file in tmp_path.iterdir()} == {"b", "d", "e"}
+
+
+def test_another_processor_has_machines_of_its_own(monkeypatch):
+    from numba.core.codegen import CPUCodegen
+
+    here = _digest("", [])
+    assert _digest("", []) == here
+    monkeypatch.setattr(CPUCodegen, "magic_tuple", lambda codegen: ("x86_64", "another", ""))
+    assert _digest("", []) != here
 
 
 def write_formula(value: float, way: str) -> Callable[[float], float]:

@@ -10,7 +10,7 @@ and their floating-point numbers (V); ``tables``, ``wants``, ``numbers`` and ``f
 by each run for itself: ``effects``, ``interfering``, ``waits``; abreast: ``possibilities``, and from what ``listing``
 lists ``relations``, ``hazards``, ``clocks``, ``passage``, ``exponentials``; ``abreast`` says in plain Python, and
 ``lanes`` in numba's, what stands side by side. ``loops``, ``given`` and ``guided`` are the loops over time, the last
-by what ``ways`` says of what lies ahead; ``building`` compiles them with the formulas of a scenario's terms;
-``drawing``, ``periods``, ``scoring`` and ``guiding`` drive them. All but ``lanes`` is plain Python, and is called
-compiled alone.
+by what ``ways`` says of what lies ahead; ``building`` compiles them with the formulas of a scenario's terms,
+``keeping`` keeps that; ``drawing``, ``periods``, ``scoring`` and ``guiding`` drive them. All but ``lanes`` is plain
+Python, and is called compiled alone.
 """

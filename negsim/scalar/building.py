@@ -1,9 +1,8 @@
-"""How is the scalar code compiled with the formulas of a scenario's terms, and where is the result kept?
+"""How is the scalar code compiled with the formulas of a scenario's terms?
 
 The scalar modules are plain Python. Here their functions are read into a common home, in which ``evaluate_rows`` is a
-switch over the formulas at hand, written to a file of a cache directory; numba compiles both loops from there and keeps
-what it made beside that file. The directory is named by a digest of all that went in, so a change of a formula, of the
-scalar code or of numba makes another.
+switch over the formulas at hand, written to a file of a cache directory (:mod:`negsim.scalar.keeping`); numba compiles
+the loops from there and keeps what it made beside that file.
 
 What is computed for some runs abreast (the modules in ABREAST, and the formulas) is written for one: there ``V[row]``
 and ``A[row]`` are read as the numbers of all lanes (:mod:`negsim.scalar.lanes`). A formula that lanes do not suit is
@@ -19,16 +18,12 @@ import __future__
 import ast
 import contextlib
 import gc
-import hashlib
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from getpass import getuser
 from inspect import getfile, signature
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -49,6 +44,7 @@ import negsim.scalar.relations as relations
 import negsim.scalar.waits as waits
 import negsim.scalar.ways as ways_ahead
 from negsim.scalar.formulas import Formula
+from negsim.scalar.keeping import digest_engine, place_source, rename_formula, take_or_compile
 from negsim.scalar.tables import LANES
 
 ABREAST: Final = (exponentials, possibilities, hazards, relations, passage, clocks, foresight)
@@ -65,9 +61,6 @@ ENTRIES: Final[dict[str, Callable[..., Any]]] = {
 }  # fmt: skip
 UNCALLED: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that nobody calls from Python: nothing is made that would let one, which saves half the time."""
-CACHE_VARIABLE: Final = "NEGSIM_CACHE"
-FIXED: Final = (bool, int, float, complex, str, bytes, np.generic)
-"""Values that a compiler takes as they are when it meets their name."""
 
 
 class CannotCompile(Exception):
@@ -134,7 +127,7 @@ def read_switch(formulas: Sequence[Formula], inner: Callable[[Any], Any]) -> tup
     compiled = [_compile_formula(formula) for formula in formulas]
     home |= {f"formula_{number}": formula for number, (formula, _) in enumerate(compiled)}
     text = write_source(formulas, [wide for _, wide in compiled])
-    file = _place(text, formulas)
+    file = place_source(text, _digest(text, formulas))
     exec(_compile_rewritten(text, file, wide=True), home)
     home["evaluate_rows"] = inner(home["evaluate_rows"])
     return home, file
@@ -283,22 +276,9 @@ def _compile_formula(formula: Formula) -> tuple[Any, bool]:
 def _compile_for(formula: Formula, element: Any) -> Any:
     from numba import njit
 
-    compiled = njit(error_model="numpy", **UNCALLED)(_rename(formula))
+    compiled = njit(error_model="numpy", **UNCALLED)(rename_formula(formula))
     compiled.compile((element,) * len(signature(formula).parameters))
     return compiled
-
-
-def _rename(formula: Formula) -> Formula:
-    """A function of a name that no other has, not even one of the same text that took other numbers from elsewhere.
-
-    Machines that one process loads, each made by another, would otherwise take each other's formulas.
-    """
-    if not isinstance(formula, FunctionType):
-        return formula
-    parts = (formula.__code__, formula.__globals__, formula.__name__, formula.__defaults__, formula.__closure__)
-    copy = FunctionType(*parts)
-    copy.__qualname__ = f"{formula.__qualname__}_{hashlib.sha256(_describe(formula, set()).encode()).hexdigest()[:16]}"
-    return copy
 
 
 def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
@@ -314,7 +294,7 @@ def _announce(compiled: Any, file: Path, name: str) -> Callable[..., Any]:
         from numba import typeof
 
         with _without_collection():
-            compiled.compile(tuple(map(typeof, given)))
+            take_or_compile(compiled, tuple(map(typeof, given)))
         entry.append(compiled.overloads[compiled.signatures[0]].entry_point)
         return entry[0](*given)
 
@@ -341,6 +321,14 @@ def _constants(module: ModuleType) -> dict[str, Any]:
         if isinstance(value, int | float | np.integer) and name.isupper()
     }
     return {**numbers, "np": np}
+
+
+def _digest(text: str, formulas: Sequence[Formula]) -> str:
+    """Digest of all that goes into a machine."""
+    files = [Path(__file__), Path(__file__).with_name("lanes.py"), *(Path(getfile(module)) for module in MODULES)]
+    named = [sorted(_constants(module).items()) for module in MODULES]
+    constants = [(name, value) for entries in named for name, value in entries if name != "np"]
+    return digest_engine(text, formulas, files, constants)
 
 
 # -- the source -------------------------------------------------------------------------------------------------------
@@ -382,83 +370,3 @@ def write_source(formulas: Sequence[Formula], wide: Sequence[bool]) -> str:
 
 def _name(formula: Formula) -> str:
     return f"{getattr(formula, '__module__', '')}.{getattr(formula, '__qualname__', formula)}"
-
-
-# -- where it is kept -------------------------------------------------------------------------------------------------
-
-
-def cache_directory() -> Path:
-    """Where compiled engines are kept: ``NEGSIM_CACHE``, or ``negsim`` in the user's cache directory."""
-    if os.environ.get(CACHE_VARIABLE):
-        return Path(os.environ[CACHE_VARIABLE])
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "negsim"
-
-
-def _place(text: str, formulas: Sequence[Formula]) -> Path:
-    """Write the source where numba can keep what it compiles beside it, unless that is there already."""
-    digest = _digest(text, formulas)
-    for root in (cache_directory(), Path(tempfile.gettempdir()) / f"negsim-{getuser()}"):
-        file = root / digest / "engine.py"
-        with contextlib.suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if not file.exists():
-                draft = file.with_suffix(f".{os.getpid()}")
-                draft.write_text(text, encoding="utf-8")
-                draft.replace(file)
-            return file
-    return Path("<engine>")
-
-
-def _digest(text: str, formulas: Sequence[Formula]) -> str:
-    """Digest of all that a compiled engine is made of."""
-    import numba
-
-    state = hashlib.sha256(text.encode())
-    state.update(f"{numba.__version__} {np.__version__} {sys.version}".encode())
-    state.update(Path(__file__).read_bytes())
-    state.update(Path(__file__).with_name("lanes.py").read_bytes())
-    for module in MODULES:
-        state.update(Path(getfile(module)).read_bytes())
-        state.update(repr(sorted((name, value) for name, value in _constants(module).items() if name != "np")).encode())
-    for formula in formulas:
-        with contextlib.suppress(OSError, TypeError):
-            state.update(Path(getfile(formula)).read_bytes())
-        state.update(_describe(formula, set()).encode())
-    return state.hexdigest()[:16]
-
-
-def _describe(value: Any, seen: set[int]) -> str:
-    """Say what a compiler would make of a formula and of all that it names."""
-    function = getattr(value, "py_func", value)
-    if isinstance(function, ModuleType):
-        return function.__name__
-    if not isinstance(function, FunctionType):
-        entries = value.tolist() if isinstance(value, np.ndarray) else value
-        if isinstance(entries, list | tuple):
-            return f"[{', '.join(_describe(entry, seen) for entry in entries)}]"
-        return repr(entries) if isinstance(entries, FIXED) else ""
-    if id(function) in seen:
-        return ""
-    seen.add(id(function))
-    code = function.__code__
-    names = list(_list_names(code))
-    named = {name: function.__globals__[name] for name in names if name in function.__globals__}
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        with contextlib.suppress(ValueError):
-            named[name] = cell.cell_contents
-    for module in [entry for entry in named.values() if isinstance(entry, ModuleType)]:
-        named |= {f"{module.__name__}.{name}": vars(module)[name] for name in names if name in vars(module)}
-    return f"{_describe_code(code)} {[(name, _describe(named[name], seen)) for name in sorted(named)]}"
-
-
-def _list_names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _list_names(inner)
-
-
-def _describe_code(code: CodeType) -> str:
-    constants = [_describe_code(entry) if isinstance(entry, CodeType) else repr(entry) for entry in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {code.co_varnames} {constants}"
