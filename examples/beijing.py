@@ -39,7 +39,7 @@ def main() -> None:
     say("1. What the article says about the numbers of the model")
     print(posterior)
     note(LEARNED)
-    with bar("histories", options.runs * 2) as progress:
+    with bar("histories") as progress:
         article = pd.read_csv(files("negsim") / "cases" / f"{CASE}.article.csv")
         held = negsim.explain_events(
             case,
@@ -106,7 +106,7 @@ def fit(chronology: negsim.Chronology, options: argparse.Namespace) -> negsim.Po
     """The posterior, new or as it was saved."""
     if options.fit is not None:
         return negsim.Posterior.load(options.fit)
-    with bar("fit", 100) as progress:
+    with bar("fit") as progress:
         posterior = negsim.fit(
             CASE,
             chronology,
@@ -114,17 +114,19 @@ def fit(chronology: negsim.Chronology, options: argparse.Namespace) -> negsim.Po
             particles=options.particles,
             engine=options.engine,
             workers=options.workers,
-            progress=lambda share, _: progress(int(100 * share), 100),
+            progress=progress,
         )
     posterior.save(options.out / "fit")
     return posterior
 
 
 @contextmanager
-def bar(what: str, total: int) -> Iterator:
+def bar(what: str) -> Iterator:
     """A bar on a terminal, nothing in a pipe."""
-    with tqdm(total=total, desc=what, leave=False, disable=not sys.stderr.isatty()) as shown:
-        yield lambda done, _: shown.update(done - shown.n)
+    with tqdm(
+        total=1.0, desc=what, bar_format="{l_bar}{bar}| {elapsed}", leave=False, disable=not sys.stderr.isatty()
+    ) as shown:
+        yield lambda share, _: shown.update(share - shown.n)
 
 
 # -- on the screen -------------------------------------------------------------------------------------------------

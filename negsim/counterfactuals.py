@@ -24,7 +24,7 @@ from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
 from negsim.comparisons import Comparison
 from negsim.compiler import Compiled
-from negsim.couplings import MODEL, PAST, Inquiry, Record, Told, compile_both, run_arms
+from negsim.couplings import MODEL, PAST, Inquiry, Record, compile_both, run_arms
 from negsim.csv_files import read_rows
 from negsim.engines import EngineWarning
 from negsim.ensemble import end_of
@@ -32,6 +32,7 @@ from negsim.history import History, Stacked, read_history, stack_histories
 from negsim.intervention_files import load_intervention
 from negsim.interventions import Intervention
 from negsim.problems import Problem, ScenarioError, require_whole
+from negsim.progress import Progress
 from negsim.results import describe_origin
 from negsim.scenario import Scenario
 from negsim.scenario_files import require_valid, take_scenario
@@ -123,7 +124,7 @@ def counterfactual(
     products: Collection[str] = PRODUCTS,
     engine: str = "numpy",
     workers: int = 1,
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> Counterfactual:
     """Ask what would have happened if something had been different.
 
@@ -154,7 +155,7 @@ def counterfactual(
     workers : int
         Processes; threads if everything asked for is compiled. The answer does not depend on their number.
     progress : callable, optional
-        Told which arm is running, how many of its runs are done, and how many there are.
+        Told the share of the work that is done, and which arm is running.
 
     Returns
     -------

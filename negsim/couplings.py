@@ -24,6 +24,7 @@ from negsim.intervention_files import amended
 from negsim.interventions import Intervention
 from negsim.numbers import select_values
 from negsim.processes import open_workers
+from negsim.progress import Progress
 from negsim.recollection import RecalledClocks, Recalling, read_clocks
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -39,8 +40,8 @@ MODEL: Final = ("without", "changed", "independent clocks")
 PAST: Final = ("history", "history, changed", "history, changed, fresh clocks")
 """Arms of the retrospective product."""
 
-Told = Callable[[str, int, int], None]
-"""Told which arm is running, how many of its runs are done, and how many there are."""
+Note = Callable[[str, int], None]
+"""Told of an arm that so many more of its runs are done."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,12 @@ class Inquiry:
     independent: bool = True
     engine: str = "numpy"
 
+    @property
+    def arms(self) -> int:
+        """How many arms are run."""
+        model = len(MODEL) if self.independent else len(MODEL) - 1
+        return (model if self.model else 0) + (0 if self.record is None else len(PAST))
+
     def end_of(self, arm: str) -> float:
         """Where an arm ends, in days."""
         return self.back_until if arm in PAST else self.until
@@ -148,9 +155,9 @@ def run_pair(
     params: Mapping[str, Any],
     seed: int,
     runs: int,
-    told: Told | None = None,
     engine: str = "numpy",
     workers: int = 1,
+    progress: Progress | None = None,
 ) -> tuple[Ensemble, Ensemble]:
     """Draw histories of the model without and with a change on the same clocks, and nothing else.
 
@@ -158,12 +165,12 @@ def run_pair(
     ----------
     scenario, question, params, seed, runs
         As :class:`Inquiry` has them.
-    told : callable, optional
-        Told which arm is running and how far it has come.
     engine : str
         As in :func:`negsim.simulate`.
     workers : int
         Threads with the compiled engine, else processes.
+    progress : callable, optional
+        Told the share of the work that is done, and which arm is running.
 
     Raises
     ------
@@ -174,11 +181,11 @@ def run_pair(
     end = end_of(worlds.before, None)
     engine = worlds.choose_engine(engine)
     inquiry = Inquiry(scenario, question, params, seed, runs, True, end, None, end, independent=False, engine=engine)
-    arms = run_arms(inquiry, worlds, workers, told)
+    arms = run_arms(inquiry, worlds, workers, progress)
     return arms[MODEL[0]].ensemble, arms[MODEL[1]].ensemble
 
 
-def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | None = None) -> dict[str, Arm]:
+def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, progress: Progress | None = None) -> dict[str, Arm]:
     """Run every arm that an inquiry asks for.
 
     Parameters
@@ -188,15 +195,15 @@ def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | No
         Those of the inquiry.
     workers : int
         Processes; threads where all is compiled. The arms are the same whatever their number.
-    told : callable, optional
-        Told which arm is running and how far it has come.
+    progress : callable, optional
+        Told the share of the work that is done, and which arm is running.
     """
     for compiled in (worlds.before, worlds.after):
         require_numbers_later(compiled, moments, Drawn)
     width = min(COMPUTE_WIDTH, -(-inquiry.runs // workers))
     starts = range(0, inquiry.runs, width)
     columns = [np.arange(start, min(start + width, inquiry.runs)) for start in starts]
-    parts = list(_run_parts(inquiry, worlds, columns, min(workers, len(columns)), told))
+    parts = list(_run_parts(inquiry, worlds, columns, min(workers, len(columns)), _add_up(progress, inquiry)))
     return {
         arm: gather_arm(
             worlds.before if arm in (MODEL[0], PAST[0]) else worlds.after,
@@ -210,20 +217,32 @@ def run_arms(inquiry: Inquiry, worlds: Worlds, workers: int = 1, told: Told | No
     }
 
 
+def _add_up(progress: Progress | None, inquiry: Inquiry) -> Note:
+    """Tell what the runs of all arms add up to."""
+    done, total = 0, inquiry.arms * inquiry.runs
+
+    def note(arm: str, runs: int) -> None:
+        nonlocal done
+        done += runs
+        if progress is not None:
+            progress(done / total, arm)
+
+    return note
+
+
 def _run_parts(
-    inquiry: Inquiry, worlds: Worlds, columns: Sequence[Ints], workers: int, told: Told | None
+    inquiry: Inquiry, worlds: Worlds, columns: Sequence[Ints], workers: int, note: Note
 ) -> Iterator[dict[str, Part]]:
     """Run part after part, here or in processes of their own, in order."""
     if workers == 1:
         for runs in columns:
-            yield run_part(inquiry, worlds, runs, told)
+            yield run_part(inquiry, worlds, runs, note)
         return
     with _open_pool(inquiry, worlds, workers) as (pool, run):
         try:
             for runs, part in zip(columns, pool.map(run, columns), strict=True):
-                if told is not None:
-                    for arm in part:
-                        told(arm, int(runs[-1]) + 1, inquiry.runs)
+                for arm in part:
+                    note(arm, len(runs))
                 yield part
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -254,13 +273,13 @@ def _run_prepared(runs: Ints) -> dict[str, Part]:
     return run_part(*_PREPARED[0], runs)
 
 
-def run_part(inquiry: Inquiry, worlds: Worlds, runs: Ints, told: Told | None = None) -> dict[str, Part]:
+def run_part(inquiry: Inquiry, worlds: Worlds, runs: Ints, note: Note | None = None) -> dict[str, Part]:
     """Run every arm for some of the runs."""
     parts = {}
     for arm, run in _list_arms(inquiry, worlds, runs):
         parts[arm] = run()
-        if told is not None:
-            told(arm, int(runs[-1]) + 1, inquiry.runs)
+        if note is not None:
+            note(arm, len(runs))
     return parts
 
 

@@ -34,6 +34,7 @@ from negsim.kernel import (
 from negsim.numbers import select_values
 from negsim.problems import NegsimError, require_whole
 from negsim.processes import open_workers
+from negsim.progress import Progress, tell_count
 from negsim.recording import Block, Recorder
 from negsim.results import Ensemble, gather
 from negsim.scalar import tables
@@ -56,9 +57,6 @@ MOST_EVENTS = 20_000
 """Moves in one history before it is called explosive."""
 TOLD_EVERY = 8
 """Iterations between two reports of progress."""
-
-Progress = Callable[[int, int], None]
-"""Told how many runs are done, and how many there are."""
 
 
 class Explosive(NegsimError):
@@ -287,7 +285,7 @@ def simulate(
     executor : Executor, optional
         Any executor of ``concurrent.futures`` instead of `workers` processes.
     progress : callable, optional
-        Told (runs done, runs) as blocks finish.
+        Told the share of the runs that are done, and how many are.
 
     Returns
     -------
@@ -386,8 +384,7 @@ def _run_blocks(
 def _tell(parts: Iterator[Block], bounds: Sequence[tuple[int, int]], progress: Progress | None) -> Iterator[Block]:
     """Tell how many runs are done as blocks go by."""
     for part, (_, stop) in zip(parts, bounds, strict=True):
-        if progress is not None:
-            progress(stop, bounds[-1][1])
+        tell_count(progress, stop, bounds[-1][1])
         yield part
 
 
@@ -395,7 +392,7 @@ def _within(progress: Progress | None, start: int, stop: int, runs: int) -> Call
     """Turn the progress of the whole into that of one block, told as a share."""
     if progress is None:
         return None
-    return lambda share: progress(start + int(share * (stop - start)), runs)
+    return lambda share: tell_count(progress, start + int(share * (stop - start)), runs)
 
 
 _PREPARED: list[tuple[Work, Compiled]] = []

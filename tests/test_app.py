@@ -529,17 +529,16 @@ def test_what_ifs_are_asked_of_the_compiled_engine_once_it_is_ready(monkeypatch:
         compiled.scenario, {"name": "x", "number": [{"path": "channel.river_talks.rates.plan", "multiply": 2.0}]}
     )
 
-    def run_pair(*given: Any) -> Any:
-        asked.append(given[6:])
-        return couplings.run_pair(*given[:6])
+    def run_pair(*given: Any, progress: Any, **how: Any) -> Any:
+        asked.append(how)
+        return couplings.run_pair(*given, progress=progress)
 
     monkeypatch.setattr(ensembles, "run_pair", run_pair)
     page = Ensembles()
     page.compare(compiled, 3, 1, {}, question)
     compiled.kept[ensembles.READY] = True
     page.compare(compiled, 4, 1, {}, question)
-    assert asked[0] == ()
-    assert asked[1] == ("compiled", os.cpu_count())
+    assert asked == [{}, {"engine": "compiled", "workers": os.cpu_count()}]
 
 
 # -- from the shell ------------------------------------------------------------------------------------------------

@@ -254,6 +254,7 @@ def test_run_hands_its_options_to_the_engine(said, monkeypatch):
     options = ("--runs", 7, "--seed", 3, "--until", "2004-05-06", "--tick", "week", "--workers", 2, "--engine", "auto")
     said("run", "template", *options, "--set", "raids=0.25", "--set", "actor.Upland.power=2")
     assert asked.pop("scenario") == load_scenario("template").with_tick("week")
+    assert callable(asked.pop("progress"))
     assert asked == {
         "runs": 7,
         "engine": "auto",
@@ -261,7 +262,6 @@ def test_run_hands_its_options_to_the_engine(said, monkeypatch):
         "params": {"raids": 0.25, "actor.Upland.power": 2.0},
         "until": dt.date(2004, 5, 6),
         "workers": 2,
-        "progress": None,
     }
 
 
@@ -425,7 +425,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure():
 def test_a_pipe_sees_no_progress_bar_and_a_terminal_does(said):
     words = ["run", "template", *QUICK]
     assert said(*words)[2] == ""
-    assert "0/3 [" in seen_on_a_terminal([sys.executable, "-m", "negsim", *words])
+    assert "run:   0%|" in seen_on_a_terminal([sys.executable, "-m", "negsim", *words])
 
 
 def seen_on_a_terminal(command: Sequence[str]) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from negsim.cli.sweeps import SECONDS_BETWEEN_LINES, Lines, vary
+from negsim.cli.bars import SECONDS_BETWEEN_LINES, Lines
+from negsim.cli.sweeps import vary
+from negsim.progress import tell_count
 from negsim.sweeps.readings import open_sweep
 
 CASE = ("sweep", "two-state-channel", "--until", "2001-03-31")
@@ -141,9 +143,9 @@ def test_what_varies_must_be_written_in_one_of_four_ways(text):
 
 def test_progress_in_a_pipe_is_a_line_now_and_then(capsys):
     now = [0.0]
-    told = Lines(lambda: now[0])
+    told = Lines("sweep", lambda: now[0])
     for done in (1000, 1500, 2000, 2500):
-        told(done, 5000)
+        tell_count(told, done, 5000)
         now[0] += 0.6 * SECONDS_BETWEEN_LINES
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["sweep: 2,000 of 5,000 runs (40%), 56 runs/s, 54 s left"]
+    assert lines == ["sweep: 40% (2,000 of 5,000 runs), 54 s left"]

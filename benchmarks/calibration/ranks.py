@@ -147,9 +147,9 @@ def count_lines(file: Path) -> int:
     return max(len(file.read_text().splitlines()) - 1, 0) if file.exists() else 0
 
 
-def tell(done: int, simulations: int) -> None:
-    if done % max(simulations // 10, 1) == 0:
-        print(f"  {done} of {simulations}", flush=True)
+def tell(share: float, doing: str) -> None:
+    if round(100 * share) % 10 == 0:
+        print(f"  {doing}", flush=True)
 
 
 def run_small(simulations: int, keep: Path, seed: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from negsim.ensemble import Explosive, ExplosiveWarning, simulate
 from negsim.interventions import Intervention
 from negsim.moves import Event
 from negsim.plots.page import describe_events
+from negsim.progress import Progress
 from negsim.questions import Answers, Question, answer, case_questions, require_known
 from negsim.recording import group_events
 from negsim.results import Ensemble
@@ -42,10 +43,6 @@ class Superseded(Exception):
 
 class TooSlow(Exception):
     """The answer takes longer than anyone would wait."""
-
-
-GiveUp = Callable[[int, int], None]
-"""Told how far a piece of work has come; raises what ends it when nobody waits for it any more."""
 
 
 class Ensembles:
@@ -95,7 +92,7 @@ class Ensembles:
         Superseded, TooSlow
         """
 
-        def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
+        def make(give_up: Progress) -> tuple[Ensemble, ...]:
             asked: dict[str, Any] = {"runs": runs, "seed": seed, "params": dict(settings), "progress": give_up}
             if READY not in compiled.kept:
                 return (simulate(compiled, **asked),)
@@ -117,16 +114,11 @@ class Ensembles:
     ) -> tuple[Ensemble, ...]:
         """Simulate without and with an intervention on the same clocks (see :meth:`ask`)."""
 
-        def make(give_up: GiveUp) -> tuple[Ensemble, ...]:
-            return run_pair(
-                compiled.scenario,
-                intervention,
-                settings,
-                seed,
-                max(runs, 2),
-                lambda _, done, runs: give_up(done, runs),
-                *(("compiled", os.cpu_count() or 1) if READY in compiled.kept else ()),
-            )
+        def make(give_up: Progress) -> tuple[Ensemble, ...]:
+            fast: dict[str, Any] = {"engine": "compiled", "workers": os.cpu_count() or 1}
+            how = fast if READY in compiled.kept else {}
+            scenario = compiled.scenario
+            return run_pair(scenario, intervention, settings, seed, max(runs, 2), progress=give_up, **how)
 
         key = (id(compiled), runs, seed, tuple(sorted(settings.items())), intervention.model_dump_json())
         return self._work(key, compiled, make, window, number)
@@ -135,7 +127,7 @@ class Ensembles:
         self,
         key: Hashable,
         compiled: Compiled,
-        make: Callable[[GiveUp], tuple[Ensemble, ...]],
+        make: Callable[[Progress], tuple[Ensemble, ...]],
         window: str,
         number: int,
     ) -> tuple[Ensemble, ...]:
@@ -144,7 +136,7 @@ class Ensembles:
         with self._working:
             if key not in self._kept:
                 give_up = self._watch(window, number)
-                give_up(0, 1)
+                give_up(0.0, "")
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ExplosiveWarning)  # the page says so itself
                     warnings.simplefilter("ignore", EngineWarning)
@@ -160,11 +152,11 @@ class Ensembles:
             while len(self._latest) > 1000:
                 self._latest.popitem(last=False)
 
-    def _watch(self, window: str, number: int) -> GiveUp:
-        """Make what stops a simulation nobody waits for."""
+    def _watch(self, window: str, number: int) -> Progress:
+        """Make what is told of progress, and stops a simulation nobody waits for."""
         until = monotonic() + MOST_SECONDS
 
-        def give_up(done: int, runs: int) -> None:
+        def give_up(share: float, doing: str) -> None:
             if self._latest.get(window, 0) > number:
                 raise Superseded
             if monotonic() > until:

@@ -13,8 +13,9 @@ from scipy import special
 
 from negsim.calibration.posterior import LOOK, TEMPER, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size
-from negsim.calibration.target import Progress, Target
+from negsim.calibration.target import Target
 from negsim.problems import NegsimError
+from negsim.progress import Progress, tell_nobody
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -75,7 +76,7 @@ def sample_by_emcee(
         import emcee
     except ImportError as error:
         raise SamplerMissing("method 'emcee' needs the package emcee: pip install 'negsim[samplers]'") from error
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     before = target.evaluations
     walkers = particles or max(FEWEST_WALKERS, 2 * target.size + 2)
     moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
@@ -181,7 +182,7 @@ def sample_by_nautilus(
         raise SamplerMissing("method 'nautilus' needs nautilus-sampler: pip install 'negsim[samplers]'") from error
     if target.size < 2:
         raise ValueError("nautilus needs at least two coordinates")
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     before = target.evaluations
 
     def from_cube(unit: Floats) -> Floats:

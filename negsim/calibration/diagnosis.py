@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from negsim.calibration.predictive import RUNS, PredictiveCheck, check_predictio
 from negsim.calibration.surprises import Surprises, measure_surprises
 from negsim.chronology import Chronology
 from negsim.problems import require_whole
+from negsim.progress import Progress, part_of, tell_nobody
 from negsim.scenario import Scenario
 from negsim.streams import open_stream
 
@@ -87,7 +88,7 @@ def diagnose(
     conventions: bool = False,
     ending: str | None = None,
     engine: str = "numpy",
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Diagnosis:
     """Check a fit: what was learned, which events surprise the model, and which of them carry the result.
 
@@ -116,7 +117,7 @@ def diagnose(
         ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`). What was expected just before each event is
         always computed with numpy.
     progress : callable, optional
-        Called with the share of the work that is done, and what is being done.
+        Told the share of the work that is done, and what is being done.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def diagnose(
         require_whole(name, number, 2)
     require_whole("seed", seed, 0, None)
     likelihood = bring_fit(case, posterior, chronology, engine)
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     drawn = posterior.resample(draws, open_stream(seed, PURPOSE_DIAGNOSIS, 0, ()))
     tell(0.0, "surprises")
     surprises = measure_surprises(likelihood, drawn)
@@ -142,6 +143,6 @@ def diagnose(
     dates = measure_date_sensitivity(likelihood, posterior, conventions, seed)
     left_out = None
     if influence:
-        left_out = leave_events_out(likelihood, drawn, seed, progress=lambda share, what: tell(0.3 + 0.7 * share, what))
+        left_out = leave_events_out(likelihood, drawn, seed, progress=part_of(tell, 0.3, 1.0))
     tell(1.0, "done")
     return Diagnosis(posterior, identify(posterior), surprises, left_out, dates, predictive)

@@ -7,7 +7,7 @@ Which numbers may be learned is the case's own declaration: parameters with the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_case
 from negsim.engines import choose_engine
 from negsim.problems import NegsimError
+from negsim.progress import Progress
 from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_files import scenario_digest
 from negsim.terms import SHELF
@@ -49,7 +50,7 @@ def fit(
     news: str | None = None,
     engine: str = "numpy",
     workers: int = 1,
-    progress: Callable[..., None] | None = None,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> Posterior:
     """Fit a case to a chronology: learn its free parameters, and average over everything that is not known.
@@ -79,7 +80,7 @@ def fit(
     workers : int
         Threads of the compiled engine. The posterior does not depend on their number.
     progress : callable, optional
-        Called with the progress of the sampler.
+        Told the share of the work that is done, and what is being done.
     **settings
         Passed on to :func:`negsim.calibration.sampling.sample_posterior`.
 

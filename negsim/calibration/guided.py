@@ -29,7 +29,8 @@ from negsim.calibration.importance import STENCIL
 from negsim.calibration.posterior import MAKE_POSSIBLE, TEMPER, Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.psis import effective_sample_size, evidence_error, find_doubts, smooth_weights
-from negsim.calibration.target import Estimated, Integrable, Marginal, Progress
+from negsim.calibration.target import Estimated, Integrable, Marginal
+from negsim.progress import Progress, tell_nobody
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -93,7 +94,7 @@ def sample_by_guided(
     draws : int
         Draws of each round; up to eight rounds are made, until 150 draws are effective.
     progress : callable, optional
-        See :data:`~negsim.calibration.target.Progress`.
+        See :data:`~negsim.progress.Progress`.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def sample_by_guided(
     why = likelihood.explain_no_marginal() or ("" if len(prior) else "there is no parameter")
     if why:
         raise SamplingError(f"the guided sampler cannot take this chronology ({why}): {TEMPER}")
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     stream = open_stream(seed, PURPOSE_GUIDED, 0, ())
     chain = likelihood.marginal(prior, seed)
     try:

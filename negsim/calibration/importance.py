@@ -19,7 +19,8 @@ from scipy import linalg, special
 
 from negsim.calibration.posterior import MAKE_POSSIBLE, TEMPER, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, evidence_error, find_doubts, smooth_weights
-from negsim.calibration.target import Progress, Target
+from negsim.calibration.target import Target
+from negsim.progress import Progress, tell_nobody
 from negsim.state import Flags, Floats
 from negsim.streams import open_stream
 
@@ -243,7 +244,7 @@ def sample_by_importance(
     draws : int
         Draws that are weighted and returned (a tenth of them from the prior).
     progress : callable, optional
-        See :data:`~negsim.calibration.target.Progress`.
+        See :data:`~negsim.progress.Progress`.
 
     Returns
     -------
@@ -256,7 +257,7 @@ def sample_by_importance(
     """
     if target.latent or not target.parameters:
         raise ValueError("importance sampling needs parameters and nothing latent: use tempering")
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     before = target.evaluations
     stream = open_stream(seed, PURPOSE_IMPORTANCE, 0, ())
     pilot = stream.standard_normal((round(PILOT * draws), target.size))

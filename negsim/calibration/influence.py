@@ -9,7 +9,7 @@ told given everything else: how far the other events foretold it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from negsim.edtf import format_interval
 from negsim.history import stack_moves
 from negsim.margins import write_error
 from negsim.placement import Link
+from negsim.progress import Progress
 from negsim.state import Floats
 from negsim.streams import address_words, open_stream
 
@@ -82,7 +83,7 @@ def leave_events_out(
     posterior: Posterior,
     seed: int = 0,
     dates: int = DATES,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Influence:
     """Leave each told event out in turn.
 

@@ -21,7 +21,8 @@ from negsim.calibration.posterior import MAKE_POSSIBLE, SamplingError
 from negsim.calibration.psis import effective_sample_size, scatter_error
 from negsim.calibration.surrogate import Archive, Surrogate
 from negsim.calibration.swarms import LEAP, Guide, Move, Reference, Swarm, raise_power
-from negsim.calibration.target import Progress, Target
+from negsim.calibration.target import Target
+from negsim.progress import Progress
 from negsim.state import Floats, Ints
 
 FIRST_POOL: Final = 4

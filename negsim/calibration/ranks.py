@@ -34,6 +34,7 @@ from negsim.engines import choose_engine
 from negsim.history import History
 from negsim.observation import NothingObserved, Observer
 from negsim.problems import list_names, require_whole
+from negsim.progress import Progress, tell_count
 from negsim.results import error_of_share
 from negsim.scenario import Scenario
 from negsim.scenario_files import scenario_digest
@@ -157,7 +158,7 @@ def sbc(
     path: str | Path | None = None,
     engine: str = "numpy",
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> Ranks:
     """Check a fit by simulation-based calibration: simulate, observe, fit, and rank the truth among the draws.
@@ -185,7 +186,7 @@ def sbc(
     workers : int
         Threads of the compiled engine. The ranks do not depend on their number.
     progress : callable, optional
-        Called with (simulations done, simulations).
+        Told the share of the work that is done, and what is being done.
     **settings
         `method` and those of :func:`negsim.calibration.sampling.sample_posterior`.
 
@@ -208,8 +209,7 @@ def sbc(
             if path is not None:
                 with Path(path).open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"number": number, **done[number]}) + "\n")
-        if progress is not None:
-            progress(place + 1, simulations)
+        tell_count(progress, place + 1, simulations, "simulations")
     told = [done[number] for number in numbers if done[number]["ranks"] is not None]
     lost = [done[number] for number in numbers if done[number]["ranks"] is None]
     ran_away = sum(bool(entry.get("ran_away")) for entry in lost)

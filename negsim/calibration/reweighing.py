@@ -32,7 +32,8 @@ from negsim.calibration.psis import (
     smooth_weights,
 )
 from negsim.calibration.swarms import Reference
-from negsim.calibration.target import Progress, Target
+from negsim.calibration.target import Target
+from negsim.progress import Progress, tell_nobody
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -75,7 +76,7 @@ def sample_by_reweighing(
         Usually as many as would let 9,000 be effective, if those that the base was learned from say right, at most
         65,536.
     progress : callable, optional
-        See :data:`~negsim.calibration.target.Progress`.
+        See :data:`~negsim.progress.Progress`.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def sample_by_reweighing(
     SamplingError
         When the gate refuses; its `posterior` holds the draws.
     """
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     before = target.evaluations
     learning = open_stream(seed, PURPOSE_REWEIGHING, 0, ())
     base, usual = learn(target, plan, learning, lambda share: tell(0.4 * share, "bells"))

@@ -20,9 +20,10 @@ from negsim.calibration.importance import sample_by_importance
 from negsim.calibration.posterior import Posterior, SamplingError
 from negsim.calibration.priors import JointPrior
 from negsim.calibration.reweighing import sample_by_reweighing
-from negsim.calibration.target import Integrable, LogLikelihood, Progress, Target
+from negsim.calibration.target import Integrable, LogLikelihood, Target
 from negsim.calibration.tempering import SCOUTING, sample_by_tempering, send_scouts
 from negsim.problems import require_whole
+from negsim.progress import Progress, part_of
 
 Method = Literal["auto", "importance", "guided", "tempering", "emcee", "nautilus"]
 METHODS: Final = get_args(Method)
@@ -118,11 +119,11 @@ def _sample(
         return _sample_with_scouts(target, seed, method, thorough, quick, progress)
     tried = 1.0 if method == "importance" else TRIED
     try:
-        return sample_by_importance(target, seed, progress=_part(progress, 0.0, tried), **quick)
+        return sample_by_importance(target, seed, progress=part_of(progress, 0.0, tried), **quick)
     except SamplingError as refusal:
         if method == "importance":
             raise
-        rest = _part(progress, tried, 1.0)
+        rest = part_of(progress, tried, 1.0)
         return _note_refusal(sample_by_tempering(target, seed, progress=rest, **thorough), target, refusal)
 
 
@@ -146,29 +147,15 @@ def _sample_with_scouts(
 ) -> Posterior:  # fmt: skip
     """Send scouts; weigh draws from bells where they have been, or else let runs follow them."""
     pilot = {name: value for name, value in thorough.items() if name != "runs"}
-    plan = send_scouts(target, seed, progress=_part(progress, 0.0, SCOUTING), **pilot)
+    plan = send_scouts(target, seed, progress=part_of(progress, 0.0, SCOUTING), **pilot)
     tried = 1.0 if method == "importance" else SCOUTING + (1 - SCOUTING) * TRIED
     try:
-        return sample_by_reweighing(target, seed, plan, progress=_part(progress, SCOUTING, tried), **quick)
+        return sample_by_reweighing(target, seed, plan, progress=part_of(progress, SCOUTING, tried), **quick)
     except SamplingError as refusal:
         if method == "importance":
             raise
-        rest = _part(progress, tried, 1.0)
+        rest = part_of(progress, tried, 1.0)
         return _note_refusal(sample_by_tempering(target, seed, plan=plan, progress=rest, **thorough), target, refusal)
-
-
-def _part(progress: Progress | None, begin: float, end: float) -> Progress | None:
-    """Let one of several stages tell its share of the whole, which never goes back where a stage begins anew."""
-    if progress is None:
-        return None
-    reached = begin
-
-    def tell(share: float, what: str) -> None:
-        nonlocal reached
-        reached = max(reached, begin + (end - begin) * share)
-        progress(reached, what)
-
-    return tell
 
 
 def _note_refusal(posterior: Posterior, target: Target, refusal: SamplingError) -> Posterior:

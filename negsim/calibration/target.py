@@ -20,9 +20,6 @@ LogLikelihood = Callable[..., Floats]
 """From parameters, shape (n, P), and the unit cube, shape (n, L), where L is not 0, to log-likelihoods, shape (n,):
 minus infinity where the data are impossible. A row's number must not depend on the other rows."""
 
-Progress = Callable[[float, str], None]
-"""Told the share of the work that is done, and what is being done."""
-
 
 @dataclass(frozen=True)
 class Estimated:

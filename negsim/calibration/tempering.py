@@ -29,7 +29,8 @@ from negsim.calibration.pilot import EVIDENCE_SPREAD, Plan, explore, find_missed
 from negsim.calibration.posterior import LOOK, Posterior, SamplingError
 from negsim.calibration.psis import effective_sample_size, scatter_error
 from negsim.calibration.swarms import Swarm
-from negsim.calibration.target import Progress, Target
+from negsim.calibration.target import Target
+from negsim.progress import Progress, part_of, tell_nobody
 from negsim.state import Floats
 from negsim.streams import open_stream
 
@@ -107,7 +108,7 @@ def send_scouts(
         raise ValueError(f"{particles} particles: at least {FEWEST_PARTICLES} are needed")
     streams = [open_stream(seed, PURPOSE_TEMPERING, 0, (scout,)) for scout in range(SCOUTS)]
     before = target.evaluations
-    plan = explore(target, -(-PILOT * particles // SCOUTS), streams, progress or (lambda share, what: None), fitted)
+    plan = explore(target, -(-PILOT * particles // SCOUTS), streams, progress or tell_nobody, fitted)
     return replace(plan, evaluations=target.evaluations - before)
 
 
@@ -137,7 +138,7 @@ def sample_by_tempering(
     plan : Plan, optional
         What scouts found who were sent before (:func:`send_scouts`, with the same seed, particles and `fitted`).
     progress : callable, optional
-        See :data:`~negsim.calibration.target.Progress`.
+        See :data:`~negsim.progress.Progress`.
 
     Returns
     -------
@@ -151,12 +152,10 @@ def sample_by_tempering(
     """
     if runs < 2 or particles < FEWEST_PARTICLES:
         raise ValueError(f"{runs} runs of {particles} particles: at least 2 of {FEWEST_PARTICLES} are needed")
-    tell = progress or (lambda share, what: None)
+    tell = progress or tell_nobody
     before = target.evaluations
     if plan is None:
-        plan = send_scouts(
-            target, seed, particles=particles, fitted=fitted, progress=lambda share, what: tell(FOUND * share, what)
-        )
+        plan = send_scouts(target, seed, particles=particles, fitted=fitted, progress=part_of(tell, 0.0, FOUND))
         before += plan.evaluations
     plan = plan.complete(lambda share, what: tell(FOUND + (SCOUTING - FOUND) * share, what))
     streams = [open_stream(seed, PURPOSE_TEMPERING, run + 1, ()) for run in range(runs)]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from negsim.cli.fits import share_bar
+from negsim.cli.bars import share_bar
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.words import add_command, add_engine, find_target, paths_as_input, whole
 

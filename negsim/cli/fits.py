@@ -7,20 +7,17 @@ import contextlib
 import datetime as dt
 import itertools
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from negsim.cli.bars import share_bar
 from negsim.cli.words import InputError, add_case, add_command, add_engine, date, make_folder, mistakes_of, whole
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
     from negsim.chronology import Chronology
     from negsim.scenario import Scenario
-
-SECONDS_BETWEEN_LINES: Final = 15.0
-"""In a pipe, progress is told once in so many seconds."""
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -134,31 +131,6 @@ def _keep(posterior: Posterior, options: argparse.Namespace, folder: Path) -> No
     replace(posterior, provenance={**posterior.provenance, "asked": asked}).save(folder)
     written = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_file()))
     print(f"{folder}: {written}; next: negsim forecast {folder}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def share_bar(what: str) -> Iterator[Callable[[float, str], None]]:
-    """Progress as a share: a bar on a terminal, a line now and then in a pipe."""
-    if not sys.stderr.isatty():
-        last = [time.monotonic()]
-
-        def tell(share: float, doing: str) -> None:
-            if time.monotonic() - last[0] > SECONDS_BETWEEN_LINES:
-                last[0] = time.monotonic()
-                print(f"{what}: {share:.0%} ({doing})", file=sys.stderr, flush=True)
-
-        yield tell
-        return
-    from tqdm import tqdm
-
-    shape = "{l_bar}{bar}| {elapsed}, {remaining} to go"
-    with tqdm(total=1.0, desc=what, file=sys.stderr, leave=False, bar_format=shape) as bar:
-
-        def move(share: float, doing: str) -> None:
-            bar.set_description(f"{what} ({doing})", refresh=False)
-            bar.update(max(share - bar.n, 0.0))
-
-        yield move
 
 
 # -- the parser ----------------------------------------------------------------------------------------------------

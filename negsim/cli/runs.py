@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from negsim.cli.bars import share_bar
 from negsim.cli.words import (
     add_case,
     add_command,
@@ -16,7 +17,6 @@ from negsim.cli.words import (
     date,
     make_folder,
     prepare,
-    progress_bar,
     whole,
     write_numbers,
 )
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
 
     scenario = prepare(options)
     folder = None if options.out is None else make_folder(options.out)
-    with progress_bar(options.runs) as progress:
+    with share_bar("run") as progress:
         ensemble = simulate(
             scenario,
             runs=options.runs,

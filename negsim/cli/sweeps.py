@@ -6,15 +6,14 @@ import argparse
 import contextlib
 import math
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from negsim.cli.bars import share_bar
 from negsim.cli.words import (
     InputError,
-    Progress,
     add_case,
     add_command,
     add_settings,
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from negsim.sweeps.designs import Design
     from negsim.sweeps.readings import Sweep
 
-SECONDS_BETWEEN_LINES: Final = 15.0
-"""In a pipe, progress is told once in so many seconds."""
 MOST_LEVELS: Final = 100_000
 """Levels of one number."""
 MOST_ROWS: Final = 40
@@ -58,7 +55,7 @@ def sweep(options: argparse.Namespace) -> None:
     with refusals_as_input():
         design = make_design(scenario, options)
         _check_shown(scenario, options)
-        with warnings_as_lines(), told_if_stopped(options.store), runs_bar() as progress:
+        with warnings_as_lines(), told_if_stopped(options.store), share_bar("sweep") as progress:
             done = run_sweep(
                 scenario,
                 design,
@@ -95,7 +92,7 @@ def resume(options: argparse.Namespace) -> None:
     """Compute what is missing of a sweep."""
     from negsim.sweeps.running import resume_sweep
 
-    with refusals_as_input(), warnings_as_lines(), told_if_stopped(options.store), runs_bar() as progress:
+    with refusals_as_input(), warnings_as_lines(), told_if_stopped(options.store), share_bar("resume") as progress:
         done = resume_sweep(
             options.store,
             workers=options.workers,
@@ -110,7 +107,7 @@ def expand(options: argparse.Namespace) -> None:
     """Give a sweep more runs, or more points."""
     from negsim.sweeps.running import expand_sweep
 
-    with refusals_as_input(), warnings_as_lines(), told_if_stopped(options.store), runs_bar() as progress:
+    with refusals_as_input(), warnings_as_lines(), told_if_stopped(options.store), share_bar("expand") as progress:
         done = expand_sweep(
             options.store,
             runs=options.runs,
@@ -238,60 +235,6 @@ def event_error(text: str) -> tuple[str, float]:
 
 
 # -- what is told -----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def runs_bar() -> Iterator[Progress]:
-    """Progress with rate and time left: a bar on a terminal, a line now and then in a pipe."""
-    if not sys.stderr.isatty():
-        yield Lines()
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit="run", file=sys.stderr, leave=False) as bar:
-
-        def move(done: int, total: int) -> None:
-            if bar.total is None:
-                bar.initial = bar.n = done
-                bar.reset(total)
-                bar.initial = bar.n = done
-            bar.update(done - bar.n)
-
-        yield move
-
-
-class Lines:
-    """Tells progress in lines that can be read in a log: how much, how fast, how long still."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._begun: tuple[float, int] | None = None
-        self._told = clock()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Take note; tell when it is time to."""
-        now = self._clock()
-        if self._begun is None:
-            self._begun = now, done
-        elif now - self._told >= SECONDS_BETWEEN_LINES and done > self._begun[1]:
-            self._told = now
-            rate = (done - self._begun[1]) / (now - self._begun[0])
-            left = describe_time((total - done) / rate)
-            line = f"sweep: {done:,} of {total:,} runs ({done / total:.0%}), {rate:,.0f} runs/s, {left} left"
-            print(line, file=sys.stderr, flush=True)
-
-
-def describe_time(seconds: float) -> str:
-    """A time that a person can judge.
-
-    Examples
-    --------
-    >>> describe_time(42.0), describe_time(150.0), describe_time(9000.0)
-    ('42 s', '2.5 min', '2.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def tell(done: Sweep, options: argparse.Namespace) -> None:

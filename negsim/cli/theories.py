@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from negsim.cli.fits import add_sampler, share_bar
+from negsim.cli.bars import share_bar
+from negsim.cli.fits import add_sampler
 from negsim.cli.futures import add_fitted, reopen
 from negsim.cli.words import (
     add_command,

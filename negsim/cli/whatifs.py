@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from negsim.cli.bars import share_bar
 from negsim.cli.futures import reopen
 from negsim.cli.words import (
     InputError,
@@ -25,8 +24,6 @@ from negsim.cli.words import (
 if TYPE_CHECKING:
     from negsim.scenario import Scenario
 
-ARMS = 3
-"""Arms of each product."""
 EXACT = "It was read as a history, with exact dates. What is dated vaguely is looked back on by --posterior, of a fit."
 
 
@@ -90,8 +87,7 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
     products = (options.only,) if options.only else ("interventional", "retrospective")
     if options.only == "retrospective" and given is None:
         raise InputError("--only retrospective: it has to be told what happened: --given or --posterior")
-    arms = ARMS * (len(products) if given is not None else 1)
-    with arms_bar(options.runs, arms) as told:
+    with share_bar("whatif") as progress:
         try:
             return counterfactual(
                 scenario,
@@ -102,7 +98,7 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
                 runs=options.runs,
                 until=options.until,
                 products=products,
-                progress=told,
+                progress=progress,
                 workers=options.workers,
                 engine=options.engine,
             )
@@ -114,25 +110,6 @@ def _ask(scenario: Scenario, known: Any, given: Any, options: argparse.Namespace
             raise InputError(f"{options.question}: {error}") from error
         except ValueError as error:
             raise InputError(f"{options.question}: {error}") from error
-
-
-@contextlib.contextmanager
-def arms_bar(runs: int, arms: int) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar on a terminal over the runs of all arms; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    begun: dict[str, int] = {}
-    with tqdm(total=runs * arms, unit="run", file=sys.stderr, leave=False) as bar:
-
-        def told(arm: str, done: int, _: int) -> None:
-            bar.set_description(arm)
-            bar.update(done - begun.get(arm, 0))
-            begun[arm] = done
-
-        yield told
 
 
 def add_whatif(commands: Any) -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from negsim.scenario import Scenario
 
-Progress = Callable[[int, int], None]
 ALIKE: Final = 0.75
 """How much of its letters an option has in common with one that is meant, of 1: all begin with the same two."""
 LINE: Final = 118
@@ -285,19 +284,3 @@ def mistakes_of(kind: type[Exception], where: str = "") -> Iterator[None]:
         yield
     except kind as error:
         raise InputError(f"{where}{error}") from error
-
-
-@contextlib.contextmanager
-def progress_bar(runs: int) -> Iterator[Progress | None]:
-    """A bar on a terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=runs, unit="run", file=sys.stderr, leave=False) as bar:
-        yield lambda done, _total: _move_to(bar, done)
-
-
-def _move_to(bar: Any, done: int) -> None:
-    bar.update(done - bar.n)

@@ -8,7 +8,7 @@ this length could tell at all. All of it is fit, not forecast.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from negsim.forecasts.fits import Fits
 from negsim.forecasts.information import Information, measure_information
 from negsim.forecasts.reach import Reach, measure_reach
 from negsim.margins import write_error
+from negsim.progress import Progress, part_of, tell_nobody
 from negsim.scenario import Scenario
 from negsim.scenario_files import take_scenario
 from negsim.theories import make_static
@@ -32,7 +33,6 @@ from negsim.theories import make_static
 if TYPE_CHECKING:
     import pandas
 
-Progress = Callable[[float, str], None]
 NAMES = ("the model", "the static model")
 
 
@@ -137,13 +137,13 @@ def account_for(
     engine : str
         As in :func:`negsim.simulate`.
     progress : callable, optional
-        Called with the share of the work that is done, and what is being done.
+        Told the share of the work that is done, and what is being done.
 
     Returns
     -------
     Account
     """
-    tell = progress or (lambda share, doing: None)
+    tell = progress or tell_nobody
     scenario = take_scenario(case)
     likelihood = bring_fit(scenario, posterior, chronology, engine)
     happened = likelihood.chronology
@@ -163,7 +163,7 @@ def account_for(
             runs,
             seed,
             1,
-            lambda share, doing: tell(0.1 + 0.8 * share, doing),
+            part_of(tell, 0.1, 0.9),
             "date",
             fits if refit else None,
         )

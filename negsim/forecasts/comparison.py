@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -44,6 +44,7 @@ from negsim.forecasts.constant_rates import constant_rate_evidence, expected_rat
 from negsim.forecasts.drawing import PURPOSE, open_purpose
 from negsim.forecasts.fits import Fits
 from negsim.problems import NegsimError, require_whole
+from negsim.progress import Progress, part_of
 from negsim.replays import replay
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -66,8 +67,6 @@ RECORDS: Final = 200
 """Complete records that are drawn to say what could be shown."""
 STATIC = "every theory (static)"
 CONSTANT, EXPECTED = "all but constant rates (likeliest prior)", "all but constant rates (the case's prior)"
-
-Progress = Callable[[float, str], None]
 
 
 class Conditioned(NegsimError, ValueError):
@@ -263,7 +262,7 @@ def compare_theories(
     engine : str
         ``numpy``, ``compiled`` or ``auto`` (see :func:`negsim.simulate`).
     progress : callable, optional
-        Called with the share of the work that is done, and what is being done.
+        Told the share of the work that is done, and what is being done.
     **settings
         Settings of the sampler (see :func:`negsim.fit`).
 
@@ -296,20 +295,13 @@ def compare_theories(
     found = []
     for number, day in enumerate(days):
         known = told if day == told.until else told.cut(day)
-        tell = _part(progress, number, len(days))
+        tell = part_of(progress, number / len(days), (number + 1) / len(days))
         tell(0.0, f"fit until {day}")
         whole = posterior if posterior is not None and known is told else fits.find(scenario, known, known is not told)
         changes = work.take_out(replace(likelihood, chronology=known), whole, tell)
         count = sum(not move.implied for move in known.moves)
         found.append(Stage(day, count, whole.log_evidence, whole.log_evidence_se, changes))
     return Comparison(whole, found[-1].changes, tuple(found))
-
-
-def _part(progress: Progress | None, number: int, parts: int) -> Progress:
-    """Progress within one part of several."""
-    if progress is None:
-        return lambda share, doing: None
-    return lambda share, doing: progress((number + share) / parts, doing)
 
 
 def _sort_stages(told: Chronology, stages: Sequence[dt.date]) -> list[dt.date]:

@@ -20,11 +20,12 @@ from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior, weighted_quantiles
 from negsim.calibration.psis import effective_sample_size, smooth_weights
 from negsim.chronology import Chronology
-from negsim.ensemble import Explosive, Progress, simulate
+from negsim.ensemble import Explosive, simulate
 from negsim.forecasts.drawing import PURPOSE, PURPOSE_PRIOR, SHARES, open_purpose, standard_error
 from negsim.forecasts.fits import Fits
 from negsim.forecasts.omissions import NOT_KNOWN, Omission, refit_without, take_draws, weigh_out
 from negsim.problems import require_whole
+from negsim.progress import Progress, tell_nobody
 from negsim.questions import Question, require_known
 from negsim.results import Ensemble
 from negsim.scenario import Scenario
@@ -158,13 +159,7 @@ def explain_events(
     told = list_told(likelihood, events)
     settings = {**(sampler or {}), "engine": likelihood.engine}
     fits = Fits(seed, settings, None if keep is None else Path(keep)) if refit else None
-    total = runs * (2 + (len(told) if omit == "date" else 0))  # an event left out counts as much as an ensemble
-
-    def tell(share: float, _: str) -> None:
-        if progress is not None:
-            progress(round(share * total), total)
-
-    return hold_events(likelihood, posterior, told, runs, seed, workers, tell, omit, fits)
+    return hold_events(likelihood, posterior, told, runs, seed, workers, progress or tell_nobody, omit, fits)
 
 
 def hold_events(
@@ -174,7 +169,7 @@ def hold_events(
     runs: int,
     seed: int,
     workers: int,
-    tell: Callable[[float, str], None],
+    tell: Progress,
     omit: Omit,
     fits: Fits | None,
 ) -> Explanation:
@@ -190,11 +185,11 @@ def hold_events(
         Makes other fits; without it what needs them stays open.
     """
     scenario, engine = likelihood.compiled.scenario, likelihood.engine
-    part = 1 / (2 + (len(told) if omit == "date" else 0))
+    part = 1 / (2 + (len(told) if omit == "date" else 0))  # an event left out counts as much as an ensemble
 
     def run(values: Floats, begun: float | None, source: str) -> Ensemble:
         params = {name: values[:, column] for column, name in enumerate(posterior.names)}
-        told = None if begun is None else lambda done, every: tell(begun + part * done / every, source)
+        told = None if begun is None else lambda share, _: tell(begun + part * share, source)
         found = simulate(scenario, runs=runs, seed=seed, params=params, workers=workers, progress=told, engine=engine)
         if not found.whole.runs:
             raise Explosive(f"all histories with numbers from the {source} exploded: no event can be held against them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from negsim.compiler import compile_case, compile_scenario
 from negsim.engines import choose_engine
 from negsim.ensemble import COMPUTE_WIDTH, end_of
 from negsim.problems import require_whole
+from negsim.progress import Progress, tell_count
 from negsim.scenario import Scenario
 from negsim.scenario_files import load_terms, require_settings
 from negsim.streams import BLOCK_WIDTH
@@ -39,9 +40,6 @@ from negsim.sweeps.readings import Sweep, read_failures, read_points
 from negsim.sweeps.stopping import Stopping
 from negsim.sweeps.stores import Block, Store, SweepError
 from negsim.sweeps.work import Done, Job, Task
-
-Progress = Callable[[int, int], None]
-"""Told how many runs are done over all points, and how many there are to do."""
 
 ENOUGH_BLOCKS: Final = 16
 """With fewer blocks than this, blocks are made smaller, so that there is work for several workers."""
@@ -105,7 +103,7 @@ def sweep(
     executor : Executor, optional
         Any executor of ``concurrent.futures``; a cluster's as well (``Client.get_executor()`` of Dask).
     progress : callable, optional
-        Called with (runs done, runs) over all points.
+        Told the share of the runs of all points that are done, and how many are.
 
     Returns
     -------
@@ -299,13 +297,12 @@ def _complete(
     _require_engine(job)
     missing = Missing(store, design, manifest, job, retry_failed)
     lost: Lost = []
-    tell = progress or (lambda done, total: None)
-    tell(missing.done, missing.total)
+    tell_count(progress, missing.done, missing.total)
     for tasks in missing.waves():
         for done, task in _compute(job, tasks, executor, workers, lost):
             store.write_block(done.name, done.content)
             missing.note(task)
-            tell(missing.done, missing.total)
+            tell_count(progress, missing.done, missing.total)
         if lost:
             break  # which points go on can only be said when all of a wave is there
     if lost:
