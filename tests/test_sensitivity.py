@@ -10,7 +10,7 @@ import scipy.stats
 
 from negsim.scenario import Scenario
 from negsim.sweeps import sensitivity
-from negsim.sweeps.designs import Design
+from negsim.sweeps.designs import Design, describe_problem
 from negsim.sweeps.discovery import cut_into_boxes, find_regions
 from negsim.sweeps.readings import error_over_points
 from negsim.sweeps.running import sweep
@@ -22,6 +22,7 @@ from negsim.sweeps.sensitivity import (
     open_resampling,
     pawn_indices,
     resample_runs,
+    screen,
     sobol_indices,
 )
 from strategies import two_state_channel
@@ -162,6 +163,38 @@ def test_screening_puts_numbers_in_order_and_tells_what_does_not_matter(small):
     assert effects["mu_star"].idxmax() == PLAN
     assert effects.loc[NOTHING, ["mu_star", "sigma", "mu_star_mcse"]].tolist() == [0.0, 0.0, 0.0]
     assert 0 < effects.loc[PLAN, "mu_star_mcse"] < effects.loc[PLAN, "mu_star"]
+
+
+@pytest.mark.parametrize("common", [True, False])
+def test_screening_does_not_take_the_noise_of_the_runs_for_effects(common, monkeypatch):
+    pytest.importorskip("SALib")
+    monkeypatch.setattr(sensitivity, "RESAMPLED", 8)
+    design = Design.morris({"a": (0.0, 2.0), "b": (-1.0, 1.0), "c": (0.0, 1.0)}, trajectories=20, seed=3)
+    a, b, _ = design.values.T
+    exact = screen(design, (a + 1.5 * a * b**2)[:, None])[["mu_star", "sigma"]].to_numpy()
+    assert exact[2].tolist() == [0.0, 0.0]
+    stream, found, plain = np.random.default_rng(4), [], []
+    for _ in range(30):
+        outcome = (a + 1.5 * a * b**2)[:, None] + stream.normal(0, 4, (len(design), 16))
+        found.append(screen(design, outcome, common)[["mu_star", "sigma"]].to_numpy())
+        plain.append(screen(design, outcome.mean(axis=1)[:, None], common)[["mu_star", "sigma"]].to_numpy())
+    more, as_they_are = (np.mean(each, axis=0) - exact for each in (found, plain))
+    assert as_they_are[2].min() > 1.5  # planted: as if means over runs were known exactly
+    assert as_they_are[:2, 1].min() > 0.5
+    assert more[2].max() < 0.8
+    assert np.abs(more[:2]).max() < 0.35
+
+
+def test_effects_are_those_of_the_library_that_chose_the_points():
+    analyse = pytest.importorskip("SALib.analyze.morris").analyze
+    design = Design.morris(dict.fromkeys("abc", (-np.pi, np.pi)), trajectories=15, levels=6, seed=5)
+    outcome = ishigami(design.values)
+    theirs = analyse(describe_problem(design.details["ranges"]), design.values, outcome, num_levels=6, seed=1)
+    ours = screen(design, outcome[:, None])
+    for name in ("mu_star", "mu", "sigma"):
+        assert ours[name].to_numpy() == pytest.approx(np.asarray(theirs[name], dtype=float))
+    assert ours["mu_star_ci"].to_numpy() == pytest.approx(np.asarray(theirs["mu_star_conf"], dtype=float), rel=0.15)
+    assert ours["mu_star_mcse"].isna().all()
 
 
 def test_pawn_puts_a_number_without_influence_beside_the_others(small, monkeypatch):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from scipy.special import erf, ndtri
 
 from negsim.state import Floats, Ints
 from negsim.sweeps.designs import Design, describe_problem, require_salib
@@ -159,20 +160,64 @@ def morris_effects(
     DataFrame
         By name: ``mu_star``, the mean size of the change when the number goes through its range; ``mu``, with its sign;
         ``sigma``, how much that depends on where the others are; ``mu_star_ci``, half of the 95% confidence interval
-        over trajectories; ``mu_star_mcse``, the Monte-Carlo error.
+        over trajectories; ``mu_star_mcse``, the Monte-Carlo error. What the noise of the runs adds to ``sigma`` and
+        ``mu_star`` is taken off (of ``mu_star`` as far as effects are spread like normal ones); of a single run it is
+        not known, nor is the Monte-Carlo error (NaN).
     """
     if done.design.kind != "morris":
         raise ValueError(f"elementary effects need a design of Design.morris, not of kind {done.design.kind!r}")
-    analyse = require_salib("SALib.analyze.morris").analyze
-    problem, levels = describe_problem(done.design.details["ranges"]), int(done.design.details["levels"])
+    return screen(done.design, read_outcome(done, event, what, until), done.manifest["common_noise"], seed)
 
-    def find(means: Floats, resamples: int = RESAMPLED) -> dict[str, Floats]:
-        found = analyse(problem, done.design.values, means, num_levels=levels, num_resamples=resamples, seed=seed)
-        return {name: np.asarray(found[name], dtype=float) for name in ("mu_star", "mu", "sigma", "mu_star_conf")}
 
-    return _tabulate(done, read_outcome(done, event, what, until), find, seed).rename(
-        columns={"mu_star_conf": "mu_star_ci"}
-    )
+def screen(design: Design, outcome: Floats, common: bool = True, seed: int = 0) -> pandas.DataFrame:
+    """Find elementary effects of an outcome that is given run by run, shape (points, runs); see `morris_effects`."""
+    import pandas as pd
+
+    effects = _find_effects(design, _require_means(outcome))
+    noise = _measure_scatter(design, outcome)
+    sizes, sigma = _take_off(effects, noise)
+    # What is drawn from the runs anew has their noise twice: in the means that it is drawn around, and around them.
+    drawn = resample_runs(outcome, common, open_resampling(seed), RESAMPLED // 4)
+    spread = np.array([_take_off(_find_effects(design, means), 2 * noise)[0] for means in drawn]).std(axis=0, ddof=1)
+    half = ndtri((1 + CONFIDENCE) / 2) * np.abs(effects).std(axis=0, ddof=1) / np.sqrt(len(effects))
+    columns = {"mu_star": sizes, "mu": effects.mean(axis=0), "sigma": sigma, "mu_star_ci": half, "mu_star_mcse": spread}
+    return pd.DataFrame(columns, index=pd.Index(design.names, name="name"))
+
+
+def _find_effects(design: Design, values: Floats) -> Floats:
+    """Change for the whole range of each number along each trajectory, shape (points,) to (trajectories, names)."""
+    ends = np.array([design.details["ranges"][name] for name in design.names], dtype=float)
+    size = len(design.names)
+    places = ((design.values - ends[:, 0]) / np.diff(ends, axis=1)[:, 0]).reshape(-1, size + 1, size)
+    steps = np.diff(places, axis=1)  # of each step one number is not 0
+    changes = np.diff(values.reshape(-1, size + 1), axis=1)
+    moved = np.abs(steps).argmax(axis=2)
+    found = np.empty_like(changes)
+    np.put_along_axis(found, moved, changes / np.take_along_axis(steps, moved[:, :, None], axis=2)[:, :, 0], axis=1)
+    return found
+
+
+def _measure_scatter(design: Design, outcome: Floats) -> Floats:
+    """Variance between trajectories that the noise of the runs adds to the effects of each number, shape (names,)."""
+    middle, runs = average_runs(outcome), (~np.isnan(outcome)).sum(axis=1)
+    scale = np.sqrt(runs * np.maximum(runs - 1, 1))
+    apart = (np.where(np.isnan(run), 0.0, run - middle) / scale for run in outcome.T)
+    return np.asarray(sum(_find_effects(design, run).var(axis=0, ddof=1) for run in apart))
+
+
+def _take_off(effects: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """Mean size of the effects, and their spread, without noise of a variance; shape (names,) each."""
+    middle, whole = effects.mean(axis=0), effects.var(axis=0, ddof=1)
+    sigma = np.sqrt(np.maximum(whole - noise, 0.0))
+    plain, with_noise = (_fold(middle, spread) for spread in (sigma, np.sqrt(sigma**2 + noise)))
+    less = np.divide(plain, with_noise, out=np.ones_like(plain), where=with_noise > 0)
+    return np.maximum(np.abs(effects).mean(axis=0) * less, np.abs(middle)), sigma
+
+
+def _fold(mean: Floats, sd: Floats) -> Floats:
+    """Mean size of normal values."""
+    far = np.divide(mean, sd, out=np.full_like(mean, np.inf), where=sd > 0)
+    return np.asarray(sd * np.sqrt(2 / np.pi) * np.exp(-(far**2) / 2) + np.abs(mean) * erf(np.abs(far) / np.sqrt(2)))
 
 
 def pawn_indices(
@@ -203,7 +248,7 @@ def pawn_indices(
     names = [*done.design.names, "(none)"]
     problem = describe_problem(dict.fromkeys(names, (0.0, 1.0)))
 
-    def find(means: Floats, _: int = 0) -> dict[str, Floats]:
+    def find(means: Floats) -> dict[str, Floats]:
         found = analyse(problem, values, means, S=10, seed=seed)
         return {name: np.asarray(found[name], dtype=float) for name in ("median", "mean", "maximum")}
 
@@ -211,7 +256,7 @@ def pawn_indices(
 
 
 def _tabulate(
-    done: Sweep, outcome: Floats, find: Callable[..., dict[str, Floats]], seed: int, names: list[str] | None = None
+    done: Sweep, outcome: Floats, find: Callable[[Floats], dict[str, Floats]], seed: int, names: list[str]
 ) -> pandas.DataFrame:
     """Put what was found beside the Monte-Carlo error of its first column."""
     import pandas as pd
@@ -222,9 +267,9 @@ def _tabulate(
         found = find(middle)
         leading = next(iter(found))
         drawn = resample_runs(outcome, done.manifest["common_noise"], open_resampling(seed), RESAMPLED // 4)
-        spread = np.array([find(means, 2)[leading] for means in drawn]).std(axis=0, ddof=1)
+        spread = np.array([find(means)[leading] for means in drawn]).std(axis=0, ddof=1)
     columns = {**found, f"{leading}_mcse": spread}
-    return pd.DataFrame(columns, index=pd.Index(names or list(done.design.names), name="name"))
+    return pd.DataFrame(columns, index=pd.Index(names, name="name"))
 
 
 # -- one number at a time ---------------------------------------------------------------------------------------------
