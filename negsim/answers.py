@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -141,6 +143,20 @@ def _tell_exploded(comparison: Comparison) -> Iterator[str]:
         yield f"{gone:,} of {comparison.runs:,} pairs are left out: one of their histories exploded."
 
 
+def _find_end(comparison: Comparison) -> dt.date:
+    """Last day of the histories."""
+    ensemble = comparison.without.ensemble
+    return ensemble.scenario.start + dt.timedelta(days=math.ceil(ensemble.until) - 1)
+
+
+def _tell_cut(comparison: Comparison) -> Iterator[str]:
+    """Say which watched outcomes are asked of more days than the histories have."""
+    end = _find_end(comparison)
+    late = [f"{watch.label} (by {watch.by})" for watch in comparison.question.watch if watch.by and watch.by > end]
+    if late:
+        yield f"The histories end on {end}; what would have come later does not count: {'; '.join(late)}."
+
+
 def _tell_log(comparison: Comparison) -> Iterator[str]:
     """Say in how many runs the intervention found something to do."""
     log, runs = comparison.changed.log, comparison.runs
@@ -161,9 +177,9 @@ def _tell_log(comparison: Comparison) -> Iterator[str]:
 
 
 def _tell_model(model: Comparison) -> Iterator[str]:
-    ensemble = model.without.ensemble
-    start, end = ensemble.scenario.start, ensemble.scenario.end
+    start, end = model.without.ensemble.scenario.start, _find_end(model)
     yield MODEL.format(runs=model.runs, start=start, end=end, numbers=model.numbers)
+    yield from _tell_cut(model)
     yield from _tell_exploded(model)
     yield from _tell_log(model)
     yield from _tell_thinned(model)
@@ -222,6 +238,7 @@ def _tell_history(past: Comparison, returned: bool) -> Iterator[str]:
     yield HISTORY.format(given=past.given, runs=past.runs, numbers=past.numbers)
     back = "comes back exactly" if returned else "does NOT come back exactly: do not believe what follows"
     yield f"Without the change the history {back}."
+    yield from _tell_cut(past)
     yield from _tell_exploded(past)
     yield from _tell_log(past)
     for row in past.outcomes.to_dict("records"):
@@ -283,7 +300,7 @@ def _say_concerned(row: Mapping[str, float]) -> str:
         return f"none {where}"
     if abs(difference) == 1.0:
         return f"{100 * difference:+.0f} {where}, in every one of them"
-    return f"{100 * difference:+.0f} ± {100 * error:.0f} {where}"
+    return f"{100 * difference:+.0f} ± {write_error(100 * error, 0)} {where}"
 
 
 def _in_brackets(text: str) -> str:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import negsim
 import strategies
 from negsim import counterfactuals
+from negsim.answers import _say_concerned
 from negsim.arms import gather_arm, run_arm
 from negsim.calibration.fitting import bring_together, declare_prior
 from negsim.calibration.likelihood import find_free
@@ -519,6 +520,22 @@ def test_what_is_watched_for_counts_to_the_end_of_the_last_day(talks):
     for last, happens in ((by, True), (by - dt.timedelta(days=1), False)):
         row = ask(talks, {"watch": [{"event": "plan", "by": last, "label": "x"}]}, runs=40).interventional.outcomes
         assert (row["without"].iloc[0] > 0) == happens
+
+
+def test_histories_that_end_before_the_last_day_that_is_watched_are_said_to(talks):
+    last = talks.start.replace(month=6, day=30)
+    watch = {"watch": [{"event": "plan", "by": talks.end, "label": "they plan"}]}
+    text = ask(talks, watch, runs=4, until=last).text()
+    assert f"histories from {talks.start} to {last}, each pair" in text
+    assert (
+        f"The histories end on {last}; what would have come later does not count: they plan (by {talks.end})." in text
+    )
+    assert "The histories end" not in ask(talks, watch, runs=4).text()
+
+
+def test_an_error_among_pairs_concerned_that_is_too_small_for_its_digits_is_not_nothing():
+    row = {"concerned": 0.5, "difference_concerned": 0.03, "difference_concerned_se": 0.004, "differ": 0.02}
+    assert _say_concerned(row) == "+3 ± <1 in the 50.0% of the pairs concerned"
 
 
 def test_a_handful_of_pairs_rules_out_no_more_than_all_of_them(talks):

@@ -291,6 +291,18 @@ def test_an_ending_that_no_simulated_history_has_is_refused_in_words(case, told,
         simulate_told(likelihood, np.full((5, 2), [4.0, 1e-9]), 0, 1, "adjourn:*")
 
 
+def test_histories_without_news_are_counted_where_they_are_left_out(case, told, posterior):
+    likelihood = bring_together(case, told, posterior.names)
+    rare = replace(posterior, draws=np.column_stack([np.full(400, 1.0), posterior.draws[:, 1]]))
+    found = check_predictions(likelihood, rare, seed=1, runs=20, ending="adjourn:*")
+    assert 0 < found.fewest < 20
+    assert found.no_news >= 20 - found.fewest
+    assert f"{found.no_news} of 60 simulated histories have nothing that made the news" in found.summary()
+    assert f"{found.fewest} are left where fewest are" in found.summary()
+    every = check_predictions(likelihood, posterior, seed=1, runs=5)
+    assert (every.no_news, every.fewest) == (0, 5)
+
+
 # -- identifiability --------------------------------------------------------------------------------------------------
 
 

@@ -682,6 +682,19 @@ def test_the_error_of_a_change_by_weights_is_its_scatter_whatever_the_draws_weig
     assert told_before > 2 * errors.mean()
 
 
+def test_records_are_worth_no_more_than_the_draws_behind_them(pair, monkeypatch):
+    case, told, posterior = pair
+    likelihood = bring_together(case, told, posterior.names)
+    monkeypatch.setattr(comparison, "RECORDS", 40)
+    every = comparison._Records.draw(likelihood, posterior, 1)
+    few = comparison._Records.draw(likelihood, replace(posterior, diagnostics={"ess": 5.0}), 1)
+    assert few.worth == 5.0
+    assert every.worth == 40.0
+    left = bring_together(switch_off(case, list_theories(case)[:1]), told, posterior.names)
+    kept = list(range(len(posterior.names)))
+    assert few.mean_log_ratio(left, kept)[1] == pytest.approx(np.sqrt(8.0) * every.mean_log_ratio(left, kept)[1])
+
+
 @pytest.mark.filterwarnings("ignore::negsim.ensemble.ExplosiveWarning")
 def test_records_that_run_away_are_not_said_to_fall_silent(pair, monkeypatch):
     case, told, posterior = pair

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from unittest import mock
@@ -576,6 +577,19 @@ def test_the_line_is_the_median_and_the_band_holds_eighty_percent(river: Ensembl
         edge = band.get_paths()[0].vertices[:, 1]
         assert edge.max() == pytest.approx(np.quantile(path, 0.9, axis=1).max(), abs=1e-5)
     assert axes.lines[0].get_xdata()[0] == day_of(river.scenario.start)
+
+
+def test_a_run_that_exploded_does_not_hide_how_the_state_of_the_others_moved(river: Ensemble):
+    path = river.paths["resentment"].copy()
+    path[5:, :, 0] = np.nan
+    day = float(river.compiled.world.tick_times[5])
+    spoilt = replace(river, paths={"resentment": path}, stopped=(np.array([0]), np.array([day])))
+    figure = draw_state(spoilt)
+    pair = river.compiled.labels.pairs.index(river.compiled.labels.pairs[0])
+    assert figure.axes[0].lines[0].get_ydata() == pytest.approx(np.median(path[:, pair, 1:], axis=1), abs=1e-5)
+    assert any("(1 exploded, left out)" in word for word in words(figure))
+    every = replace(spoilt, stopped=(np.arange(river.runs), np.full(river.runs, day)))
+    assert "Every run exploded" in words(draw_state(every))
 
 
 def test_a_quantity_that_the_scenario_has_nothing_of_is_left_out(ensembles: dict[str, Ensemble]):

@@ -45,6 +45,11 @@ def test_a_map_writes_the_share_of_every_cell_and_frames_what_is_undecided(small
         draw_phase_map(sweep(small, {PLAN: [0.5, 1.0]}, runs=4), "plan.talks")
 
 
+def test_a_map_of_what_never_happens_does_not_call_that_certain(small):
+    done = sweep(small, {PLAN: [0.5, 1.0], CANCEL: [0.5, 2.0]}, runs=8)
+    assert "its Monte-Carlo error is at most 0.090" in words_of(draw_phase_map(done, "begin.word"))
+
+
 def test_a_tornado_has_its_longest_bar_on_top_and_errors_from_pairs(small):
     design = Design.one_at_a_time({CANCEL: (0.5, 4.0), PLAN: (0.3, 4.0)}, {CANCEL: 1.0, PLAN: 1.0})
     figure = draw_tornado(sweep(small, design, runs=64), "plan.talks", until=dt.date(1998, 9, 30))

@@ -14,7 +14,7 @@ import pytest
 from scipy import linalg, special
 
 from negsim.calibration.likelihood import ChronologyLikelihood
-from negsim.calibration.unreported import Unseen, filter_unreported
+from negsim.calibration.unreported import Unseen, _put_together, filter_unreported
 from negsim.chronology import Chronology, DatedMove
 from negsim.compiler import compile_scenario
 from negsim.placement import Link
@@ -88,6 +88,13 @@ def test_sampled_dates_of_implied_moves_agree_with_both():
     assert mean == pytest.approx(exact, abs=4 * error + rest)
     found = filter_unreported(right, RATES, seed=3)
     assert found.log_likelihood == pytest.approx(mean, abs=4 * np.hypot(found.standard_error, error) + rest)
+
+
+def test_the_error_of_a_few_filters_allows_for_how_badly_they_know_their_scatter():
+    each = np.random.default_rng(1).normal(1.0, 0.2, (4000, 8))
+    found = [_put_together(np.log(row), np.zeros(0)) for row in each]
+    away = np.array([one.log_likelihood / one.standard_error for one in found])
+    assert 0.93 < np.mean(np.abs(away) < 2) < 0.97
 
 
 def test_what_no_particle_explains_is_impossible_and_what_is_implied_is_refused():

@@ -120,6 +120,14 @@ def test_the_picture_of_outcomes_shows_the_numbers_of_the_answer(answer):
     assert {round(100 * past[name], 6) for name in ("without", "changed", "other")} <= drawn
 
 
+def test_a_share_of_none_of_the_pairs_has_a_bar_in_the_picture():
+    early = {"event": "meet", "label": "they meet", "by": negsim.load_scenario(CASE).start}
+    found = negsim.counterfactual(CASE, None, {"name": "early", "watch": [early]}, seed=2, runs=4)
+    assert found.interventional.outcomes["without"].tolist() == [0.0]
+    bars = [line.get_xdata() for line in draw_outcomes(found).axes[0].lines if len(line.get_xdata()) == 2]
+    assert [tuple(bar) for bar in bars] == [(0.0, pytest.approx(200 * np.sqrt(5 / 6 / 6 / 7)))] * 2
+
+
 def test_the_picture_of_partings_ends_at_the_share_that_parts(answer):
     curves = draw_partings(answer).axes[0].lines
     for curve, part in zip(curves, answer.products.values(), strict=True):

@@ -135,16 +135,22 @@ class PredictiveCheck:
         A row for each statistic: `told` (median over the posterior of the unknown dates), `prior_q05`, `prior_q50`,
         `prior_q95`, `prior_share` (of simulations above the told one, ties counted half), the same for `posterior`, the
         sampled `p_value` (two-sided) and `p_holm`, adjusted for the number of statistics. Shares have a Monte Carlo
-        error of at most ``0.5 / sqrt(runs)``.
+        error of at most ``0.5 / sqrt(n)``, n being the histories that are compared.
     runs : int
         Simulated histories of each comparison.
     ran_away : int
         Of those of all comparisons, how many ran away and are left out: nothing is known of what they would have told.
+    no_news : int
+        How many are left out because nothing in them made the news.
+    fewest : int or None
+        Histories that are left in the comparison that has the fewest; the errors of its shares are of so many.
     """
 
     table: pandas.DataFrame
     runs: int
     ran_away: int = 0
+    no_news: int = 0
+    fewest: int | None = None
 
     def summary(self) -> str:
         """Say what does not look like the model's histories."""
@@ -166,6 +172,11 @@ class PredictiveCheck:
             yield (
                 f"  {self.ran_away} of {WAYS * self.runs} simulated histories ran away and are left out: the numbers "
                 "feed on themselves there"
+            )
+        if self.no_news:
+            yield (
+                f"  {self.no_news} of {WAYS * self.runs} simulated histories have nothing that made the news and are "
+                f"left out; {self.fewest} are left where fewest are"
             )
 
 
@@ -225,7 +236,9 @@ def check_predictions(
         columns[f"{way}_share"] = _share_above(data, found[way])
     columns["p_value"] = rank_two_sided(data[one], found["sampled"], stream)
     columns["p_holm"] = adjust_by_holm(columns["p_value"])
-    return PredictiveCheck(pd.DataFrame(columns, index=pd.Index(list(asked), name="statistic")), runs, ran_away)
+    table = pd.DataFrame(columns, index=pd.Index(list(asked), name="statistic"))
+    left = [len(each) for each in made.values()]
+    return PredictiveCheck(table, runs, ran_away, WAYS * runs - ran_away - sum(left), min(left))
 
 
 def _told(likelihood: ChronologyLikelihood, drawn: Posterior) -> list[Told]:

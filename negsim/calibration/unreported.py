@@ -17,6 +17,7 @@ import numpy as np
 
 from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import choose_systematically
+from negsim.calibration.psis import scatter_error
 from negsim.ensemble import NOTHING, TICK, end_of, moments
 from negsim.kernel import Outlook, choose, hazards_of, total_hazard
 from negsim.state import Floats, Ints, State
@@ -105,7 +106,7 @@ def _put_together(total: Floats, alive: Floats) -> Filtered:
     if not np.isfinite(top):
         return Filtered(-np.inf, np.nan, alive)
     each = np.exp(total - top)
-    return Filtered(float(top + np.log(each.mean())), float(each.std(ddof=1) / each.mean() / np.sqrt(len(each))), alive)
+    return Filtered(float(top + np.log(each.mean())), scatter_error(each), alive)
 
 
 def _advance(world: Any, parameters: Any, state: State, chooser: Unseen, until: float) -> State:

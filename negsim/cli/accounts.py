@@ -74,9 +74,10 @@ def _print(found: Account, options: argparse.Namespace, title: str, posterior: P
 
 
 LEGEND = """\
-prior, fitted, without it: probability that the event happens within 12 months of its date, in {runs:,} whole histories
-each: with parameters from the prior, from the fit, and from a fit that is not told when it happened (by weights of the
-draws; refit if those cannot be trusted; refused if that fit cannot be trusted either; not known with --no-refit)"""
+prior, fitted, without it: probability that the event happens within 12 months of its date (and by the scenario's end,
+where that comes sooner), in {runs:,} whole histories each: with parameters from the prior, from the fit, and from a fit
+that is not told when it happened (by weights of the draws; refit if those cannot be trusted; refused if that fit cannot
+be trusted either; not known with --no-refit)"""
 
 
 def write_events(table: pandas.DataFrame) -> str:

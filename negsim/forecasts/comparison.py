@@ -457,12 +457,16 @@ def _leave(
 
 @dataclass(frozen=True)
 class _Records:
-    """Complete records drawn from the whole case, with the parameters of each; none of those that ran away."""
+    """Complete records drawn from the whole case, with the parameters of each; none of those that ran away.
+
+    They are worth no more independent records than the posterior has draws.
+    """
 
     ensemble: Ensemble
     draws: Floats
     log_likelihood: Floats
     until: dt.date
+    worth: float
 
     @classmethod
     def draw(cls, likelihood: ChronologyLikelihood, posterior: Posterior, seed: int) -> _Records:
@@ -482,7 +486,8 @@ class _Records:
             warnings.warn(f"{wild} of {RECORDS} drawn records exploded: at_most is of the others", ExplosiveWarning, 2)
         draws = np.delete(draws, every.stopped[0], axis=0)
         params = _name_columns(posterior.names, draws)
-        return cls(every.whole, draws, replay(compiled, every.whole, params, until=until, engine=engine).total, until)
+        scored = replay(compiled, every.whole, params, until=until, engine=engine).total
+        return cls(every.whole, draws, scored, until, min(float(len(draws)), posterior.ess))
 
     def mean_log_ratio(self, left: ChronologyLikelihood, kept: Sequence[int]) -> tuple[float, float]:
         """Mean log ratio of the likelihoods with and without, and its standard error."""
@@ -491,7 +496,7 @@ class _Records:
         ratio = self.log_likelihood - without.total
         if not np.isfinite(ratio).all():  # without the theory, something that was drawn is impossible
             return float(np.inf), 0.0
-        return float(ratio.mean()), float(ratio.std(ddof=1) / np.sqrt(len(ratio)))
+        return float(ratio.mean()), float(ratio.std(ddof=1) / np.sqrt(self.worth))
 
 
 def _name_columns(names: Sequence[str], draws: Floats) -> dict[str, Floats]:

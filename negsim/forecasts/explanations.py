@@ -78,10 +78,11 @@ class Explanation:
         Histories with parameters from the prior, and from the posterior; those that exploded are left out.
     table : DataFrame
         A row for each event: ``event``, ``row``, ``start``, ``end``; probability that it happens within a year of its
-        date under the ``prior``, the ``posterior``, and ``left_out`` (the posterior without this event), each with its
-        standard error (``prior_error`` and so on); ``k_hat`` of the weights that leave it out, and ``how`` it was left
-        out (``density``, ``weights``, ``refit``, ``refused`` or ``not known``); ``date_10``, ``date_50``, ``date_90``:
-        when the posterior has the first such event after a year before its date.
+        date (as far as the scenario goes) under the ``prior``, the ``posterior``, and ``left_out`` (the posterior
+        without this event), each with its standard error (``prior_error`` and so on); ``k_hat`` of the weights that
+        leave it out, and ``how`` it was left out (``density``, ``weights``, ``refit``, ``refused`` or ``not known``);
+        ``date_10``, ``date_50``, ``date_90``: when the posterior has the first such event after a year before its date,
+        where it has one.
     """
 
     told: tuple[Told, ...]

@@ -11,6 +11,7 @@ import numpy as np
 from negsim.arguments import check_arguments
 from negsim.plots.page import BLUE, GREEN, INK, MARGIN, ORANGE, PALE, PURPLE, SKY, VERMILION, WIDTH, Page, fit_line
 from negsim.plots.sensitivity import say_event, say_number, say_origin
+from negsim.results import error_of_share
 from negsim.state import Array, Floats
 from negsim.sweeps.readings import Sweep, average_runs, error_over_points
 
@@ -178,7 +179,7 @@ def draw_phase_map(done: Sweep, event: str, until: dt.date | None = None, figure
     shape = tuple(map(len, levels))
     runs = np.count_nonzero(~np.isnan(outcome), axis=1).reshape(shape)
     share = np.where(runs > 0, np.nansum(outcome, axis=1).reshape(shape) / np.maximum(runs, 1), np.nan)
-    error = np.sqrt(share * (1 - share) / np.maximum(runs, 1))
+    error = error_of_share(share * runs, np.where(runs > 0, runs, np.nan))
     caption = (
         f"Share of runs in each cell; its Monte-Carlo error is at most {np.nanmax(error):.3f}. Lines: 25, 50 and 75%, "
         "drawn between the middles of cells. Framed: cells within two errors of 50%, which more runs could move across."

@@ -20,6 +20,7 @@ from negsim.plots.page import (
     fit_line,
     name_of,
     names_of,
+    origin_of,
     say_nothing,
     set_dates,
     to_axis,
@@ -74,19 +75,21 @@ def draw_state(
     ResultError
         When nothing of the state was recorded, or not what is asked for.
     """
-    chosen = {name: _choose_panels(ensemble, name, most) for name in _choose_quantities(ensemble, quantities)}
+    asked, whole = _choose_quantities(ensemble, quantities), ensemble.whole
+    chosen = {name: _choose_panels(whole, name, most) for name in asked if whole.runs}
     shown = {name: panels for name, panels in chosen.items() if panels}
     heights = [HEADING + PANEL_STEP * -(-len(panels) // ACROSS) for panels in shown.values()]
     caption = "Median (line) and 10-90% of the runs (band) at each tick. Solid and dashed: who holds it."
-    page = Page("How did the state move?", ensemble, caption, sum(heights) or PANEL_STEP, figure)
+    origin = origin_of(ensemble, exploded="left out")
+    page = Page("How did the state move?", origin, caption, sum(heights) or PANEL_STEP, figure)
     if not shown:
         axes = page.add_panel(LEFT, 0.0, WIDTH - 2 * LEFT, PANEL_HEIGHT)
         axes.set_axis_off()
-        say_nothing(axes, "There is nothing of this in the scenario")
+        say_nothing(axes, "There is nothing of this in the scenario" if whole.runs else "Every run exploded")
     top = 0.0
     for (name, panels), height in zip(shown.items(), heights, strict=True):
         page.write(MARGIN, top + 0.12, QUANTITIES[name], fontsize=9.5, fontweight="bold", color=INK)
-        _draw_panels(page, ensemble, name, panels, top + HEADING)
+        _draw_panels(page, whole, name, panels, top + HEADING)
         top += height
     return page.figure
 

@@ -31,6 +31,7 @@ from negsim.plots.page import (
     wrap_text,
 )
 from negsim.plots.rows import fit_label
+from negsim.results import error_of_share
 from negsim.whole_files import whole_file
 
 if TYPE_CHECKING:
@@ -141,15 +142,26 @@ def _window(first: Any, last: Any) -> str:
     return f"from {first} on" if first else f"until {last}" if last else ""
 
 
-def _mark(axes: Axes, at: float, row: float, error: float, shape: str, colour: str, filled: bool) -> None:
-    """A share or difference with a bar of two standard errors on each side."""
-    axes.plot([at - 2 * error, at + 2 * error], [row, row], color=colour, linewidth=1.3, zorder=2)
+def _mark(
+    axes: Axes,
+    at: float,
+    row: float,
+    error: float,
+    shape: str,
+    colour: str,
+    filled: bool,
+    within: tuple[float, float] = (0.0, 100.0),
+) -> None:
+    """A share or difference with a bar of two standard errors on each side, as far as it can reach."""
+    low, high = np.clip([at - 2 * error, at + 2 * error], *within)
+    axes.plot([low, high], [row, row], color=colour, linewidth=1.3, zorder=2)
     face = colour if filled else "white"
     axes.plot([at], [row], shape, color=colour, markerfacecolor=face, markersize=5.5, zorder=3, clip_on=False)
 
 
 def _error(share: float, comparison: Comparison) -> float:
-    return float(100 * np.sqrt(share * (1 - share) / comparison.worth))
+    """Standard error of a share in per cent; of one that is all or none it is not nothing."""
+    return float(100 * error_of_share(share * comparison.worth, comparison.worth))
 
 
 def _draw_shares(axes: Axes, model: Comparison) -> None:
@@ -166,7 +178,7 @@ def _draw_difference(axes: Axes, model: Comparison) -> None:
     for row, outcome in enumerate(model.outcomes.to_dict("records")):
         at, common, independent = (100 * outcome[n] for n in ("difference", "difference_se", "independent_se"))
         axes.barh(row, 4 * independent, left=at - 2 * independent, height=0.34, color=PALE, linewidth=0, zorder=1)
-        _mark(axes, at, row, common, "o", BLACK, True)
+        _mark(axes, at, row, common, "o", BLACK, True, (-100.0, 100.0))
         widest = max(widest, abs(at) + 2.3 * max(independent, common))
     axes.set_xlim(-widest, widest)
     axes.set_xlabel("points", fontsize=7.5, color=GREY, labelpad=2)
@@ -174,7 +186,8 @@ def _draw_difference(axes: Axes, model: Comparison) -> None:
 
 def _draw_recalled(axes: Axes, past: Comparison) -> None:
     for row, outcome in enumerate(past.outcomes.to_dict("records")):
-        _mark(axes, 100 * outcome["without"], row - 0.2, _error(outcome["without"], past), "D", BLACK, True)
+        told = outcome["without"]  # all or none of the draws: known, as it is the record's own
+        _mark(axes, 100 * told, row - 0.2, _error(told, past) if 0 < told < 1 else 0.0, "D", BLACK, True)
         _mark(axes, 100 * outcome["changed"], row, _error(outcome["changed"], past), "o", BLUE, True)
         _mark(axes, 100 * outcome["other"], row + 0.2, _error(outcome["other"], past), "o", VERMILION, False)
     _set_percent(axes)
