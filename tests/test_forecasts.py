@@ -30,6 +30,7 @@ from negsim.forecasts import (
     omissions,
     reach,
     registration,
+    verification,
 )
 from negsim.forecasts.accounts import account_for
 from negsim.forecasts.comparison import Change, compare_theories
@@ -91,7 +92,8 @@ def exceedance(outlook: Outlook, reference: Outlook, truth: Outlook) -> float:
     return float(np.mean(np.array(called) <= 0.05))
 
 
-def test_a_gain_is_called_one_no_more_often_than_promised_when_the_reference_is_right():
+def test_a_gain_is_called_one_no_more_often_than_promised_when_the_reference_is_right(monkeypatch):
+    monkeypatch.setattr(verification, "RESAMPLED", 2)
     sharp, flat = poisson_outlook("sharp", RATES, 1500, 5), poisson_outlook("flat", RATES * 1.6, 1500, 6)
     said = power(sharp, flat)
     under_flat, under_sharp = (poisson_outlook("truth", rates, 400, 7) for rates in (RATES * 1.6, RATES))
@@ -101,6 +103,16 @@ def test_a_gain_is_called_one_no_more_often_than_promised_when_the_reference_is_
     assert exceedance(flat, sharp, under_flat) > 0.12
 
 
+@pytest.mark.parametrize("which", ["log_score", "brier"])
+def test_the_error_of_a_power_counts_the_futures_of_both_forecasters(which):
+    pairs = ((poisson_outlook("x", RATES, 400, n), poisson_outlook("y", RATES * 1.6, 400, n + 100)) for n in range(60))
+    found = [power(*pair, score=which) for pair in pairs]
+    scatter = np.std([said.power for said in found], ddof=1)
+    assert np.mean([said.power_error for said in found]) == pytest.approx(scatter, rel=0.3)
+    alone = np.sqrt(np.mean([said.power * (1 - said.power) / 400 for said in found]))
+    assert scatter > 1.5 * alone  # planted: as if what is exceeded were known exactly
+
+
 def test_two_forecasters_that_say_the_same_cannot_be_told_apart():
     one = poisson_outlook("one", RATES, 2000, 8)
     said = power(one, replace(one, name="other"), one)
@@ -108,7 +120,8 @@ def test_two_forecasters_that_say_the_same_cannot_be_told_apart():
     assert "cannot tell them apart" in said.describe()
 
 
-def test_outcomes_as_probable_as_what_came_about_count_whatever_its_placements_add_up_to():
+def test_outcomes_as_probable_as_what_came_about_count_whatever_its_placements_add_up_to(monkeypatch):
+    monkeypatch.setattr(verification, "RESAMPLED", 2)
     period = replace(PERIOD, questions=PERIOD.questions[:1])
     for seed in range(30):
         rng = np.random.default_rng(seed)

@@ -21,6 +21,7 @@ from negsim.forecasts.outlooks import Outlook
 from negsim.margins import write_error
 from negsim.scores import brier, crps, log_score
 from negsim.state import Floats
+from negsim.streams import open_stream
 
 if TYPE_CHECKING:
     import pandas
@@ -29,6 +30,10 @@ LEVEL: Final = 0.05
 """How often a difference may be called one when the reference is right."""
 ROUNDING: Final = 1e-9
 """Relative difference up to which two gains are one."""
+PURPOSE_POWER: Final = 99
+"""Purpose number of the stream that draws futures again."""
+RESAMPLED: Final = 60
+"""How often that is done."""
 YEAR: Final = 365.25
 SCORES: Final = ("log_score", "brier", "crps_count", "crps_first")
 
@@ -95,7 +100,8 @@ class Power:
     critical : float
         Gain above which it is called one: exceeded with probability `level` when the reference is right.
     power : float
-        Probability that the gain exceeds it when the forecaster is right; `power_error` its standard error.
+        Probability that the gain exceeds it when the forecaster is right; `power_error` its standard error: of the
+        futures of both, from which also `critical` and the probabilities are known.
     if_right, if_wrong : float
         Mean gain when the forecaster is right, and when the reference is.
     gain : float or None
@@ -165,20 +171,45 @@ def power(
         raise ValueError(f"score {score!r} is not one of log_score, brier")
     right, wrong = (_gains(outlook, reference, truth, score) for truth in (outlook, reference))
     critical = float(np.quantile(wrong, 1 - level, method="higher"))
-    share = float((right > critical).mean())
+    share = _share_above(right, critical)
     gain = p_value = None
     if happened is not None:
         gain = float(_gains(outlook, reference, happened, score).mean())
         # The mean of equal placements may miss them by its last bit: then what ties with it would not count.
         p_value = float(((wrong > gain - ROUNDING * max(1.0, abs(gain))).sum() + 1) / (len(wrong) + 1))
     error = float(np.sqrt(max(share * (1 - share), 1 / len(right)) / len(right)))
+    error = max(error, _scatter_power(outlook, reference, score, level))
     names = (outlook.name, reference.name, score, level)
     return Power(*names, critical, share, error, float(right.mean()), float(wrong.mean()), gain, p_value)
 
 
+def _share_above(gains: Floats, bound: float) -> float:
+    """Share of gains above one of them, whatever their sums' last bits."""
+    return float((gains > bound + ROUNDING * max(1.0, abs(bound))).mean())
+
+
 def _gains(outlook: Outlook, reference: Outlook, truth: Outlook, score: str) -> Floats:
     """Gain over all questions, for each run of what came about, shape (runs,)."""
+    least, more = _gain_by_question(outlook.probability, reference.probability, score)
+    return np.asarray(least + np.isfinite(truth.first) @ more)
+
+
+def _gain_by_question(probability: Floats, reference: Floats, score: str) -> tuple[float, Floats]:
+    """Gain where nothing happens, and how much larger it is where each question is answered, shape (questions,)."""
     formula = log_score if score == "log_score" else brier
-    happened = np.isfinite(truth.first)
-    gain = formula(reference.probability, happened) - formula(outlook.probability, happened)
-    return np.asarray(gain.sum(axis=1))
+    without, with_it = (formula(reference, way) - formula(probability, way) for way in (False, True))
+    return float(without.sum()), np.asarray(with_it - without)
+
+
+def _scatter_power(outlook: Outlook, reference: Outlook, score: str, level: float) -> float:
+    """Standard deviation of the power, had both forecasters drawn other futures: their own are drawn again."""
+    stream, found = open_stream(0, PURPOSE_POWER, 0, ()), []
+    happened = [np.isfinite(one.first).astype(float) for one in (outlook, reference)]
+    for _ in range(RESAMPLED):
+        drawn = [stream.integers(len(each), size=len(each)) for each in happened]
+        times = [np.bincount(which, minlength=len(which)) for which in drawn]
+        chances = [(count @ each + 0.5) / (len(each) + 1) for count, each in zip(times, happened, strict=True)]
+        least, more = _gain_by_question(chances[0], chances[1], score)
+        right, wrong = ((least + each @ more)[which] for each, which in zip(happened, drawn, strict=True))
+        found.append(_share_above(right, float(np.quantile(wrong, 1 - level, method="higher"))))
+    return float(np.std(found, ddof=1))
