@@ -29,9 +29,10 @@ from negsim.compiler import Compiled
 from negsim.problems import NegsimError, describe_value, find_odd_field
 from negsim.recording import GROUP_COLUMNS, Block, Stopped, Tally, group_events
 from negsim.scenario import Scenario
-from negsim.scenario_files import parse_scenario, save_scenario, scenario_digest
+from negsim.scenario_files import move_term_files, read_scenario, save_scenario, scenario_digest, written_digest
 from negsim.state import Array, Floats, Ints
 from negsim.streams import BLOCK_WIDTH
+from negsim.term_files import read_term_files, write_term_file
 from negsim.whole_files import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -190,10 +191,12 @@ def describe_origin(scenario: Scenario, seed: int, params: Mapping[str, Any], re
     """Say where a result comes from."""
     import negsim.version as version
 
+    own = read_term_files(scenario)
     return {
         "format": FORMAT,
         "scenario": scenario.name,
         "scenario_digest": scenario_digest(scenario),
+        **({"terms": own} if own else {}),
         "seed": seed,
         "random_block": BLOCK_WIDTH,
         "tick": scenario.tick,
@@ -318,7 +321,7 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
     provenance = directory / "provenance.json"
     for name in (provenance.name, *PARTS):  # what is cut short is no result, nor is an old one beside a new one
         (directory / name).unlink(missing_ok=True)
-    save_scenario(ensemble.scenario, directory / "scenario.toml")
+    _save_scenario(ensemble, directory)
     with whole_file(directory / "summary.csv") as file:
         ensemble.summary().to_csv(file, index=False)
     counts = {name: getattr(ensemble.tally, name) for name in ("first", "total", "squares")}
@@ -335,6 +338,16 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
     return directory
 
 
+def _save_scenario(ensemble: Ensemble, directory: Path) -> None:
+    """Write the scenario, and beside it its own terms as they were when it was simulated."""
+    files = {name: f"{TERMS}/{name}.py" for name in ensemble.provenance.get("terms", {})}
+    for name, file in files.items():
+        write_term_file(directory / file, ensemble.provenance["terms"][name])
+    save_scenario(move_term_files(ensemble.scenario, files), directory / "scenario.toml")
+
+
+TERMS: Final = "terms"
+"""Folder of a result with its scenario's own terms."""
 PARTS: Final = ("tally.npz", "paths.npz", "events.parquet")
 """Files of a result that `provenance.json` knows by their digests."""
 
@@ -386,10 +399,13 @@ def load_results(directory: str | Path) -> Ensemble:
     with _reading(folder / "provenance.json") as file:
         provenance = _require_provenance(json.loads(file.read_text("utf-8")), file)
         digests = provenance.pop("files", {})
+    beside = folder.absolute() if "terms" in provenance else Path()  # which older versions did not save
     with _reading(folder / "scenario.toml") as file:
-        scenario = parse_scenario(file.read_text("utf-8"), str(file))
-    if scenario_digest(scenario) != provenance["scenario_digest"]:
-        raise ResultError(f"{file} is not the scenario that was simulated (its digest differs)")
+        scenario = read_scenario(str(file), file.read_text("utf-8"), beside, run_files=False)
+    if provenance["scenario_digest"] not in (scenario_digest(scenario), written_digest(scenario)):
+        raise ResultError(
+            f"{file} is not the scenario that was simulated, or its own terms are not (its digest differs)"
+        )
     compiled = compile_scenario(scenario, load_terms(scenario))
     runs, seed, until = (provenance[name] for name in ("runs", "seed", "until_days"))
     with _reading(folder / "tally.npz") as file, file.open("rb") as content, np.load(content) as arrays:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import sys
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from negsim.problems import Problem, ScenarioError, describe_value, find_nearest, list_names
@@ -22,8 +20,8 @@ from negsim.scenario import ParameterSpec, Scenario
 from negsim.scenario_checks import Draft, find_misfits, match_paths, number_paths
 from negsim.scenario_schemas import SCHEMA_NAME
 from negsim.scenario_structure import find_misshapen, salvage
+from negsim.term_files import digest_terms, own_term_files, run_term_files
 from negsim.terms import SHELF, Term
-from negsim.terms.declarations import find_slips
 from negsim.toml_files import find_neighbour, name_after, parse_toml, read_text, refuse
 from negsim.whole_files import write_new, write_whole
 
@@ -170,7 +168,7 @@ def load_terms(scenario: Scenario) -> dict[str, Term]:
     ScenarioError
         With every file that does not define a term as it should.
     """
-    terms, problems = _run_term_files(scenario, _IN_MEMORY)
+    terms, problems = run_term_files(scenario, _IN_MEMORY)
     if problems:
         raise ScenarioError(problems)
     return terms
@@ -251,8 +249,28 @@ def dump_toml(data: Mapping[str, Any]) -> str:
 
 
 def scenario_digest(scenario: Scenario) -> str:
-    """SHA-256 of the scenario in canonical form: equal scenarios, equal digests; where its file lies is no part."""
-    return hashlib.sha256(scenario.canonical().encode()).hexdigest()
+    """SHA-256 of the scenario in canonical form, and of the files of its own terms: equal scenarios, equal digests.
+
+    Where its file and those of its terms lie is no part.
+    """
+    files = {name: f"{name}.py" for name in own_term_files(scenario)}
+    return written_digest(move_term_files(scenario, files), digest_terms(scenario))
+
+
+def written_digest(scenario: Scenario, more: str = "") -> str:
+    """SHA-256 of the scenario in canonical form alone, whatever the files of its own terms say."""
+    return hashlib.sha256(f"{scenario.canonical()}{more}".encode()).hexdigest()
+
+
+def move_term_files(scenario: Scenario, files: Mapping[str, str]) -> Scenario:
+    """The scenario with files of its own terms at other places."""
+    if not files:
+        return scenario
+    moved = {
+        name: settings.model_copy(update={"file": files.get(name, settings.file)})
+        for name, settings in scenario.term.items()
+    }
+    return scenario.model_copy(update={"term": moved})
 
 
 # -- the template ------------------------------------------------------------------------------------------------
@@ -345,7 +363,7 @@ def _examine(
     scenario, misshapen, problems = find_misshapen(data, file)
     readable = salvage(data) if scenario is None else scenario
     readable._folder = folder
-    terms, faults = _run_term_files(readable, file) if run_files else (dict(SHELF), ())
+    terms, faults = run_term_files(readable, file) if run_files else (dict(SHELF), ())
     draft = Draft(readable, file, _names(data), frozenset(misshapen), terms)
     found = _first(itertools.chain(problems, find_misfits(draft), faults), file)
     if scenario is None or found or not priors:
@@ -397,51 +415,6 @@ def _lists(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _lists(inner) for key, inner in value.items()}
     return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _run_term_files(scenario: Scenario, file: str) -> tuple[dict[str, Term], tuple[Problem, ...]]:
-    """The shelf and the terms that a scenario's own files define; a file that is not there is another check's."""
-    terms, problems = dict(SHELF), list[Problem]()
-    for name in scenario.term:
-        path = scenario.term_file(name)
-        if path is None or name in SHELF or path.suffix != ".py" or not path.is_file():
-            continue
-        try:
-            terms[name] = _run_term_file(name, path)
-            problems += find_slips(terms[name], str(path), _memories_of(SHELF))
-        except Exception as error:
-            given = f"{describe_value(str(path))}: {type(error).__name__}: {error}"
-            problems.append(
-                Problem(file, f"term.{name}.file", given, f'a file that sets TERM = Term(name="{name}", ...)')
-            )
-    return terms, tuple(problems)
-
-
-def _memories_of(terms: Mapping[str, Term]) -> list[str]:
-    return [memory.name for term in terms.values() for memory in term.memories]
-
-
-def _run_term_file(name: str, path: Path) -> Term:
-    """Run a term's file as a module that can be found again, by a name that no other version of it has.
-
-    The compiled engine keeps what it made of the file's functions under that name, for later processes too. It is read
-    anew each time: bytecode that Python keeps is thought current by its second and its size.
-    """
-    text = path.read_bytes()
-    module = ModuleType(f"negsim_term_{name}_{hashlib.sha256(text).hexdigest()[:16]}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    try:
-        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
-    except BaseException:
-        del sys.modules[module.__name__]
-        raise
-    term = getattr(module, "TERM", None)
-    if not isinstance(term, Term):
-        raise TypeError(f"TERM is {'not set' if term is None else 'no Term'}")
-    if term.name != name:
-        raise ValueError(f"its TERM is called {term.name}")
-    return term
 
 
 # -- settings ----------------------------------------------------------------------------------------------------

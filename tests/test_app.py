@@ -38,7 +38,7 @@ from negsim.questions import Answers, Question
 from negsim.vocabulary import CONCESSION_STAGES, IN_SESSION
 
 pytest.importorskip("starlette", reason="the page needs the extra `app`")
-from negsim.app.server import LOOPBACK, MOST_BYTES, make_server
+from negsim.app.server import LOOPBACK, MOST_BYTES, Desk, make_server
 
 
 def text_of(case: str) -> str:
@@ -481,6 +481,43 @@ def test_only_the_latest_question_of_a_window_is_worked_on():
     with pytest.raises(Superseded):
         ensembles.ask(compiled, 10, 2, {}, "this", 4)
     assert ensembles.ask(compiled, 10, 2, {}, "that", 1).seed == 2
+
+
+def test_numbers_in_another_order_are_another_question():
+    """Of two that reach the same number the later one counts."""
+    compiled, ensembles = read_case(SHORT + "# twice", "twice.toml"), Ensembles()
+    rare, common = {"raids": 0.001}, {"coercion.raid.rates.act": 20.0}
+    orders = ({**common, **rare}, {**rare, **common})
+    few, many = (len(ensembles.ask(compiled, 20, 1, order).events) for order in orders)
+    assert few < many
+    few, many = (sum(len(walk(compiled, 1, run, order)) for run in range(20)) for order in orders)
+    assert few < many
+
+
+def test_a_file_that_was_edited_while_the_server_runs_is_read_again(tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    file.write_text(SHORT, encoding="utf-8")
+    before = open_case(str(file), str(file))
+    assert open_case(str(file), str(file)) is before
+    file.write_text(SHORT.replace("power = 1.5", "power = 2.5"), encoding="utf-8")
+    now = open_case(str(file), str(file))
+    assert [each.numbers["actor.Lowland.power"] for each in (before, now)] == [1.5, 2.5]
+
+
+def test_so_is_one_whose_own_term_was_edited_and_its_results_hold_the_term(tmp_path: Path):
+    file, term = tmp_path / "mine.toml", tmp_path / "hardliner.py"
+    term.write_text(
+        (Path(__file__).parent.parent / "examples" / "terms" / "hardliner.py").read_text("utf-8"), encoding="utf-8"
+    )
+    file.write_text(f'{SHORT}\n[term.hardliner]\nfile = "hardliner.py"\n', encoding="utf-8")
+    before = open_case(str(file), str(file))
+    assert open_case(str(file), str(file)) is before
+    term.write_text(term.read_text("utf-8").replace('"weight", 0.4', '"weight", 0.5'), encoding="utf-8")
+    now = open_case(str(file), str(file))
+    assert now.numbers["term.hardliner.weight"] == 0.5
+    asked = {"case": {"name": str(file)}, "runs": 2}
+    _, content = Desk(str(file)).results(read_request(asked, str(file)))
+    assert "terms/hardliner.py" in zipfile.ZipFile(io.BytesIO(content)).namelist()
 
 
 def test_a_question_that_nobody_waits_for_any_more_ends_at_once():

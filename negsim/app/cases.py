@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from negsim.compiler import Compiled, compile_scenario
 from negsim.problems import Problem, ScenarioError, find_nearest, list_names
-from negsim.scenario_files import TEMPLATE, load_scenario, load_terms, parse_scenario, scenarios
+from negsim.scenario import Scenario
+from negsim.scenario_files import (
+    TEMPLATE,
+    load_scenario,
+    load_terms,
+    parse_scenario,
+    read_scenario,
+    read_source,
+    scenario_digest,
+    scenarios,
+)
 
 MOST_CHARACTERS: Final = 1_000_000
 MOST_TICKS: Final = 2_000
@@ -27,20 +37,36 @@ def case_names(extra: Path | None = None) -> dict[str, str]:
     return titles
 
 
-@lru_cache(maxsize=KEPT)
 def open_case(name: str, extra: str | None = None) -> Compiled:
     """Compile a case by its name: a shipped one, or the file that the server was started with, and no other file.
+
+    That file is compiled anew when it, or one that defines a term of its own, says something else than before.
 
     Raises
     ------
     ScenarioError
         For any other name, and for a file with mistakes.
     """
+    return _open(name, extra, _say(*read_source(Path(name))) if name == extra else "")
+
+
+@lru_cache(maxsize=KEPT)
+def _open(name: str, extra: str | None, said: str) -> Compiled:
     known = case_names(None if extra is None else Path(extra))
     if name not in known:
         raise _refusal("<case>", "", repr(name), f"a case ({list_names(known)})", find_nearest(name, known))
     scenario = load_scenario(Path(name) if name == extra else name)
     return _require_short(compile_scenario(scenario, load_terms(scenario)), name)
+
+
+def _say(file: str, text: str, folder: Path) -> str:
+    """What a scenario file and those of its own terms say, as a digest."""
+    return scenario_digest(_read(file, text, folder))
+
+
+@lru_cache(maxsize=1)
+def _read(file: str, text: str, folder: Path) -> Scenario:
+    return read_scenario(file, text, folder, run_files=False)
 
 
 @lru_cache(maxsize=KEPT)

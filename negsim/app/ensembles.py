@@ -99,7 +99,7 @@ class Ensembles:
             threads = os.cpu_count() or 1  # the compiled engine lets go of the interpreter
             return (simulate(compiled, **asked, engine="compiled", workers=threads, width=-(-runs // threads)),)
 
-        key = (id(compiled), runs, seed, tuple(sorted(settings.items())), "")
+        key = (id(compiled), runs, seed, tuple(settings.items()), "")
         return self._work(key, compiled, make, window, number)[0]
 
     def compare(
@@ -120,7 +120,7 @@ class Ensembles:
             scenario = compiled.scenario
             return run_pair(scenario, intervention, settings, seed, max(runs, 2), progress=give_up, **how)
 
-        key = (id(compiled), runs, seed, tuple(sorted(settings.items())), intervention.model_dump_json())
+        key = (id(compiled), runs, seed, tuple(settings.items()), intervention.model_dump_json())
         return self._work(key, compiled, make, window, number)
 
     def _work(

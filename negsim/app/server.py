@@ -107,8 +107,8 @@ class Desk:
         ensemble = self._simulate(request, request.settings)
         packed = io.BytesIO()
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-            for path in sorted(ensemble.save(folder).iterdir()):
-                file.write(path, path.name)
+            for path in sorted(ensemble.save(folder).rglob("*")):
+                file.write(path, path.relative_to(folder))
         return f"{ensemble.scenario.name}-results.zip", packed.getvalue()
 
 

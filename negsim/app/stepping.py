@@ -47,7 +47,7 @@ class Frame:
 
 def walk(compiled: Compiled, seed: int, run: int, settings: Mapping[str, float]) -> tuple[Frame, ...]:
     """Walk through one run of an ensemble, from the start to its last event."""
-    return _walk(_Held(compiled), seed, run, tuple(sorted(settings.items())))
+    return _walk(_Held(compiled), seed, run, tuple(settings.items()))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from negsim.forecasts.outlooks import Outlook, Period, told_between
 from negsim.problems import Problem, ScenarioError, require_whole
 from negsim.questions import Question
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_terms, scenario_digest
+from negsim.scenario_files import scenario_digest
 from negsim.scores import brier, log_score, ranked_probability_score
 from negsim.state import Floats
 from negsim.version import VERSION
@@ -300,8 +300,9 @@ def _crps_of_dates(reached: Floats, happened: Outlook, seen: Sequence[dt.date], 
 
 
 def _compile(registered: Registered) -> Compiled:
+    """The events that a registered forecast speaks of; terms, whose files may be gone, change nothing about them."""
     scenario = Scenario.model_validate_json(json.dumps(registered.content["scenario"]))
-    return compile_scenario(scenario, load_terms(scenario))
+    return compile_scenario(scenario.model_copy(update={"terms": (), "term": {}}))
 
 
 # -- freezing ---------------------------------------------------------------------------------------------------------

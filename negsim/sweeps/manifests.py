@@ -17,13 +17,14 @@ import numpy as np
 from negsim.compiler import Compiled
 from negsim.problems import describe_value
 from negsim.scenario import Scenario
-from negsim.scenario_files import load_scenario, scenario_digest
+from negsim.scenario_files import load_scenario, move_term_files, written_digest
 from negsim.state import Floats
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design
 from negsim.sweeps.plans import Extent
 from negsim.sweeps.stores import DESIGN, FORMAT, MANIFEST, SCENARIO, TERMS, RefusedSweep, Store, SweepError
 from negsim.sweeps.work import Job, built_with
+from negsim.term_files import digest_terms, own_term_files
 
 ASKED: Final = (
     "format", "scenario", "scenario_digest", "terms_digest", "tick", "until_days", "engine", "seed", "common_noise",
@@ -53,7 +54,7 @@ def describe_sweep(compiled: Compiled, design: Design, options: Options, outcome
     return {
         "format": FORMAT,
         "scenario": scenario.name,
-        "scenario_digest": scenario_digest(scenario),
+        "scenario_digest": written_digest(scenario),
         "terms_digest": digest_terms(scenario),
         "tick": scenario.tick,
         "until_days": options.until,
@@ -131,11 +132,8 @@ def write_sources(store: Store, scenario: Scenario, design: Design) -> None:
     files = own_term_files(scenario)
     for name, path in files.items():
         store.write(f"{TERMS}/{name}.py", path.read_bytes())
-    moved = {
-        name: settings.model_copy(update={"file": f"{TERMS}/{name}.py"}) if name in files else settings
-        for name, settings in scenario.term.items()
-    }
-    save_scenario(scenario.model_copy(update={"term": moved}), store.folder / SCENARIO)
+    moved = move_term_files(scenario, {name: f"{TERMS}/{name}.py" for name in files})
+    save_scenario(moved, store.folder / SCENARIO)
     write_design(store, design)
 
 
@@ -175,7 +173,7 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
     if design.digest != manifest["design_digest"]:
         raise SweepError(f"{path} is damaged: design_digest is not the one in the manifest")
     restored = restore_scenario(scenario, manifest)
-    if scenario_digest(restored) != manifest["scenario_digest"]:
+    if written_digest(restored) != manifest["scenario_digest"]:
         raise RefusedSweep(f"{store.folder / SCENARIO} was changed: scenario_digest is not the one in the manifest")
     if digest_terms(scenario) != manifest["terms_digest"]:
         raise RefusedSweep(f"{store.folder / TERMS} was changed: terms_digest is not the one in the manifest")
@@ -184,25 +182,7 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
 
 def restore_scenario(scenario: Scenario, manifest: Mapping[str, Any]) -> Scenario:
     """The scenario with the files of its own terms where they were when it was swept (for its digest)."""
-    then = manifest.get("term_files", {})
-    moved = {
-        name: settings.model_copy(update={"file": then[name]}) if name in then else settings
-        for name, settings in scenario.term.items()
-    }
-    return scenario.model_copy(update={"term": moved}) if then else scenario
-
-
-def own_term_files(scenario: Scenario) -> dict[str, Path]:
-    """Files of terms of one's own, by name."""
-    found = {name: scenario.term_file(name) for name in scenario.term}
-    return {name: path for name, path in found.items() if path is not None}
-
-
-def digest_terms(scenario: Scenario) -> str:
-    """SHA-256 of the files of a scenario's own terms; empty without any."""
-    files = own_term_files(scenario)
-    content = b"".join(name.encode() + files[name].read_bytes() for name in sorted(files))
-    return hashlib.sha256(content).hexdigest() if files else ""
+    return move_term_files(scenario, manifest.get("term_files", {}))
 
 
 def make_job(scenario: Scenario, manifest: Mapping[str, Any]) -> Job:
