@@ -198,18 +198,30 @@ def test_the_first_event_of_a_constant_rate_comes_when_it_should():
 def test_the_likelihood_of_a_hawkes_process_is_that_of_a_slow_loop():
     rng = np.random.default_rng(6)
     days, kinds = -np.sort(rng.random(12) * 900)[::-1], rng.integers(0, 3, 12)
-    common, span = np.array([0.5, 0.3, 0.2]), 1000.0
+    common, span, exposed = np.array([0.5, 0.3, 0.2]), 1000.0, 940.0
     theta = np.array([[0.8, 0.4, 60.0, 0.7], [0.5, 0.1, 10.0, 0.2]])
-    fast = baselines._log_likelihood(theta, days, kinds, common, span)
+    fast = baselines._log_likelihood(theta, days, kinds, common, span, exposed)
     for row, (background, offspring, half_life, own) in enumerate(theta):
-        decay, base = np.log(2) / half_life, background * len(days) / span
-        total = -base * span
+        decay, base = np.log(2) / half_life, background * len(days) / exposed
+        total = -base * exposed
         for i in range(len(days)):
             heats = [offspring * decay * np.exp(-decay * (days[i] - days[j])) for j in range(i)]
             same = sum(heat for j, heat in enumerate(heats) if kinds[j] == kinds[i])
             total += np.log((base + (1 - own) * sum(heats)) * common[kinds[i]] + own * same)
             total -= offspring * (1 - np.exp(decay * days[i]))
         assert fast[row] == pytest.approx(total, rel=1e-10)
+
+
+def test_a_hawkes_process_does_not_take_days_that_nobody_watched_for_silence():
+    stream, years = np.random.default_rng(11), 24.0
+    days = -np.sort(stream.random((1, 20)) * years / 4 * 365.25)[:, ::-1]
+    kinds = stream.integers(0, 2, days.shape)
+    watched, nobody = np.full(2, years / 4 * 365.25), np.zeros(2)
+    record = baselines.Record(days, kinds, watched, nobody, years * 365.25)
+    period = replace(PERIOD, questions=PERIOD.questions[:2])
+    rate = 20 / (years / 4) * period.days / 365.25  # of both kinds together
+    for forecaster in (baselines.hawkes, baselines.climatology):
+        assert forecaster(record, period, 1000, 1).count.sum(axis=1).mean() == pytest.approx(rate, rel=0.2)
 
 
 def test_futures_of_a_hawkes_process_have_the_means_of_its_equations():

@@ -172,9 +172,10 @@ def hawkes(record: Record, period: Period, runs: int, seed: int = 0) -> Outlook:
     shape, rate = pool(record.counts().mean(axis=0), record.watched / YEAR)
     common = (record.counts().mean(axis=0) + shape) / (record.watched / YEAR + rate)
     common = common / common.sum()
+    exposed = float(common @ record.watched)
     histories = [_sorted(record, row) for row in range(len(record.days))]
     posterior = sample_posterior(
-        lambda theta: _mean_log([_log_likelihood(theta, *one, common, record.span) for one in histories[:4]]),
+        lambda theta: _mean_log([_log_likelihood(theta, *one, common, record.span, exposed) for one in histories[:4]]),
         HAWKES,
         seed=seed,
     )
@@ -184,7 +185,7 @@ def hawkes(record: Record, period: Period, runs: int, seed: int = 0) -> Outlook:
     count = np.zeros(first.shape, dtype=np.int64)
     for run in range(runs):
         days, kinds = histories[run % len(histories)]
-        _continue(draws[run], days, kinds, common, record.span, ahead, stream, first[run], count[run])
+        _continue(draws[run], days, kinds, common, exposed, ahead, stream, first[run], count[run])
     return Outlook("hawkes", period, first, count)
 
 
@@ -201,10 +202,13 @@ def _mean_log(logs: list[Floats]) -> Floats:
     return np.asarray(top + np.log(np.exp(stacked - top).mean(axis=0)))
 
 
-def _log_likelihood(theta: Floats, days: Floats, kinds: Ints, common: Floats, span: float) -> Floats:
-    """Log-likelihood of a record under each parameter vector, shape (n,): one pass over the events."""
+def _log_likelihood(theta: Floats, days: Floats, kinds: Ints, common: Floats, span: float, exposed: float) -> Floats:
+    """Log-likelihood of a record under each parameter vector, shape (n,): one pass over the events.
+
+    It was watched for `exposed` days, on average over its kinds of event.
+    """
     background, offspring, half_life, own = theta.T
-    base = background * len(days) / span
+    base = background * _mean_rate(days, exposed)
     decay = np.log(2.0) / half_life
     own_heat = np.zeros((len(common), len(theta)))
     total, last, logs = np.zeros(len(theta)), -span, np.zeros(len(theta))
@@ -217,7 +221,12 @@ def _log_likelihood(theta: Floats, days: Floats, kinds: Ints, common: Floats, sp
         own_heat[kind] += offspring * decay
         total += offspring * decay
     left = np.array([-np.expm1(-rate * -days).sum() for rate in decay])
-    return np.asarray(logs - base * span - offspring * left)
+    return np.asarray(logs - base * exposed - offspring * left)
+
+
+def _mean_rate(days: Floats, exposed: float) -> float:
+    """Events of a record a day on which they could have been told."""
+    return len(days) / exposed if exposed else 0.0
 
 
 def _continue(
@@ -225,7 +234,7 @@ def _continue(
     days: Floats,
     kinds: Ints,
     common: Floats,
-    span: float,
+    exposed: float,
     ahead: tuple[Floats, Flags],
     stream: np.random.Generator,
     first: Floats,
@@ -233,7 +242,7 @@ def _continue(
 ) -> None:
     """Draw one future by thinning, and enter it into `first` and `count`: of what is watched, nothing else is told."""
     background, offspring, half_life, own = theta
-    base, decay = background * len(days) / span, np.log(2.0) / half_life
+    base, decay = background * _mean_rate(days, exposed), np.log(2.0) / half_life
     heat = np.zeros(len(common))
     np.add.at(heat, kinds, offspring * decay * np.exp(decay * days))
     now, edges, (spells, watched) = 0.0, np.cumsum(common), ahead
