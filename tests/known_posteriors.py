@@ -147,8 +147,9 @@ def funnel(size: int = 5, spread: float = 3.0, wide: float = 20.0) -> Known:
     )
 
     def log_likelihood(theta: np.ndarray) -> np.ndarray:
-        scale = np.exp(theta[:, :1] / 2)
-        return (stats.norm.logpdf(theta[:, 1:], 0, scale) - stats.norm.logpdf(theta[:, 1:], 0, wide)).sum(axis=1)
+        narrower = np.exp(-theta[:, 0]) - wide**-2.0
+        others = (theta[:, 1:] ** 2).sum(axis=1)
+        return (size - 1) * (np.log(wide) - theta[:, 0] / 2) - 0.5 * others * narrower
 
     return Known(log_likelihood, prior, 0.0, np.zeros(size), np.r_[spread, np.full(size - 1, np.exp(spread**2 / 4))])
 

@@ -86,11 +86,12 @@ def test_a_needle_is_remembered():
 
 
 def average_evidence(fitted: bool, monkeypatch: pytest.MonkeyPatch) -> float:
-    """p-value of the mean evidence over many small runs being the truth, known to within 2%."""
+    """p-value of the mean evidence over many small runs being the truth, known to within 2%: what is 10% off is found."""
     monkeypatch.setattr(tempering, "DISAGREEMENT", 5.0)  # what small runs return is not looked at
     monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
     known = funnel(6, spread=1.0, wide=3.0)
-    ratio = np.exp(evidences(sample(known, runs=200, particles=50, fitted=fitted)) - known.log_evidence)
+    runs = 100 if fitted else 200  # from the prior it is farther, and runs scatter more
+    ratio = np.exp(evidences(sample(known, runs=runs, particles=50, fitted=fitted)) - known.log_evidence)
     assert ratio.std() / np.sqrt(len(ratio)) < 0.02
     return compare_mean(ratio, 1.0)
 
@@ -107,24 +108,20 @@ def test_a_base_whose_density_is_a_little_wrong_biases_the_evidence(monkeypatch:
         assert_chance_explains({"evidence": average_evidence(True, monkeypatch)})
 
 
-def count_misses(monkeypatch: pytest.MonkeyPatch, fits: int = 30) -> float:
-    """p-value of how many fits' evidence is twice its error from the truth: at most as many as of known errors."""
+def test_the_stated_error_of_the_evidence_holds_the_truth_and_a_third_of_it_does_not(monkeypatch: pytest.MonkeyPatch):
+    """How many fits' evidence is twice its error from the truth: at most as many as of known errors."""
     monkeypatch.setattr(tempering, "DISAGREEMENT", 5.0)
     monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
-    known = funnel(3, spread=1.0, wide=3.0)
+    known, fits = funnel(3, spread=1.0, wide=3.0), 30
     found = [sample(known, seed, runs=4, particles=50) for seed in range(fits)]
-    away = [abs(fit.log_evidence - known.log_evidence) / fit.log_evidence_se for fit in found]
-    return float(stats.binom.sf(sum(far > 2 for far in away) - 1, fits, 2 * stats.norm.sf(2)))
+    away = np.array([abs(fit.log_evidence - known.log_evidence) / fit.log_evidence_se for fit in found])
 
+    def count_misses(errors: float) -> float:
+        return float(stats.binom.sf((away > 2 * errors).sum() - 1, fits, 2 * stats.norm.sf(2)))
 
-def test_the_stated_error_of_the_evidence_holds_the_truth(monkeypatch: pytest.MonkeyPatch):
-    assert_chance_explains({"misses": count_misses(monkeypatch)})
-
-
-def test_an_error_a_third_as_large_does_not_hold_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(tempering, "scatter_error", lambda values: 0.3 * scatter_error(values))
+    assert_chance_explains({"misses": count_misses(1.0)})
     with pytest.raises(AssertionError, match="chance does not explain"):
-        assert_chance_explains({"misses": count_misses(monkeypatch)})
+        assert_chance_explains({"misses": count_misses(0.3)})
 
 
 @pytest.mark.parametrize("n", [3, 4, 8])
@@ -488,12 +485,13 @@ def test_too_few_points_make_no_surrogate_and_impossible_ones_teach_nothing():
 # -- ranks ------------------------------------------------------------------------------------------------------------
 
 
-def rank_dates(noise: float, simulations: int = 80) -> np.ndarray:
+def rank_dates(noise: float, simulations: int = 50) -> np.ndarray:
     """Rank truths where something is seen at an unknown date, with a noise that a fit supposes (0.3 is right)."""
     prior = JointPrior(["level"], [Prior1D("normal", 0.0, 1.0)])
 
     def told(theta: np.ndarray, unit: np.ndarray, data: np.ndarray, noise: float = 0.3) -> np.ndarray:
-        return stats.norm.logpdf(data, theta[:, :1] + 2 * unit, noise).sum(axis=1)
+        away = (data - theta[:, :1] - 2 * unit) / noise
+        return -0.5 * (away**2).sum(axis=1) - 2 * np.log(noise)
 
     def fit(data: np.ndarray, seed: int) -> Posterior:
         target = Target(lambda theta, unit: told(theta, unit, data, noise), prior, 2)
@@ -515,4 +513,4 @@ def test_ranks_give_a_wrong_noise_away(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tempering, "DISAGREEMENT", 2.0)
     monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
     with pytest.raises(AssertionError, match="chance does not explain"):
-        assert_chance_explains(compare_ranks(rank_dates(noise=0.6, simulations=50)))
+        assert_chance_explains(compare_ranks(rank_dates(noise=0.6, simulations=25)))
