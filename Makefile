@@ -8,7 +8,7 @@ PYTHONS := $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python
 OLDEST := (3, 11)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs links baseline clean
+.PHONY: help demo test check types style imports examples bench docs links baseline clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -19,12 +19,20 @@ demo: $(READY) ## fit the Beijing case to its article, hold it against the event
 test: check ## everything a change must pass: check, then the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-check: $(READY) ## style, types, who imports whom, examples in docstrings and pages
+check: style types imports examples ## style, types, who imports whom, examples in docstrings and pages
+
+types: $(READY)
+	$(BIN)/python -m mypy
+
+style: $(READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy
+
+imports: $(READY)
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q --doctest-modules --doctest-glob='*.md' negsim docs README.md
+
+examples: $(READY)
+	$(BIN)/python -m pytest -q --doctest-modules --doctest-glob='*.md' negsim docs/*.md README.md
 
 bench: $(READY) ## how fast is it? a table on the screen, JSON beside the scripts
 	$(BIN)/python benchmarks/speed.py

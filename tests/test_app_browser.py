@@ -25,6 +25,8 @@ from negsim.app.stepping import walk
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the page is not tried in a browser")
 uvicorn = pytest.importorskip("uvicorn", reason="the page needs the extra `app`")
 
+pytestmark = pytest.mark.xdist_group("app_browser")  # one worker: one browser is opened
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SHOTS = os.environ.get("NEGSIM_SCREENSHOTS")
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"

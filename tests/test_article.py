@@ -13,6 +13,8 @@ from negsim.replays import Given
 from negsim.state import State
 from negsim.vocabulary import CHANNEL_STAGES, CONCESSION_STAGES
 
+pytestmark = pytest.mark.xdist_group("article")  # one worker: the sequence is walked through once
+
 UNTIL = dt.date(1999, 12, 21)
 
 

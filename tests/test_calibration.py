@@ -17,6 +17,8 @@ from negsim.chronology_checks import find_starts
 from negsim.forecasts.drawing import forecast
 from negsim.parameters import Belief
 
+pytestmark = pytest.mark.xdist_group("calibration")  # one worker: what the article allows is found once
+
 COUNTS = np.array([4, 2, 5, 3])
 PRIOR = JointPrior(["rate"], [Belief("gamma", 3.0, 2.0)])
 EXACT_MEAN, EXACT_SD = 17 / 6, np.sqrt(17) / 6

@@ -16,6 +16,8 @@ import negsim
 from negsim.cli import main
 from negsim.cli.theories import write_changes
 
+pytestmark = pytest.mark.xdist_group("cli_fits")  # one worker: what is asked about is fitted once
+
 
 @pytest.fixture(scope="module")
 def textbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -85,6 +87,7 @@ def test_a_forecast_asks_about_the_event_that_was_named(fitted, said):
     assert said(*words, "--event", "meet::talks:")[1] == out
 
 
+@pytest.mark.xdist_group("compiled")  # one process compiles for all
 def test_a_run_and_a_forecast_are_the_same_by_either_engine(fitted, said):
     for words in (("run", "template", "--runs", 20), ("forecast", fitted, "--runs", 20)):
         code, out, _ = said(*words)

@@ -12,6 +12,8 @@ from negsim.history import History, read_history
 from negsim.replays import split_runs
 from strategies import two_state_channel
 
+pytestmark = pytest.mark.xdist_group("continuation")  # one worker: the past is simulated once
+
 ORIGIN, UNTIL = dt.date(1992, 5, 17), dt.date(1994, 6, 30)
 LIMIT = float((ORIGIN - dt.date(1990, 1, 1)).days)
 RUNS = 1000

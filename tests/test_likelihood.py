@@ -58,6 +58,8 @@ from negsim.terms import SHELF, LogRate, Term
 from negsim.vocabulary import CONCESSION_MOVES
 from strategies import LIVELY_RATES, pair, two_state_channel
 
+pytestmark = pytest.mark.xdist_group("likelihood")  # one worker: histories are drawn once
+
 Numbers = Mapping[str, Any]
 
 

@@ -22,6 +22,8 @@ import pytest
 import negsim
 from negsim.compiler import Compiled
 
+pytestmark = pytest.mark.xdist_group("objects")  # one worker: what is held is made once
+
 SHORT = 200
 """Characters in which an object says what it is."""
 ARRAYS = {"Array", "DataFrame", "Flags", "Floats", "Ints"}
@@ -83,7 +85,7 @@ def test_each_can_be_compared_copied_and_sent_to_another_process(held):
             assert repr(pickle.loads(pickle.dumps(one))) == repr(copy.deepcopy(one)) == repr(one), name
 
 
-@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("engine", ["numpy", pytest.param("auto", marks=pytest.mark.xdist_group("compiled"))])
 def test_why_a_move_was_impossible_survives_the_way_to_another_process(engine: str):
     found = negsim.replay(CASE, [(0.5, "adjourn:north:table:")], engine=engine)
     elsewhere = pickle.loads(pickle.dumps(found))

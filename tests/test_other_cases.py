@@ -11,6 +11,8 @@ from negsim.chronology_checks import draw_points, walk
 from negsim.chronology_files import load_chronology
 from negsim.compiler import Compiled, compile_scenario
 
+pytestmark = pytest.mark.xdist_group("other_cases")  # one worker: chronologies are read once
+
 CASES = {"agreed-framework-1994": "crisis", "good-friday-1998": "process"}
 
 

@@ -86,7 +86,7 @@ def test_a_needle_is_remembered():
 
 
 def average_evidence(fitted: bool, monkeypatch: pytest.MonkeyPatch) -> float:
-    """p-value of the mean evidence over many small runs being the truth, known to within 2%: what is 10% off is found."""
+    """p-value of the mean evidence over many small runs being the truth, known to within 2%: 10% off is found."""
     monkeypatch.setattr(tempering, "DISAGREEMENT", 5.0)  # what small runs return is not looked at
     monkeypatch.setattr(tempering, "EVIDENCE_SPREAD", 5.0)
     known = funnel(6, spread=1.0, wide=3.0)

@@ -11,6 +11,8 @@ import negsim
 from negsim.cli import main
 from negsim.plots import draw_answer, draw_outcomes, draw_partings
 
+pytestmark = pytest.mark.xdist_group("whatif")  # one worker: what is shown is asked once
+
 CASE = "two-state-channel"
 
 

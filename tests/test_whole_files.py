@@ -16,6 +16,8 @@ from negsim.calibration.posterior import Posterior
 from negsim.results import ResultError
 from negsim.whole_files import whole_file, write_whole
 
+pytestmark = pytest.mark.xdist_group("whole_files")  # one worker: what is kept is fitted once
+
 TUTORIAL = Path(__file__).parents[1] / "examples" / "tutorial"
 HARBOUR = TUTORIAL / "harbour.toml"
 FIT = ("fit", HARBOUR, "--chronology", TUTORIAL / "events.csv", "--particles", 60, "--runs", 2, "--seed", 1)
