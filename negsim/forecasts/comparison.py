@@ -18,7 +18,8 @@ known later than they happened.)
 *Is it enough?* On average over what the model with the theory could have drawn, the log evidence for it is at most the
 mean log ratio of the two likelihoods at the true parameters, of complete records to the day (the divergence of
 marginals is no larger than that of joint distributions). Where even that is less than log 20, sequences of this length
-do not say so on average.
+do not say so on average. (True parameters are draws from the fit, so this is of two variants that begin with what was
+learned: from wider priors a record may also show that one of them fits only far out.)
 """
 
 from __future__ import annotations
