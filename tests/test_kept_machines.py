@@ -21,9 +21,10 @@ import negsim
 
 pytest.importorskip("numba")
 
-from negsim.scalar import keeping
+from negsim.scalar import building, keeping
 from negsim.scalar.building import _digest
 from negsim.scalar.keeping import place_source, take_or_compile
+from negsim.scenario_files import load_terms
 
 TERM = """
 from negsim.parameters import Belief, Parameter
@@ -114,6 +115,17 @@ def test_terms_of_one_text_that_read_other_numbers_are_not_confused_either(tmp_p
     assert [draw_in_new_process(cache, case) for case in cases] == [[1.5], [2.5]]
     assert draw_in_new_process(cache, *cases) == [1.5, 2.5]
     assert draw_in_new_process(cache, "other", *cases[::-1]) == [2.5, 1.5]
+
+
+def test_a_term_that_is_loaded_again_has_the_machine_it_had(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "_BUILT", {})
+    monkeypatch.setattr(building, "_build", lambda formulas: object())
+
+    def build(result: str) -> object:
+        case = negsim.load_scenario(write_case(tmp_path / "a", result, "K = 2.0"))
+        return building.build_machine([load_terms(case)["growth"].log_rates[0].formula])
+
+    assert build("K * weight") is build("K * weight") is not build("K + weight")
 
 
 @pytest.fixture

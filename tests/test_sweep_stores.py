@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import gc
 import json
 import multiprocessing
 import os
@@ -439,3 +441,35 @@ def test_a_store_holds_the_terms_of_ones_own(tmp_path):
     (moved / "terms" / "hardliner.py").write_text(file.read_text() + "# changed\n")
     with pytest.raises(SweepError, match="terms_digest is not the one"):
         resume_sweep(moved)
+
+
+def test_another_thread_is_refused_as_another_process_is_and_undoes_no_lock(tmp_path):
+    store, again = Store(tmp_path / "store"), Store(tmp_path / "." / "store")
+    with store.lock():
+        for _ in range(2):
+            with pytest.raises(SweepError, match="another process is writing here"), again.lock():
+                pass
+        code = f"from negsim.sweeps.stores import Store\nwith Store({str(store.folder)!r}).lock(): pass"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "another process is writing here" in done.stderr
+    with again.lock():
+        pass
+
+
+def test_a_sweep_stays_readable_when_the_working_folder_changes(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = sweep(small, PLANS, store="store", **ASKED)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert found.count_runs().sum() > 0
+
+
+def test_a_temporary_store_lasts_as_long_as_a_copy_of_its_sweep(small):
+    found = sweep(small, PLANS, **ASKED)
+    other, folder = copy.copy(found), found.folder
+    del found
+    gc.collect()
+    assert other.count_runs().sum() > 0
+    del other
+    gc.collect()
+    assert not folder.exists()

@@ -21,7 +21,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from inspect import getfile, signature
+from inspect import getfile, isfunction, signature
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final
@@ -44,7 +44,7 @@ import negsim.scalar.relations as relations
 import negsim.scalar.waits as waits
 import negsim.scalar.ways as ways_ahead
 from negsim.scalar.formulas import Formula
-from negsim.scalar.keeping import digest_engine, place_source, rename_formula, take_or_compile
+from negsim.scalar.keeping import describe_formula, digest_engine, place_source, rename_formula, take_or_compile
 from negsim.scalar.tables import LANES
 
 ABREAST: Final = (exponentials, possibilities, hazards, relations, passage, clocks, foresight)
@@ -76,7 +76,7 @@ class Machine:
     guide: Callable[..., None]
 
 
-_BUILT: dict[tuple[Formula, ...], Machine] = {}
+_BUILT: dict[tuple[object, ...], Machine] = {}
 
 
 def build_machine(formulas: Sequence[Formula]) -> Machine:
@@ -87,9 +87,10 @@ def build_machine(formulas: Sequence[Formula]) -> Machine:
     CannotCompile
         When a formula cannot be compiled; the message names it and says why.
     """
-    key = tuple(formulas)
+    # A file of a term of one's own is run anew at each call: what is the same function then is another object.
+    key = tuple((each.__module__, describe_formula(each)) if isfunction(each) else each for each in formulas)
     if key not in _BUILT:
-        _BUILT[key] = _build(key)
+        _BUILT[key] = _build(tuple(formulas))
     return _BUILT[key]
 
 

@@ -36,6 +36,13 @@ DAYS: Final = (10, 50, 90)
 """Percentiles of first dates in a summary."""
 
 
+class _Lease:
+    """What a temporary store lasts for: it goes when neither the sweep nor a copy of it is looked at any more."""
+
+    def __init__(self, folder: Path) -> None:
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+
 class Sweep:
     """A sweep in its store, finished or not.
 
@@ -52,9 +59,8 @@ class Sweep:
 
     def __init__(self, folder: str | Path, temporary: bool = False) -> None:
         self.folder = Path(folder)
-        self._store = Store(folder)
-        if temporary:  # the store goes when nobody looks at it any more
-            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._store = Store(self.folder.absolute())
+        self._lease = _Lease(self.folder) if temporary else None
         self.manifest = self._store.read_manifest()
         self.scenario, self.design = read_sources(self._store, self.manifest)
         damaged = self._store.find_damaged()

@@ -12,10 +12,11 @@ import errno
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from negsim.problems import NegsimError, find_odd_field
 
@@ -163,19 +164,22 @@ class Store:
         SweepError
             When another process is at it, or the folder cannot be written to.
         """
+        with _hold(self.folder.resolve()) as free, contextlib.ExitStack() as opened:
+            # Where a thread of this process is at it, to open and close the file would undo its lock.
+            if not free or not _lock_file(opened.enter_context(self._open_lock())):
+                raise RefusedSweep(f"{self.folder}: another process is writing here; wait for it, or end it")
+            self._sweep_up()
+            yield
+
+    def _open_lock(self) -> IO[str]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / LOCK).open("w")
+            return (self.folder / LOCK).open("w")
         except FileExistsError as error:
             raise RefusedSweep(f"{self.folder} exists already and is no folder") from error
         except OSError as error:
             kind = SweepError if error.errno in FULL else RefusedSweep
             raise kind(_explain(self.folder, error, begun=self.exists)) from error
-        with file:
-            if not _lock_file(file):
-                raise RefusedSweep(f"{self.folder}: another process is writing here; wait for it, or end it")
-            self._sweep_up()
-            yield
 
     def _sweep_up(self) -> None:
         """Remove what an interrupted process left half written."""
@@ -221,6 +225,25 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+_HELD: Final[set[Path]] = set()
+"""Folders that this process has locked."""
+_LOOKING: Final = threading.Lock()
+
+
+@contextlib.contextmanager
+def _hold(folder: Path) -> Iterator[bool]:
+    """Keep other threads of this process from a folder, which a lock of the file would let in; whether it was free."""
+    with _LOOKING:
+        free = folder not in _HELD
+        _HELD.add(folder)
+    try:
+        yield free
+    finally:
+        if free:
+            with _LOOKING:
+                _HELD.discard(folder)
 
 
 def _lock_file(file: Any) -> bool:
