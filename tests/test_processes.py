@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
 
-from negsim.processes import open_workers
+import negsim
+from negsim.processes import LostWorkers, open_workers
 
 ROOT = Path(__file__).parents[1]
 HARBOUR = ROOT / "examples" / "tutorial" / "harbour.toml"
@@ -33,6 +35,13 @@ def test_workers_do_their_work_and_leave_interrupts_to_the_parent():
         assert pool.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
         (known, *_) = pool._processes.values()
     assert not known.is_alive()
+
+
+def test_the_death_of_a_worker_says_what_it_may_have_died_of():
+    with pytest.raises(LostWorkers, match="ran out of memory"), open_workers(1, rest) as pool:
+        pool.submit(os._exit, 1).result()
+    assert issubclass(LostWorkers, BrokenExecutor)  # what it was called before
+    assert issubclass(LostWorkers, negsim.NegsimError)
 
 
 def test_an_interrupt_does_not_wait_for_what_workers_are_at(tmp_path: Path):
