@@ -448,7 +448,7 @@ class Chronology:
         if weak:
             yield f"  {weak} rows rest on general knowledge at least in part"
         yield from _list_rows("Conflicts", [(row.id, row.conflict) for row in self.rows if row.conflict])
-        yield from _list_rows("Predictions", [(row.id, row.reason) for row in self._of("prediction")])
+        yield from _list_rows("Predictions", [(row.id, self._foretold(row)) for row in self._of("prediction")])
         yield from _list_rows(
             "Duplicates",
             [(row.id, ": ".join(filter(None, (f"of {row.of}", row.reason)))) for row in self._of("duplicate")],
@@ -456,6 +456,9 @@ class Chronology:
         outside = self._of("outside")
         yield from _list_rows("Moves outside the model", [(row.id, row.reason) for row in outside if row.is_move])
         yield from _list_rows("No moves", [(row.id, row.reason) for row in outside if not row.is_move])
+
+    def _foretold(self, row: Row) -> str:
+        return row.reason or "; ".join(self._moves_of(row.id, self.predictions))
 
     def _of(self, status: Status) -> list[Row]:
         return [row for row in self.rows if row.status == status]

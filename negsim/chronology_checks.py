@@ -27,6 +27,11 @@ A_WAY: Final = (
     "a move that the state allows; what came before it and nobody told is a row of its own, as implied "
     "(rows of one day happen as they are listed)"
 )
+A_REMEDY: Final = "say in the column `after` which row comes first (previous: the row above), or narrow the dates"
+SCARCE: Final = 0.1
+"""Share of random datings below which a chronology is said to leave little room."""
+CULPRITS: Final = 3
+"""Moves that are named then, those at which most datings stop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +105,21 @@ def find_impossible(compiled: Compiled, chronology: Chronology, file: str, draws
     except ScenarioError as error:
         return [replace(problem, file=file) for problem in error.problems]
     return []
+
+
+def describe_room(compiled: Compiled, chronology: Chronology, draws: int = DRAWS) -> list[str]:
+    """Say where the state allows few of some random datings: how many, and which rows stop them; else nothing."""
+    if not chronology.unknowns:
+        return []
+    seen = walk(compiled, chronology, draw_points(chronology, draws, 0))
+    if seen.share >= SCARCE:
+        return []
+    worst = [place for place in np.argsort(-seen.first, kind="stable")[:CULPRITS].tolist() if seen.first[place]]
+    return [
+        f"  of {draws} random datings of what is vague, the state allows {seen.possible.sum()}: a fit may find too few",
+        *(f"  {seen.first[place]} stop at {chronology.moves[place].key}: {seen.reasons[place]}" for place in worst),
+        f"  {A_REMEDY}",
+    ]
 
 
 def _refused_anyway(compiled: Compiled, chronology: Chronology, unit: Floats) -> dict[int, str]:

@@ -40,6 +40,8 @@ COLUMNS: Final = (
     "id", "date", "date_start", "date_end", *PARTS, "move", "after", "status", "of", "reason", "conflict", "fact",
 )  # fmt: skip
 """What a file of one's own says of a row, in any letters."""
+PREVIOUS: Final = "previous"
+"""What stands in the column `after` for the row above."""
 ALIKE: Final = 0.8
 """How much of its letters the name of another column has in common with one of these, of 1, to be taken for a slip."""
 ONE_MOVE: Final = "parts that name one move (of what is no move of the scenario: status = outside, with a reason)"
@@ -189,14 +191,30 @@ def _own_codebook(compiled: Compiled, rows: Sequence[Mapping[str, str]], file: s
             for one, other in missing
         )
     problems = [*_find_slips(columns, file), *_find_copies(rows, file)]
-    entries, orders = {}, []
+    entries = {}
+    orders: list[OrderEntry] = []
     for row, fields in zip(_ids(rows), rows, strict=True):
         entries[row] = _own_entry(compiled, row, fields, file, problems)
-        before = [part.strip() for part in fields.get("after", "").split(";") if part.strip()]
-        orders += [OrderEntry(moves=(other, row)) for other in before]
+    tellers = [row for row, entry in entries.items() if entry.moves]
+    for row, fields in zip(_ids(rows), rows, strict=True):
+        orders += _own_orders(tellers, row, fields.get("after", ""), file, problems)
     if problems:
         raise ScenarioError([*problems, *_other_mistakes(compiled, entries, rows, dates, file)])
     return Codebook(columns=dates, order=tuple(orders), row=entries)
+
+
+def _own_orders(
+    tellers: Sequence[str], row: str, after: str, file: str, problems: list[Problem]
+) -> Iterator[OrderEntry]:
+    """What comes before a row, of the rows that tell a move; a row that tells none comes after nothing."""
+    place = tellers.index(row) if row in tellers else 0
+    for other in filter(None, map(str.strip, after.split(";"))) if row in tellers else ():
+        named = tellers[place - 1] if other == PREVIOUS and place and PREVIOUS not in tellers else other
+        if named in tellers or named.rpartition(".")[0] in tellers:
+            yield OrderEntry(moves=(named, row))
+        elif other != PREVIOUS:
+            allowed = f"the id of a row that tells a move, or {PREVIOUS}: the last such row above"
+            problems.append(Problem(file, f"row {row}", f"after {other}", allowed, find_nearest(other, tellers)))
 
 
 def _find_slips(columns: Sequence[str], file: str) -> Iterator[Problem]:

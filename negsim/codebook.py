@@ -21,6 +21,7 @@ from negsim.calendar import day_number
 from negsim.chronology import Chronology, DatedMove, Row
 from negsim.compiler import Compiled
 from negsim.edtf import FORMS, Interval, NotADate, format_interval, guess_date, parse_interval
+from negsim.moves import find_address
 from negsim.placement import Conflict, Link, find_conflicts
 from negsim.problems import NOTHING, Problem, ScenarioError, describe_value, find_nearest, list_names
 from negsim.reporting import EVERYTHING, Reporting, Rule, idle_rules
@@ -359,13 +360,15 @@ def _interval(draft: Draft, row: str, text: str) -> Interval | None:
 
 def _names(draft: Draft, row: str, entry: MoveEntry) -> tuple[str, ...] | None:
     """Addresses of a move, if the scenario has them all."""
-    names = (entry.move,) if isinstance(entry.move, str) else entry.move
-    known = draft.names
-    for name in names:
-        if name not in known:
+    written = (entry.move,) if isinstance(entry.move, str) else entry.move
+    known, names = draft.names, []
+    for name in written:
+        if (meant := find_address(name, known)) is not None:
+            names.append(meant)
+        else:
             allowed = "a move of the scenario, kind:actor:channel:subject"
             draft.complain(row, describe_value(name), allowed, find_nearest(name, known))
-    return names if all(name in known for name in names) else None
+    return tuple(names) if len(names) == len(written) else None
 
 
 def _dated(draft: Draft, row: str, entry: MoveEntry, own: tuple[Interval, Interval]) -> DatedMove | None:

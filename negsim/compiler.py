@@ -141,6 +141,8 @@ class Compiled:
             For what is out of range.
         """
         for name, value in (params or {}).items():
+            if np.asarray(value).dtype.kind in "SU":
+                raise ValueError(f"params[{name!r}]: {value!r} is no number")
             if not np.isfinite(np.asarray(value, dtype=float)).all():  # None is not
                 raise ValueError(f"params[{name!r}]: not every number is finite")
         for end in (np.min, np.max) if params else ():

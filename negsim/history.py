@@ -17,7 +17,7 @@ import numpy as np
 
 from negsim.calendar import ZONELESS, day_number
 from negsim.compiler import Compiled
-from negsim.moves import Event
+from negsim.moves import Event, find_address
 from negsim.problems import NOTHING, Problem, ScenarioError, find_nearest
 from negsim.state import Floats, Ints
 from negsim.vocabulary import CONSEQUENCES
@@ -121,7 +121,9 @@ def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> Hist
     """
     if isinstance(rows, History):
         return rows
-    if hasattr(rows, "to_dict"):
+    if hasattr(rows, "to_dicts"):  # a frame of polars
+        rows = rows.to_dicts()
+    elif hasattr(rows, "to_dict"):
         rows = rows.to_dict("records")
     if not isinstance(rows, Iterable) or isinstance(rows, str | bytes):
         raise TypeError(f"a history is a list of moves, an event table, a History or an Ensemble, not {rows!r}")
@@ -191,8 +193,8 @@ def find_move(compiled: Compiled, what: Any) -> int:
         what = what.name
     if isinstance(what, str):
         names = [move.name for move in moves]
-        if what in names:
-            return names.index(what)
+        if (meant := find_address(what, names)) is not None:
+            return names.index(meant)
         raise _Misread(repr(what), "a move of the scenario, kind:actor:channel:subject", find_nearest(what, names))
     if isinstance(what, Mapping) and _told(what.get("move")):
         return find_move(compiled, what["move"])

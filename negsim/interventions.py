@@ -8,12 +8,13 @@ How each kind of change acts on the clocks is in docs/model.md, section 9: *remo
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from negsim.calendar import ZONELESS
 from negsim.edtf import FORMS, NotADate, parse_interval
@@ -22,6 +23,19 @@ from negsim.numbers import match_numbers
 from negsim.problems import Problem, describe_value, find_nearest
 from negsim.scenario import Number, Positive, Scenario, Table
 
+
+def _read_text(given: Any) -> Any:
+    """A date or a moment that stands in quotes, or that Python gave as a text; anything else as it is."""
+    if isinstance(given, str):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(given)
+        with contextlib.suppress(ValueError):
+            return dt.datetime.fromisoformat(given)
+    return given
+
+
+Day = Annotated[dt.date, BeforeValidator(_read_text)]
+Moment = Annotated[dt.datetime | dt.date, BeforeValidator(_read_text)]
 IfImpossible = Literal["refuse", "leave"]
 Count = Annotated[int, Field(ge=1)]
 
@@ -42,9 +56,9 @@ class Ban(Table):
 
     move: str
     """The move, kind:actor:channel:subject; `*` stands for anything within a part."""
-    from_: Annotated[dt.date | None, Field(alias="from")] = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
     """First day of the ban (default: the scenario's first)."""
-    until: dt.date | None = None
+    until: Day | None = None
     """Last day of the ban (default: the scenario's last)."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -55,7 +69,7 @@ class Force(Table):
 
     move: str
     """The move, kind:actor:channel:subject."""
-    date: dt.datetime | dt.date
+    date: Moment
     """When: a day (its first moment), or a moment."""
     if_impossible: IfImpossible = "refuse"
     """Where the state does not allow it: refuse the question, or leave such runs as they are and count them."""
@@ -81,7 +95,7 @@ class Move(Table):
 
     move: str
     """The move, kind:actor:channel:subject."""
-    to: dt.datetime | dt.date
+    to: Moment
     """The other date. The move is made then in every run, whether or not there is an occurrence to remove."""
     nth: Count = 1
     """Which of its occurrences, counted from the beginning of `within`."""
@@ -102,9 +116,9 @@ class NumberChange(Table):
     """or what it is multiplied by,"""
     add: Number | None = None
     """or what is added to it: one of the three."""
-    from_: Annotated[dt.date | None, Field(alias="from")] = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
     """First day (default: from the start, initial state included)."""
-    until: dt.date | None = None
+    until: Day | None = None
     """Last day (default: the scenario's last)."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -129,9 +143,9 @@ class Watch(Table):
     """Kind of event, kind:actor:channel:subject; an empty part or `*` stands for any."""
     label: str
     """What to call it in a sentence, such as `talks between the governments`."""
-    by: dt.date | None = None
+    by: Day | None = None
     """Only what happens until this day counts (default: the end of the simulation)."""
-    from_: Annotated[dt.date | None, Field(alias="from")] = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
     """Only what happens from this day on counts."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -176,7 +190,7 @@ class Intervention(Table):
 
 
 def match_moves(pattern: str, events: Sequence[Event]) -> list[int]:
-    """Places of the moves that an address means; `*` stands for anything within a part.
+    """Places of the moves that an address means; `*` is anything within a part, colons at its end may be left out.
 
     Examples
     --------
@@ -186,6 +200,7 @@ def match_moves(pattern: str, events: Sequence[Event]) -> list[int]:
     ([0, 1], [1])
     """
     wanted = pattern.split(":")
+    wanted += [""] * (4 - len(wanted))
     return [place for place, event in enumerate(events) if _fits(event.name.split(":"), wanted)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from negsim.problems import find_nearest
@@ -58,6 +58,28 @@ def find_nearest_address(given: str, events: Iterable[Event]) -> str | None:
     written = (zip(asked, event.name.split(":"), strict=False) for event in events)
     shortened = dict.fromkeys(":".join(part if here else "" for here, part in parts) for parts in written)
     return find_nearest(given.rstrip(":"), shortened)
+
+
+def find_address(given: str, known: Collection[str]) -> str | None:
+    """The address that was meant: colons at its end may be left out, and a package has its items in any order.
+
+    Examples
+    --------
+    >>> known = ["meet:A:table:", "agree:A:table:rice+oil"]
+    >>> find_address("meet:A:table", known), find_address("agree:A:table:oil+rice", known)
+    ('meet:A:table:', 'agree:A:table:rice+oil')
+    >>> find_address("meet:B:table", known) is None
+    True
+    """
+    if given in known:
+        return given
+    wanted = _parts(given)
+    return next((address for address in known if _parts(address) == wanted), None)
+
+
+def _parts(address: str) -> tuple[str, ...]:
+    *place, subject = (part.strip() for part in f"{address}:::".split(":", 3))
+    return (*place, *sorted(subject.rstrip(":").split("+")))
 
 
 def list_events(scenario: Scenario) -> list[Event]:

@@ -21,7 +21,9 @@ from negsim.vocabulary import (
     NEEDS_UNFROZEN,
     NONE,
     OPEN,
+    SIGNED,
     SUSPENDED,
+    TABLED,
 )
 
 
@@ -71,7 +73,10 @@ def _way_there(compiled: Compiled, event: Event, stage: int, allowed: tuple[int,
                 frontier.append(target)
     found = [ways[target] for target in allowed if target in ways]
     if not found:
-        return "" if event.channel else " (an accord with it comes before)"
+        if event.channel:
+            return ""
+        what = "approve, in the channel of its accord," if stage in (TABLED, SIGNED) else "an accord with it"
+        return f" ({what} comes before)"
     return f" ({' and '.join(found[0])} come{'' if len(found[0]) > 1 else 's'} before)"
 
 
@@ -110,11 +115,23 @@ def _channel_reasons(compiled: Compiled, state: State, outlook: Outlook, event: 
         yield f"a hard gate of channel {event.channel} is not met"
     if event.kind == "agree":
         if state.table[row, column]:
-            yield f"another package is on the table of channel {event.channel}"
+            waits = _who_decides(compiled, state, row, column)
+            yield f"another package is on the table of channel {event.channel}{waits}"
         for item in event.items:
             yield from _item_reasons(compiled, state, item, column)
     if event.kind in ("approve", "reject"):
         yield from _consent_reasons(compiled, state, event, row, column)
+
+
+def _who_decides(compiled: Compiled, state: State, row: int, column: int) -> str:
+    """Say whose decision at home the package on the table of a channel waits for."""
+    channel = compiled.scenario.channel[compiled.labels.channels[row]]
+    waited = [
+        compiled.scenario.principal(members[0])
+        for side, members in enumerate(channel.sides)
+        if channel.consent[side] == "before_signature" and not state.consent[2 * row + side, column]
+    ]
+    return f" (approve or reject by {' and '.join(waited)} comes before)" if waited else ""
 
 
 def _item_reasons(compiled: Compiled, state: State, item: str, column: int) -> Iterator[str]:

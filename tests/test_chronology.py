@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import negsim
 from negsim.chronology import Chronology
-from negsim.chronology_checks import draw_points, find_starts, walk
+from negsim.chronology_checks import describe_room, draw_points, find_starts, walk
 from negsim.chronology_files import chronologies, load_chronology
 from negsim.compiler import Compiled, compile_scenario
 from negsim.edtf import NotADate, format_interval, guess_date, parse_interval
@@ -559,7 +559,64 @@ def test_many_mistakes_are_told_together(tell):
 
 def test_an_order_after_a_row_that_is_not_there_is_told(tell):
     (problem,) = tell("E1,1998,act,PRK,,missile_test,E2,,,")
-    assert problem.given == "E2"
+    assert (problem.key, problem.given) == ("row E1", "after E2")
+
+
+def test_an_order_after_a_row_that_tells_no_move_is_told_by_its_row(tell):
+    (problem,) = tell("E1,1997,,,,,,outside,,a visit", "E1b,1998,act,PRK,,missile_test,E1,,,")
+    assert (problem.key, problem.given) == ("row E1b", "after E1")
+
+
+def test_previous_is_the_row_above_that_tells_a_move(tmp_path, beijing):
+    rows = ["plan:JPN:official:,", "open:JPN:official:,", ",outside", "meet:JPN:official,", "adjourn:JPN:official:,"]
+    written = "".join(f"1992-03,{row},why,previous\n" for row in rows)
+    (tmp_path / "own.csv").write_text(f"date,move,status,reason,after\n{written}")
+    chronology = load_chronology(beijing, tmp_path / "own.csv")
+    days, _ = chronology.placement.place(draw_points(chronology, 50, 0))
+    assert [move.row for move in chronology.moves] == ["1", "2", "4", "5"]
+    assert (np.diff(days, axis=1) >= 0).all()
+    assert describe_room(beijing, chronology) == []
+
+
+def test_a_chronology_whose_vague_dates_hardly_ever_fit_says_which_rows_stop_it(tmp_path, beijing):
+    rows = ("plan", "open", "meet", "adjourn", "close")
+    written = "".join(f"{row},1992-03,{row}:JPN:official:\n" for row in rows)
+    (tmp_path / "own.csv").write_text(f"id,date,move\n{written}")
+    said = describe_room(beijing, load_chronology(beijing, tmp_path / "own.csv"))
+    assert "of 64 random datings" in said[0]
+    assert 1 <= len(said[1:-1]) <= 3
+    assert all("official is" in line for line in said[1:-1])
+    assert "`after`" in said[-1]
+
+
+def test_the_items_of_an_accord_come_in_any_order_in_an_address_too(tmp_path, beijing):
+    name = next(name for name in beijing.labels.addresses if "+" in name)
+    channel, items = name.rpartition(":")[::2]
+    turned = "+".join(reversed(items.split("+")))
+    (tmp_path / "own.csv").write_text(f"date,move\n1995,{channel}:{turned}\n")
+    (move,) = load_chronology(beijing, tmp_path / "own.csv", check=False).moves
+    assert move.names == (name,)
+    assert read_history(beijing, [("1995-01-01", f"{channel}:{turned}")]).moves.tolist() == [
+        beijing.labels.numbers[name]
+    ]
+
+
+def test_a_prediction_without_a_reason_says_what_is_expected(tmp_path, beijing):
+    (tmp_path / "own.csv").write_text("date,move,status\n2000-03,begin:JPN::japan_food,prediction\n")
+    told = load_chronology(beijing, tmp_path / "own.csv", window=(None, "1999-12-31")).report()
+    assert "begin:JPN::japan_food 2000-03" in told
+
+
+def test_an_accord_that_waits_for_approval_says_so(tell):
+    (problem,) = tell(
+        "E1,1991-01-01,plan,JPN,official,,,,,",
+        "E2,1991-02-01,open,JPN,official,,,,,",
+        "E3,1991-02-02,meet,JPN,official,,,,,",
+        "E4,1991-02-03,agree,JPN,official,abduction_inquiry+japan_food,,,,",
+        "E5,1991-03-01,begin,JPN,,japan_food,,,,",
+    )
+    assert problem.key == "row E5"
+    assert "approve, in the channel of its accord, comes before" in problem.given
 
 
 def test_a_file_without_dates_or_moves_is_told(tell):

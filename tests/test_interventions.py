@@ -49,9 +49,16 @@ def test_the_same_question_in_python_and_in_a_file_is_equal(case, tmp_path: Path
     python = {
         "name": "mine",
         "ban": [{"move": "freeze:JPN::*", "from": dt.date(1998, 8, 31)}],
-        "number": [{"path": "alarm", "multiply": 0.5, "from": dt.date(1999, 1, 1)}],
+        "number": [{"path": "alarm", "multiply": 0.5, "from": "1999-01-01"}],
     }
     assert load_intervention(case, file) == load_intervention(case, python)
+
+
+def test_a_moment_may_be_a_text_and_an_address_end_without_its_colons(case):
+    forced = {"move": "plan:JPN:official", "date": "1998-05-01T12:00"}
+    (push,) = load_intervention(case, {"name": "sooner", "force": [forced]}).force
+    assert push.date == dt.datetime(1998, 5, 1, 12)
+    assert "force.0.date" in mistakes(case, {"name": "later", "force": [{**forced, "date": "1998-05"}]})
 
 
 def test_all_mistakes_of_fit_are_told_at_once_with_the_nearest_name(case):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import negsim
@@ -160,6 +161,11 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "is no number",
     ),
+    "a number in quotes": (
+        lambda: negsim.simulate(HARBOUR, runs=2, params={"channel.talks.rates.plan": "1"}),
+        ValueError,
+        "is no number",
+    ),
     "no question": (
         lambda: negsim.counterfactual(HARBOUR, None, None),
         TypeError,
@@ -220,6 +226,16 @@ def test_a_prior_under_which_a_rate_would_be_negative_is_refused(said, tmp_path:
     for prior in ('{ family = "normal", mean = 1.0, sd = 0.2 }', '{ family = "uniform", low = 0.0, high = 2.0 }'):
         file.write_text(text.replace(declared, prior), encoding="utf-8")
         assert check_scenario(file) == ()
+
+
+def test_frames_of_polars_are_tables_too():
+    polars = pytest.importorskip("polars")
+    rows = {"date": ["2010-05-01", "2010-06-01"], "move": ["act:coast::seizure", "plan:isle:talks:"]}
+    told = [negsim.replay(HARBOUR, frame).total for frame in (polars.DataFrame(rows), pd.DataFrame(rows))]
+    assert told[0] == told[1]
+    design = negsim.Design.table(polars.DataFrame({"tempo": [0.5, 1.0], "cool": [0.1, 0.2]}))
+    assert design.names == ("tempo", "cool")
+    assert design.values.tolist() == [[0.5, 0.1], [1.0, 0.2]]
 
 
 def test_a_day_may_be_written_wherever_a_date_is_asked_for():

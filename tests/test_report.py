@@ -103,6 +103,14 @@ def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return read_page(write_report(folder, tmp_path_factory.mktemp("page") / "page.html"))
 
 
+def test_a_sweep_of_which_nothing_is_finished_has_no_picture(folder: Path, tmp_path: Path):
+    shutil.copytree(folder / "sweep", tmp_path / "results" / "sweep")
+    for block in (tmp_path / "results" / "sweep" / "blocks").iterdir():
+        block.unlink()
+    reader = read_page(write_report(tmp_path / "results", tmp_path / "page.html"))
+    assert "0% done" in " ".join(reader.text)
+
+
 def test_a_report_fetches_nothing(page: Reader):
     assert page.addresses
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in page.addresses)

@@ -41,8 +41,9 @@ LOOK: Final = (
 )
 """What a user is told of a posterior that is not to be trusted."""
 MAKE_POSSIBLE: Final = (
-    "The case hardly ever allows these events: widen its priors or the windows of vague dates, or list what must have "
-    "come before and nobody told as moves that are implied."
+    "The case hardly ever allows these events: say in which order those with vague dates came (the column `after`), "
+    "list what must have come before and nobody told as moves that are implied, give a date more room where it has too "
+    "little, or widen the priors. `negsim check CASE --chronology FILE` says which rows stop the others."
 )
 """What a user is told where hardly a point of the prior makes the data possible."""
 TEMPER: Final = 'fit by tempering (--method tempering, in Python method="tempering")'

@@ -24,6 +24,8 @@ def fit(options: argparse.Namespace) -> None:
     """Fit a case to a chronology, print what was learned, keep the posterior."""
     from negsim.calibration.fitting import declare_prior
     from negsim.calibration.fitting import fit as fit_case
+    from negsim.chronology_checks import describe_room
+    from negsim.compiler import compile_case
     from negsim.scenario_files import load_scenario
 
     scenario = load_scenario(options.case)
@@ -32,7 +34,8 @@ def fit(options: argparse.Namespace) -> None:
             declare_prior(scenario, options.free)
     chronology = read_told(scenario, options)
     folder = None if options.out is None else make_folder(options.out)
-    print("\n".join(_heading(chronology.report().splitlines())), file=sys.stderr)
+    told = [*_heading(chronology.report().splitlines()), *describe_room(compile_case(scenario), chronology)]
+    print("\n".join(told), file=sys.stderr)
     settings = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     settings |= {name: getattr(options, name) for name in PASSED_ON}
     with _refusals_as_input(options, folder), share_bar("fit") as progress:

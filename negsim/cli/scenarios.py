@@ -77,13 +77,16 @@ def _name_files_not_run(file: str) -> str:
 
 def _check_chronology(options: argparse.Namespace) -> None:
     """Say what a case makes of a chronology, or every mistake of it."""
+    from negsim.chronology_checks import describe_room
     from negsim.chronology_files import load_chronology
+    from negsim.compiler import compile_case
     from negsim.scenario_files import load_scenario
 
     if len(options.file) > 1:
         raise InputError("--chronology: allowed with one scenario")
-    told = load_chronology(load_scenario(options.file[0]), options.chronology, codebook=options.codebook)
-    print(f"{options.chronology}: no mistakes\n\n{told.report()}")
+    compiled = compile_case(load_scenario(options.file[0]))
+    told = load_chronology(compiled, options.chronology, codebook=options.codebook)
+    print("\n".join([f"{options.chronology}: no mistakes", "", told.report(), *describe_room(compiled, told)]))
 
 
 def new(options: argparse.Namespace) -> None:

@@ -425,12 +425,8 @@ def _sweeps(found: Findings) -> Section:
         told = done.to_frame()
         spread = told.groupby("event")["probability"].agg(lambda values: values.max() - values.min())
         moved = [str(event) for event in spread.nlargest(DRAWN).index]
-        section.pictures.append(
-            draw(
-                draw_responses(done, moved),
-                "How probable the events that differ most between points are, as each number that was varied changes.",
-            )
-        )
+        caption = "How probable the events that differ most between points are, as each number that was varied changes."
+        section.pictures += [draw(draw_responses(done, moved), caption)] if moved else []
         section.paragraphs.append(
             f"Swept ({name_place(name)}): {len(done.design)} points of {', '.join(done.design.names)}, "
             f"{done.runs:,} histories each, {done.share_done:.0%} done."

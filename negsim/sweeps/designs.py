@@ -115,7 +115,7 @@ class Design:
         """
         if not (isinstance(points, Mapping) or hasattr(points, "columns")):
             raise TypeError(f"points must be a table or a mapping of names to numbers, not {type(points).__name__}")
-        columns = {str(name): _read_column(str(name), points[name]) for name in points}
+        columns = {str(name): _read_column(str(name), points[name]) for name in getattr(points, "columns", points)}
         if len({column.shape for column in columns.values()}) > 1:
             raise ValueError("the columns of a design must be of one length")
         return cls(tuple(columns), np.stack(list(columns.values()), axis=1) if columns else np.zeros((0, 0)))
