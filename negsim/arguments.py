@@ -23,6 +23,8 @@ R = TypeVar("R")
 
 FROM_ZERO: Final = ("seed", "run")
 """Whole numbers that may be 0, and of any size; all others start at 1 and are bounded."""
+PLACES: Final = ("directory", "folder", "keep", "path", "store")
+"""Files and folders; a text without letters would mean the working directory."""
 
 FORMERLY: Final = {
     "account_for": "events runs seed keep progress engine sampler refit",
@@ -121,6 +123,8 @@ def _check(name: str, given: object, kinds: tuple[str, ...]) -> None:
             least, most = (0, None) if name in FROM_ZERO else (1, MOST)
             require_whole(name, given, least, most)
         return
+    if name in PLACES and isinstance(given, str) and not given.strip():
+        raise ValueError(f"{name} must have a name, not {given!r}")
     if not any(_is(given, kind) for kind in kinds):
         *others, last = dict.fromkeys(map(_say, kinds))
         allowed = f"{', '.join(others)} or {last}" if others else last
@@ -166,7 +170,7 @@ def _resolve(name: str, known: Mapping[str, Any]) -> Iterator[str]:
 def _is(given: object, kind: str) -> bool:
     """Whether something is of a kind; of a class that is not loaded there can be nothing, so its name is enough."""
     match kind:
-        case "Any":
+        case "Any" | "ndarray":  # what is made of an array is the function's to say
             return True
         case "None" | "NoneType":
             return given is None

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from negsim.arguments import check_arguments
 from negsim.calendar import day_number, read_day
 from negsim.compiler import Compiled
 from negsim.edtf import format_interval
 from negsim.history import Coverage, History, Stacked, stack_moves
-from negsim.placement import Link, Placement, solve
+from negsim.placement import Link, Placement, read_points, solve
 from negsim.reporting import Reporting
 from negsim.state import Floats, Ints
 
@@ -188,9 +189,13 @@ class Chronology:
         """Last day of the observation, as :func:`negsim.replay` takes it."""
         return self.date(self.window[1] - 1.0)
 
+    @check_arguments
     def date(self, day: float) -> dt.date:
         """The date of a day counted from the start."""
-        return self.start + dt.timedelta(days=int(np.floor(day)))
+        try:
+            return self.start + dt.timedelta(days=int(np.floor(day)))
+        except (OverflowError, ValueError):
+            raise ValueError(f"day must be a number of days to a date, not {day!r}") from None
 
     @cached_property
     def placement(self) -> Placement:
@@ -218,11 +223,21 @@ class Chronology:
     def _choices(self) -> list[int]:
         return [place for place, move in enumerate(self.moves) if len(move.names) > 1]
 
+    @check_arguments
     def number(self, compiled: Compiled) -> Ints:
-        """Row numbers of the moves in a compiled scenario; where a row is open between some, that of the first."""
+        """Row numbers of the moves in a compiled scenario; where a row is open between some, that of the first.
+
+        Raises
+        ------
+        ValueError
+            When the scenario lacks one of the moves.
+        """
         numbers = compiled.labels.numbers
+        if lacking := [name for move in self.moves for name in move.names if name not in numbers]:
+            raise ValueError(f"{compiled.scenario.name} has no move {lacking[0]}; the chronology is of {self.case}")
         return np.array([numbers[move.names[0]] for move in self.moves], dtype=np.int64)
 
+    @check_arguments
     def place(self, compiled: Compiled, unit: Floats) -> Placed:
         """Turn points of the unit cube into dated moves.
 
@@ -233,7 +248,7 @@ class Chronology:
         unit : array, shape (points, len(unknowns))
             Any values from 0 to 1: every point gives dates that keep all windows and all orders.
         """
-        unit = self._check(unit)
+        unit = read_points("unit", unit, len(self.unknowns))
         days, volume = self.placement.place(unit[:, : self.placement.size])
         numbers = compiled.labels.numbers
         moves = np.tile(self.number(compiled), (len(unit), 1))
@@ -251,7 +266,7 @@ class Chronology:
 
     def sort(self, days: Floats) -> Ints:
         """Places of the moves in the order of time, shape (points, moves); of the same moment as the links say."""
-        sequence = self.placement.sequence
+        days, sequence = read_points("days", days, len(self.moves)), self.placement.sequence
         return np.asarray(sequence[np.argsort(days[:, sequence], axis=1, kind="stable")])
 
     def histories(self, compiled: Compiled, unit: Floats) -> list[History]:
@@ -266,10 +281,11 @@ class Chronology:
         that keep windows and orders, summed over choices: the mean over the unit cube of
         ``exp(replay(...).total + log_volume(unit))``.
         """
-        unit = self._check(unit)
+        unit = read_points("unit", unit, len(self.unknowns))
         volume = self.placement.place(unit[:, : self.placement.size])[1]
         return volume + sum(float(np.log(len(self.moves[place].names))) for place in self._choices)
 
+    @check_arguments
     def find_point(self, compiled: Compiled, history: History) -> Floats:
         """Find the point of the unit cube that a history comes from.
 
@@ -299,20 +315,16 @@ class Chronology:
         taken = [(choices[place] + 0.5) / len(self.moves[place].names) for place in self._choices]
         return np.concatenate((dates, np.array(taken, dtype=float)))
 
-    def _check(self, unit: Floats) -> Floats:
-        unit = np.asarray(unit, dtype=float)
-        if unit.ndim != 2 or unit.shape[1] != len(self.unknowns):
-            raise ValueError(f"unit has the shape {unit.shape}; it must be (points, {len(self.unknowns)})")
-        return unit
-
     # -- what is reported --------------------------------------------------------------------------------------------
 
+    @check_arguments
     def coverage(self, compiled: Compiled) -> Coverage:
         """The coverage, as :func:`negsim.replay` takes it.
 
         A move that the chronology implies is accounted for in its window: there its hazard counts in full, as if no
         other of its kind had happened than those that are told and implied.
         """
+        self.number(compiled)  # refuses a scenario without these moves
         low, high = self.placement.low, self.placement.high
         implied = [
             (name, float(low[place]), float(high[place]))

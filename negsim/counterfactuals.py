@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.answers import save_answer, write_answer, write_headline
+from negsim.arguments import check_arguments
 from negsim.arms import Arm
 from negsim.calibration.fitting import bring_together
 from negsim.calibration.posterior import Posterior
@@ -107,6 +108,7 @@ class Counterfactual:
         """The answer in one sentence: the last of the watched outcomes, with its uncertainty."""
         return write_headline(self.intervention, self.products)
 
+    @check_arguments
     def save(self, directory: str | Path) -> Path:
         """Write the answer: sentences, tables, the question, and where it comes from."""
         return save_answer(Path(directory), self.text(), self.intervention, self.products, self.provenance)

@@ -123,7 +123,7 @@ def read_history(compiled: Compiled, rows: Any, file: str = "<history>") -> Hist
         return rows
     if hasattr(rows, "to_dicts"):  # a frame of polars
         rows = rows.to_dicts()
-    elif hasattr(rows, "to_dict"):
+    elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         rows = rows.to_dict("records")
     if not isinstance(rows, Iterable) or isinstance(rows, str | bytes):
         raise TypeError(f"a history is a list of moves, an event table, a History or an Ensemble, not {rows!r}")

@@ -10,11 +10,12 @@ dates come from one point each.
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -407,3 +408,20 @@ def _count_followers(reach: Floats, place: int, later: Ints, ceilings: Ints) -> 
     width = reach[size, place] + reach[place, size]
     shares = (np.abs(reach[np.ix_(ceilings, later)] - reach[ceilings, place][:, None]) < NARROWEST).all(axis=0)
     return int((follows & shares & (reach[place, later] > width - NARROWEST)).sum())
+
+
+def read_points(name: str, given: Any, columns: int) -> Floats:
+    """Read numbers, shape (points, columns).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array of numbers, or of another shape; naming the argument.
+    """
+    try:
+        found = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, shape (points, {columns}), not {reprlib.repr(given)}") from None
+    if found.ndim != 2 or found.shape[1] != columns:
+        raise ValueError(f"{name} has the shape {found.shape}; it must be (points, {columns})")
+    return found

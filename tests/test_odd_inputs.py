@@ -13,6 +13,7 @@ import pytest
 
 import negsim
 from negsim.cli.words import write_plainly
+from negsim.compiler import compile_case
 from negsim.csv_files import read_numbers
 from negsim.problems import ScenarioError, require_whole
 from negsim.scenario_files import check_scenario
@@ -97,6 +98,34 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_computed
     assert "may not be written to" in err
 
 
+@pytest.mark.parametrize(("file", "content"), [("sweep.json", "[]"), ("sweep.json", "{"), ("design.parquet", "x")])
+def test_a_damaged_store_is_a_mistake_of_what_was_handed_in_as_a_damaged_fit_is(said, tmp_path, file, content):
+    store = tmp_path / "store"
+    negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, store=store)
+    (store / file).write_text(content)
+    for command in (("resume", str(store)), ("expand", str(store), "--runs", "3")):
+        code, out, err = said(*command)
+        assert (code, out) == (2, "")
+        assert f"{file} " in err
+
+
+@pytest.mark.parametrize("nameless", ["", " "])
+def test_a_place_without_a_name_is_not_the_folder_where_one_stands(tmp_path, monkeypatch, nameless):
+    monkeypatch.chdir(tmp_path)
+    ensemble, answer = negsim.simulate(HARBOUR, runs=2), negsim.counterfactual(HARBOUR, None, {"name": "x"}, runs=2)
+    calls = {
+        "directory": [ensemble.save, answer.save, negsim.load_results],
+        "path": [lambda name: negsim.save_scenario(ensemble.scenario, name)],
+        "store": [lambda name: negsim.sweep(HARBOUR, {"tempo": [1]}, runs=2, store=name), negsim.resume_sweep],
+        "folder": [negsim.open_sweep],
+    }
+    for name, some in calls.items():
+        for call in some:
+            with pytest.raises(ValueError, match=f"^{name} must have a name, not '{nameless}'$"):
+                call(nameless)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_terminal_without_some_letters_gets_plain_ones():
     letters = io.BytesIO()
     stream = io.TextIOWrapper(letters, encoding="ascii")
@@ -131,6 +160,11 @@ def test_what_is_no_count_is_refused_by_name(given):
         require_whole("runs", given)
     with pytest.raises(ValueError, match="seed must be a whole number of at least 0"):
         negsim.simulate(HARBOUR, runs=2, seed=-1 if given == 0 else given)
+
+
+def told() -> negsim.Chronology:
+    """What is told of the harbour."""
+    return negsim.load_chronology(HARBOUR, EVENTS)
 
 
 CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -184,6 +218,37 @@ CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: negsim.load_chronology(HARBOUR, EVENTS).cut("2009-12-31"),
         ValueError,
         "last must be a day from 2010-01-01",
+    ),
+    "nothing for a compiled case": (lambda: told().number(None), TypeError, "compiled must be a Compiled, not None"),
+    "another case": (lambda: told().number(compile_case("template")), ValueError, "template has no move .*; the chron"),
+    "coverage of another case": (lambda: told().coverage(compile_case("template")), ValueError, "template has no move"),
+    "a word for a day": (lambda: told().date("x"), TypeError, "day must be a number, not 'x'"),
+    "no day": (lambda: told().date(float("nan")), ValueError, "day must be a number of days to a date, not nan"),
+    "a day after all dates": (lambda: told().date(1e9), ValueError, "day must be a number of days to a date"),
+    "words for days": (lambda: told().sort("x"), TypeError, r"days must be numbers, shape \(points, \d+\), not 'x'"),
+    "days of one move": (lambda: told().sort([[1.0]]), ValueError, r"days has the shape \(1, 1\); it must be"),
+    "words for a point": (lambda: told().stack(compile_case(HARBOUR), "x"), TypeError, "unit must be numbers"),
+    "points of two lengths": (lambda: told().log_volume([[1], [1, 2]]), TypeError, "unit must be numbers"),
+    "a history in words": (
+        lambda: told().find_point(compile_case(HARBOUR), "x"),
+        TypeError,
+        "history must be a History, not 'x'",
+    ),
+    "one number for a history": (lambda: negsim.replay(HARBOUR, pd.Series([1, 2])), ScenarioError, "a pair"),
+    "no number for a sweep": (
+        lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, params={"cool": None}),
+        TypeError,
+        r"params\['cool'\] must be a number, not None",
+    ),
+    "no error for a sweep": (
+        lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, precision={"meet.talks": None}),
+        TypeError,
+        r"precision\['meet.talks'\] must be a number, not None",
+    ),
+    "a number for an event": (
+        lambda: negsim.sweep(HARBOUR, {"tempo": [1]}, runs=2).name_of(3),
+        TypeError,
+        "event must be a text, not 3",
     ),
     "window in words": (lambda: negsim.load_chronology(HARBOUR, EVENTS, window=("May", None)), ValueError, "a date"),
 }

@@ -20,15 +20,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from known_posteriors import funnel, gamma_poisson, gaussian, shifted_dates, two_bells
 from negsim.calibration.identifiability import identify
-from negsim.calibration.posterior import (
-    Posterior,
-    SamplingError,
-    choose_systematically,
-    describe_evidence,
-    weighted_quantiles,
-)
+from negsim.calibration.posterior import Posterior, SamplingError, describe_evidence
 from negsim.calibration.priors import JointPrior, Prior1D
 from negsim.calibration.sampling import TRIED, sample_posterior
+from negsim.calibration.weights import choose_systematically, weighted_quantiles
 
 
 def make(n: int = 400, latent: int = 2, seed: int = 1) -> Posterior:
@@ -168,6 +163,15 @@ def test_so_few_draws_that_a_narrowing_may_be_chance_cannot_tell_and_a_prior_is_
     said = [hold(rng.standard_normal((50, 1))).verdicts()[0] for _ in range(400)]
     assert said.count("learned") <= 16  # more than a third of them without the error
     assert said.count("cannot tell") > 100
+
+
+@pytest.mark.parametrize("odd", [1.5, -0.1, float("nan"), "half", None])
+def test_what_is_no_probability_has_no_quantile(odd):
+    for ask in (make().quantiles, make().summary):
+        with pytest.raises(ValueError, match=r"^probabilities must be numbers from 0 to 1, not "):
+            ask([0.5, odd])
+        with pytest.raises(TypeError, match=r"^probabilities must be a list, not 0\.5"):
+            ask(0.5)
 
 
 def test_any_quantiles_can_be_had():

@@ -18,9 +18,10 @@ import numpy as np
 from negsim.arguments import check_arguments
 from negsim.calibration.priors import JUDGED_SCALES, JointPrior, Prior1D
 from negsim.calibration.psis import effective_sample_size
+from negsim.calibration.weights import choose_systematically, log_sum, weighted_quantiles
 from negsim.margins import write_error
 from negsim.problems import NegsimError, find_odd_field
-from negsim.state import Floats, Ints
+from negsim.state import Floats
 from negsim.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Posterior:
         wrong = [name for name, shape in shapes.items() if shape != (n,)]
         if wrong or self.draws.shape != (n, len(self.prior)) or len(self.latent) != n:
             raise ValueError(f"draws of shape {self.draws.shape} do not fit {wrong or 'the prior or the latent draws'}")
-        object.__setattr__(self, "log_weights", self.log_weights - _log_sum(self.log_weights))
+        object.__setattr__(self, "log_weights", self.log_weights - log_sum(self.log_weights))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,8 +145,9 @@ class Posterior:
         """Posterior standard deviations, shape (P,)."""
         return np.asarray(np.sqrt(self.weights @ (self.draws - self.mean()) ** 2))
 
+    @check_arguments
     def quantiles(self, probabilities: Sequence[float] = QUANTILES) -> Floats:
-        """Weighted quantiles, shape (len(probabilities), P)."""
+        """Weighted quantiles, shape (len(probabilities), P); of probabilities from 0 to 1."""
         return weighted_quantiles(self.draws, self.weights, probabilities)
 
     def contraction(self) -> Floats:
@@ -177,6 +179,7 @@ class Posterior:
         """Effective sample size; NaN where it is that of hardly one draw."""
         return self.ess if self.ess >= 2.0 else np.nan
 
+    @check_arguments
     def summary(self, probabilities: Sequence[float] = QUANTILES) -> pandas.DataFrame:
         """Summarise each parameter before and after the fit, with a verdict.
 
@@ -302,35 +305,6 @@ class Posterior:
             "prior": {name: before[None, :, place] for place, name in enumerate(self.names)},
             "sample_stats": {"lp": (equal.log_likelihood + self.prior.logpdf(equal.draws))[None]},
         }
-
-
-# -- weights ----------------------------------------------------------------------------------------------------------
-
-
-def _log_sum(logs: Floats) -> float:
-    top = logs.max()
-    return float(top + np.log(np.exp(logs - top).sum()))
-
-
-def weighted_quantiles(values: Floats, weights: Floats, probabilities: Sequence[float]) -> Floats:
-    """Quantiles of weighted values, shape (n, P) to (len(probabilities), P): the middle of each draw's step.
-
-    Draws without weight have no part in it.
-    """
-    values, weights = values[weights > 0], weights[weights > 0]
-    found = np.empty((len(probabilities), values.shape[1]))
-    for place in range(values.shape[1]):
-        order = np.argsort(values[:, place])
-        steps = weights[order]
-        found[:, place] = np.interp(probabilities, np.cumsum(steps) - 0.5 * steps, values[order, place])
-    return found
-
-
-def choose_systematically(weights: Floats, n: int, rng: np.random.Generator) -> Ints:
-    """Choose `n` places by weight with one random number (systematic resampling): each within one of its share."""
-    edges = np.cumsum(weights)
-    chosen = np.searchsorted(edges / edges[-1], (rng.uniform() + np.arange(n)) / n, side="right")
-    return np.minimum(chosen, len(weights) - 1)
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

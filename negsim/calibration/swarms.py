@@ -18,10 +18,11 @@ from typing import Final
 import numpy as np
 
 from negsim.calibration.bases import Base
-from negsim.calibration.posterior import MAKE_POSSIBLE, SamplingError, choose_systematically
+from negsim.calibration.posterior import MAKE_POSSIBLE, SamplingError
 from negsim.calibration.psis import effective_sample_size
 from negsim.calibration.surrogate import Archive, Surrogate
 from negsim.calibration.target import Target
+from negsim.calibration.weights import choose_systematically
 from negsim.state import Flags, Floats, Ints
 
 DEGREES: Final = 5.0

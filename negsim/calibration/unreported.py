@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from negsim.calibration.likelihood import ChronologyLikelihood
-from negsim.calibration.posterior import choose_systematically
 from negsim.calibration.psis import scatter_error
+from negsim.calibration.weights import choose_systematically
 from negsim.ensemble import NOTHING, TICK, end_of, moments
 from negsim.kernel import Outlook, choose, hazards_of, total_hazard
 from negsim.state import Floats, Ints, State

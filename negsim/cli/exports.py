@@ -68,4 +68,8 @@ def add_export(commands: Any) -> None:
         "negsim export out/fit      # draws.csv and parameters.csv",
         note="Events, draws and numbers of a fit, and points of a sweep, each beside what it is made of.",
     )
-    parser.add_argument("folder", metavar="DIR", help="folder that other commands wrote to with --out or --store")
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        help="folder that other commands wrote to with --out or --store, or one up to two levels above it",
+    )

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from negsim.cli.bars import share_bar
-from negsim.cli.words import InputError, add_case, add_command, add_engine, date, make_folder, mistakes_of, whole
+from negsim.cli.words import (
+    InputError,
+    add_case,
+    add_command,
+    add_engine,
+    add_workers,
+    date,
+    make_folder,
+    mistakes_of,
+    whole,
+)
 
 if TYPE_CHECKING:
     from negsim.calibration.posterior import Posterior
@@ -177,9 +187,7 @@ def add_fit(commands: Any) -> None:
     add_case(parser)
     add_told(parser)
     add_sampler(parser)
-    parser.add_argument(
-        "--workers", metavar="N", type=whole(1), default=1, help="threads of the compiled engine (default: 1)"
-    )
+    add_workers(parser, "threads of the compiled engine")
     methods = ("auto", "importance", "guided", "tempering", "emcee", "nautilus")
     parser.add_argument(
         "--method", choices=methods, default="auto", help="which sampler (emcee and nautilus need the extra samplers)"

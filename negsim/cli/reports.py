@@ -35,7 +35,9 @@ def add_report(commands: Any) -> None:
         "negsim run beijing-1999 --runs 1000 --out out && negsim report out",
         "negsim report out/fit --out beijing.html",
     )
-    parser.add_argument("folder", metavar="DIR", help="folder that other commands wrote to with --out")
+    parser.add_argument(
+        "folder", metavar="DIR", help="folder that other commands wrote to with --out, or one up to two levels above it"
+    )
     parser.add_argument("--out", metavar="FILE", help="the file to write (default: report.html in the folder)")
     parser.add_argument(
         "--runs",

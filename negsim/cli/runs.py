@@ -14,6 +14,7 @@ from negsim.cli.words import (
     add_engine,
     add_settings,
     add_tick,
+    add_workers,
     date,
     make_folder,
     prepare,
@@ -77,13 +78,7 @@ def add_run(commands: Any) -> None:
     parser.add_argument("--until", metavar="DATE", type=date, help="stop at this date (default: the scenario's end)")
     add_tick(parser)
     add_settings(parser)
-    parser.add_argument(
-        "--workers",
-        metavar="W",
-        type=whole(1),
-        default=1,
-        help="processes, or threads with the compiled engine (default: 1)",
-    )
+    add_workers(parser)
     add_engine(parser)
     parser.add_argument("--out", metavar="DIR", help="write events, summary, provenance and pictures there")
     parser.add_argument("--no-plots", action="store_true", help="write no pictures")

@@ -18,6 +18,7 @@ from negsim.cli.words import (
     add_command,
     add_settings,
     add_tick,
+    add_workers,
     date,
     mistakes_of,
     prepare,
@@ -286,7 +287,7 @@ def _most_moved(told: Any, events: tuple[str, ...]) -> list[str]:
 
 def add_how(parser: argparse.ArgumentParser) -> None:
     """Say by whom it is computed, and what is printed."""
-    parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help="processes (default: 1)")
+    add_workers(parser, "processes")
     parser.add_argument(
         "--show", metavar="EVENT", action="append", default=[],
         help="print this kind of event, such as meet.official or meet::official "

@@ -15,6 +15,7 @@ from negsim.cli.words import (
     add_command,
     add_engine,
     add_settings,
+    add_workers,
     date,
     make_folder,
     whole,
@@ -129,13 +130,7 @@ def add_whatif(commands: Any) -> None:
     parser.add_argument("question", metavar="QUESTION", nargs="?", help="a question of the case, or a TOML file")
     parser.add_argument("--runs", metavar="N", type=whole(2), default=1000, help="pairs of histories (default: 1000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
-    parser.add_argument(
-        "--workers",
-        metavar="W",
-        type=whole(1),
-        default=1,
-        help="processes, or threads with the compiled engine (default: 1)",
-    )
+    add_workers(parser)
     parser.add_argument(
         "--posterior", metavar="DIR", help="take the parameters from a fit: the folder that `negsim fit --out` wrote"
     )

@@ -126,6 +126,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_workers(parser: argparse.ArgumentParser, who: str = "processes, or threads with the compiled engine") -> None:
+    """Let work be shared out."""
+    parser.add_argument("--workers", metavar="W", type=whole(1), default=1, help=f"{who} (default: 1)")
+
+
 # -- values --------------------------------------------------------------------------------------------------------
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from negsim.calendar import day_number, read_day
 from negsim.calibration.fitting import bring_fit
 from negsim.calibration.likelihood import ChronologyLikelihood
-from negsim.calibration.posterior import Posterior, weighted_quantiles
+from negsim.calibration.posterior import Posterior
 from negsim.calibration.psis import effective_sample_size, smooth_weights
+from negsim.calibration.weights import weighted_quantiles
 from negsim.chronology import Chronology
 from negsim.ensemble import Explosive, simulate
 from negsim.forecasts.drawing import PURPOSE, PURPOSE_PRIOR, SHARES, open_purpose, standard_error

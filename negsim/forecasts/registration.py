@@ -83,6 +83,7 @@ class Registered:
         """Who forecast."""
         return tuple(self.content["forecasts"])
 
+    @check_arguments
     def save(self, path: str | Path) -> Path:
         """Write it; a file that is there is not overwritten.
 

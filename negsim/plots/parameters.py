@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from negsim.arguments import check_arguments
-from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, Posterior, weighted_quantiles
+from negsim.calibration.posterior import CANNOT_TELL, PRIOR_DRIVEN, Posterior
+from negsim.calibration.weights import weighted_quantiles
 from negsim.plots.page import (
     BLACK,
     BLUE,

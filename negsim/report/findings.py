@@ -1,4 +1,4 @@
-"""What does a folder of results hold? Whatever the commands wrote there, in it or in the folders within it."""
+"""What does a folder of results hold? Whatever the commands wrote there, in it or in folders up to two levels below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas
 
 DEEPEST: Final = 2
-"""Folders within folders that are looked into."""
+"""Levels of folders below that are looked into: deeper, a folder of a whole project would be searched."""
 MOST_BYTES: Final = 20_000_000
 """A table larger than this is not for a page."""
 NUMBERS: Final = {
@@ -112,7 +112,7 @@ def gather_findings(folder: Path) -> Findings:
     if not (found.ensembles or found.posteriors or found.sweeps or found.tables):
         told = f" ({'; '.join(found.unread)})" if found.unread else ""
         raise NothingFound(
-            f"{folder}: no events.parquet, posterior.json or table in it or the folders within it{told}; "
+            f"{folder}: no events.parquet, posterior.json or table in it or up to {DEEPEST} levels below{told}; "
             f"allowed: a folder that `negsim run`, `fit` or `forecast` wrote with --out"
         )
     found.scenario = _scenario(found)

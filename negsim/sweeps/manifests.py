@@ -22,7 +22,7 @@ from negsim.state import Floats
 from negsim.streams import BLOCK_WIDTH
 from negsim.sweeps.designs import Design
 from negsim.sweeps.plans import Extent
-from negsim.sweeps.stores import DESIGN, FORMAT, MANIFEST, SCENARIO, TERMS, RefusedSweep, Store, SweepError
+from negsim.sweeps.stores import DESIGN, FORMAT, MANIFEST, SCENARIO, TERMS, RefusedSweep, Store
 from negsim.sweeps.work import Job, built_with
 from negsim.term_files import digest_terms, own_term_files
 
@@ -166,12 +166,12 @@ def read_sources(store: Store, manifest: Mapping[str, Any]) -> tuple[Scenario, D
         names = tuple(manifest["names"])
         values: Floats = np.stack([table[name].to_numpy() for name in names], axis=1).astype(float)
     except (KeyError, OSError, TypeError, ValueError) as error:
-        raise SweepError(f"{path} cannot be read, or {SCENARIO} beside it: {error}") from error
+        raise RefusedSweep(f"{path} cannot be read, or {SCENARIO} beside it: {error}") from error
     # After an expansion that was interrupted the table may hold points that the manifest does not know yet.
     kind = manifest["design"]
     design = Design(names, values[: manifest["points"]], kind["kind"], kind["details"])
     if design.digest != manifest["design_digest"]:
-        raise SweepError(f"{path} is damaged: design_digest is not the one in the manifest")
+        raise RefusedSweep(f"{path} is damaged: design_digest is not the one in the manifest")
     restored = restore_scenario(scenario, manifest)
     if written_digest(restored) != manifest["scenario_digest"]:
         raise RefusedSweep(f"{store.folder / SCENARIO} was changed: scenario_digest is not the one in the manifest")
@@ -215,7 +215,7 @@ def read_extents(manifest: Mapping[str, Any]) -> list[Extent]:
     try:
         return [Extent(entry["first"], entry["last"], tuple(entry["runs"])) for entry in manifest["extents"]]
     except (KeyError, TypeError) as error:
-        raise SweepError(f"{MANIFEST} is damaged: extents are {describe_value(manifest['extents'])}") from error
+        raise RefusedSweep(f"{MANIFEST} is damaged: extents are {describe_value(manifest['extents'])}") from error
 
 
 def expand_manifest(manifest: Mapping[str, Any], extents: Sequence[Extent], design: Design) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from negsim.state import Array, Floats
 from negsim.sweeps.manifests import read_extents, read_sources
 from negsim.sweeps.outcomes import match_name
 from negsim.sweeps.plans import count_runs
-from negsim.sweeps.stores import Block, Store, SweepError
+from negsim.sweeps.stores import Block, RefusedSweep, Store
 from negsim.sweeps.work import METADATA, Failure
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Sweep:
         damaged = self._store.find_damaged()
         if damaged:
             names = ", ".join(str(block.path) for block in damaged)
-            raise SweepError(f"damaged (cut short or altered): {names}; resume the sweep to compute them anew")
+            raise RefusedSweep(f"damaged (cut short or altered): {names}; resume the sweep to compute them anew")
         self._blocks = self._store.list_blocks()
 
     def __repr__(self) -> str:
@@ -91,6 +91,7 @@ class Sweep:
         """Kinds of event that were kept."""
         return tuple(self.manifest["outcomes"])
 
+    @check_arguments
     def name_of(self, event: str) -> str:
         """What the sweep calls a kind of event, by that name or its address (``meet::official`` is ``meet.official``).
 

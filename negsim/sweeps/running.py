@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import reprlib
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,8 +118,8 @@ def sweep(
         When the store holds another sweep (naming each field that differs), cannot be written to, or workers die.
     """
     compiled = compile_case(case)
-    scenario, points = compiled.scenario, read_design(design)
-    _check(scenario, points, params or {}, runs=runs, workers=workers, points_per_block=points_per_block)
+    scenario, points, numbers = compiled.scenario, read_design(design), _read_numbers("params", params)
+    _check(scenario, points, numbers, runs=runs, workers=workers, points_per_block=points_per_block)
     require_whole("seed", seed, 0, None)
     kept = choose_outcomes(compiled, events)
     options = Options(
@@ -126,10 +127,10 @@ def sweep(
         seed=seed,
         until=end_of(compiled, until),
         engine=choose_engine(engine, compiled),
-        params={name: float(value) for name, value in (params or {}).items()},
+        params=numbers,
         events=None if events is None else tuple(events),
         common=common,
-        precision=_read_precision(precision or {}, kept),
+        precision=_read_precision(_read_numbers("precision", precision), kept),
         points_per_block=points_per_block or choose_points_per_block(len(points), runs),
     )
     outcomes = dict(zip(kept.names, map(list, kept.groups), strict=True))
@@ -267,13 +268,23 @@ def _check(scenario: Scenario, design: Design, params: Mapping[str, float], **co
         require_settings(scenario, {**params, **asked}, "<design>")
 
 
+def _read_numbers(name: str, given: Mapping[str, float] | None) -> dict[str, float]:
+    found = {}
+    for key, value in (given or {}).items():
+        try:
+            found[key] = float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}[{key!r}] must be a number, not {reprlib.repr(value)}") from None
+    return found
+
+
 def _read_precision(precision: Mapping[str, float], kept: Outcomes) -> dict[str, float]:
     known = dict(zip(kept.names, kept.groups, strict=True))
     small = {name: error for name, error in precision.items() if not 0 < error < 0.5}
     if small:
         raise ValueError(f"precision: an error of a probability lies between 0 and 0.5, not {small}")
     try:
-        return {match_name(word, known): float(error) for word, error in precision.items()}
+        return {match_name(word, known): error for word, error in precision.items()}
     except ValueError as error:
         raise ValueError(f"precision: {error}; it takes kinds of event that are kept") from error
 

@@ -44,7 +44,7 @@ class SweepError(NegsimError):
 
 
 class RefusedSweep(SweepError):
-    """What is asked for does not go with what the store holds; nothing was touched."""
+    """The store is damaged, or what is asked for does not go with what it holds; nothing was touched."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             raise RefusedSweep(f"{self.folder}: no sweep is here ({MANIFEST} is missing)") from None
         except (OSError, ValueError) as error:
-            raise SweepError(f"{path} cannot be read: {error}") from error
+            raise RefusedSweep(f"{path} cannot be read: {error}") from error
         if not isinstance(manifest, dict):
-            raise SweepError(f"{path} is damaged: it holds no table")
+            raise RefusedSweep(f"{path} is damaged: it holds no table")
         if manifest.get("format") != FORMAT:
             given = manifest.get("format")
             raise RefusedSweep(f"{self.folder}: format: {given!r} is stored, {FORMAT} is what this version reads")
         if odd := find_odd_field(manifest, WRITTEN):
-            raise SweepError(f"{path} is damaged: {odd}")
+            raise RefusedSweep(f"{path} is damaged: {odd}")
         return manifest
 
     def list_blocks(self) -> dict[str, Block]:
