@@ -29,6 +29,28 @@ def test_nothing_happens_before_the_origin(beijing, past):
     assert (events["date"] >= np.datetime64(ORIGIN)).all()
 
 
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_futures_are_the_same_whoever_draws_them_and_tell_how_far_they_have_come(engine):
+    if engine == "compiled":
+        pytest.importorskip("numba")
+    case = two_state_channel(plan=3.0, cancel=1.0)
+    compiled, origin = compile_scenario(case), case.start + dt.timedelta(days=200)
+    past = split_runs(negsim.simulate(compiled, runs=7, seed=3, until=origin - dt.timedelta(days=1)))
+    told: dict[int, list[tuple[float, str]]] = {1: [], 3: []}
+    alone, beside = (
+        continue_histories(
+            compiled, past, origin, seed=2, engine=engine, workers=workers, progress=lambda *one: heard.append(one)
+        ).events
+        for workers, heard in told.items()
+    )
+    assert len(alone) > 7
+    assert alone.equals(beside)
+    for heard in told.values():
+        shares = [share for share, _ in heard]
+        assert shares == sorted(shares)
+        assert heard[-1] == (1.0, "7 futures")
+
+
 def compare_counts(compiled: Compiled, past: list[History]) -> np.ndarray:
     """By how many standard errors mean counts differ from those of runs drawn at once, kind by kind."""
     continued = continue_histories(compiled, past, ORIGIN, seed=5, until=UNTIL).summary()

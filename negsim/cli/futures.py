@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from negsim.cli.bars import share_bar
 from negsim.cli.words import (
     InputError,
     add_command,
     add_engine,
+    add_workers,
     date,
     find_target,
     make_folder,
@@ -39,7 +41,9 @@ def forecast(options: argparse.Namespace) -> None:
     folder = None if options.out is None else make_folder(options.out)
     when = {"origin": options.origin, "until": options.until, "runs": options.runs, "seed": options.seed}
     questions = _ask(scenario, options.event)
-    told = draw(scenario, posterior, chronology, **when, engine=options.engine)
+    with share_bar("forecast") as progress:
+        how: dict[str, Any] = {"engine": options.engine, "workers": options.workers, "progress": progress}
+        told = draw(scenario, posterior, chronology, **when, **how)
     table = told.answers(questions)
     try:
         if folder is not None:
@@ -220,6 +224,7 @@ def add_forecast(commands: Any) -> None:
     parser.add_argument("--runs", metavar="N", type=whole(1), default=2000, help="number of futures (default: 2000)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the futures (default: 0)")
     add_events(parser)
+    add_workers(parser)
     add_engine(parser)
     parser.add_argument("--out", metavar="DIR", help="write the futures and the table there")
 

@@ -19,12 +19,12 @@ import numpy as np
 from negsim.arguments import check_arguments
 from negsim.calendar import day_number, read_day
 from negsim.calibration.fitting import bring_fit
-from negsim.calibration.likelihood import ChronologyLikelihood
 from negsim.calibration.posterior import Posterior
 from negsim.chronology import Chronology
 from negsim.chronology_files import load_chronology
 from negsim.continuation import continue_histories
 from negsim.problems import require_whole
+from negsim.progress import Progress
 from negsim.questions import Answers, Question, answer, ask_about
 from negsim.results import Ensemble, ResultError, error_of_share
 from negsim.scenario import Scenario
@@ -165,6 +165,8 @@ def forecast(
     parameters: Source = "posterior",
     record: Iterable[str] = ("events",),
     engine: str = "numpy",
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Forecast:
     """Simulate futures that follow a chronology, each with its own draw from a posterior.
 
@@ -191,6 +193,10 @@ def forecast(
         As in :func:`negsim.simulate`.
     engine : str
         As in :func:`negsim.simulate`.
+    workers : int
+        Processes; threads with the compiled engine. The forecast does not depend on their number.
+    progress : callable, optional
+        Told the share of the work that is done, and what is being done.
 
     Returns
     -------
@@ -206,6 +212,7 @@ def forecast(
     last = read_day("until", until) or scenario.end
     require_whole("runs", runs)
     require_whole("seed", seed, 0, None)
+    require_whole("workers", workers)
     if parameters not in get_args(Source):
         raise ValueError(f"parameters must be one of {', '.join(get_args(Source))}, not {parameters!r}")
     # Before the scenario is extended: what a chronology saw ends, if it says nothing else, where the scenario ends.
@@ -215,7 +222,20 @@ def forecast(
     drawn = _draw_equally(posterior, runs, seed)
     if parameters == "prior":
         drawn = _unlearn(drawn, posterior.prior.draw(runs, open_purpose(seed, PURPOSE_PRIOR)))
-    return Forecast(first, last, _continue(likelihood, drawn, first, last, seed, record), drawn)
+    params: Mapping[str, Any] = {name: drawn.draws[:, column] for column, name in enumerate(drawn.names)}
+    futures = continue_histories(
+        likelihood.compiled,
+        likelihood.histories(drawn.latent),
+        first,
+        params,
+        seed,
+        last,
+        record,
+        likelihood.engine,
+        workers,
+        progress,
+    )
+    return Forecast(first, last, futures, drawn)
 
 
 def extend(scenario: Scenario, until: dt.date) -> Scenario:
@@ -242,16 +262,3 @@ def _unlearn(drawn: Posterior, values: Floats) -> Posterior:
 def open_purpose(seed: int, purpose: int) -> np.random.Generator:
     """Open the stream of a purpose."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose,)))
-
-
-def _continue(
-    likelihood: ChronologyLikelihood,
-    drawn: Posterior,
-    origin: dt.date,
-    until: dt.date,
-    seed: int,
-    record: Iterable[str],
-) -> Ensemble:
-    params: Mapping[str, Any] = {name: drawn.draws[:, column] for column, name in enumerate(drawn.names)}
-    histories = likelihood.histories(drawn.latent)
-    return continue_histories(likelihood.compiled, histories, origin, params, seed, until, record, likelihood.engine)
