@@ -36,19 +36,22 @@ def test_futures_are_the_same_whoever_draws_them_and_tell_how_far_they_have_come
     case = two_state_channel(plan=3.0, cancel=1.0)
     compiled, origin = compile_scenario(case), case.start + dt.timedelta(days=200)
     past = split_runs(negsim.simulate(compiled, runs=7, seed=3, until=origin - dt.timedelta(days=1)))
-    told: dict[int, list[tuple[float, str]]] = {1: [], 3: []}
-    alone, beside = (
-        continue_histories(
-            compiled, past, origin, seed=2, engine=engine, workers=workers, progress=lambda *one: heard.append(one)
-        ).events
-        for workers, heard in told.items()
-    )
+    told: list[tuple[float, str]] = []
+    how = {"seed": 2, "engine": engine, "progress": lambda *one: told.append(one)}
+    alone = continue_histories(compiled, past, origin, workers=1, **how).events
+    check_told(told)
+    beside = continue_histories(compiled, past, origin, workers=3, **how).events
+    check_told(told)
     assert len(alone) > 7
     assert alone.equals(beside)
-    for heard in told.values():
-        shares = [share for share, _ in heard]
-        assert shares == sorted(shares)
-        assert heard[-1] == (1.0, "7 futures")
+
+
+def check_told(told: list[tuple[float, str]]) -> None:
+    """Shares that do not fall and end with all; then forget them."""
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert told[-1] == (1.0, "7 futures")
+    told.clear()
 
 
 def compare_counts(compiled: Compiled, past: list[History]) -> np.ndarray:

@@ -16,6 +16,7 @@ from negsim.cli.words import (
     InputError,
     add_case,
     add_command,
+    add_engine,
     add_settings,
     add_tick,
     add_workers,
@@ -298,6 +299,21 @@ def add_how(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_points(parser: argparse.ArgumentParser) -> None:
+    """Say which numbers vary, and over which points."""
+    parser.add_argument(
+        "--vary", metavar="KEY=A:B:N", type=vary, action="append", default=[],
+        help="vary a number or a named parameter (repeatable): N levels from A to B, levels V1,V2,..., a range A:B, "
+        "or its prior",
+    )  # fmt: skip
+    parser.add_argument(
+        "--design", choices=("grid", "lhs", "sobol"), default="grid",
+        help="every combination of levels, or a sample of ranges: Latin hypercube, Sobol sequence (default: grid)",
+    )  # fmt: skip
+    parser.add_argument("--points", metavar="N", type=whole(1), help="number of points of a sample")
+    parser.add_argument("--table", metavar="FILE", help="points of your own: a CSV file with a column for each key")
+
+
 def add_sweep(commands: Any) -> None:
     """Add ``sweep``."""
     parser = add_command(
@@ -311,17 +327,7 @@ def add_sweep(commands: Any) -> None:
         "negsim sweep my-case.toml --table points.csv --precision meet.talks=0.01 --runs 4096 --store out/mine",
     )
     add_case(parser)
-    parser.add_argument(
-        "--vary", metavar="KEY=A:B:N", type=vary, action="append", default=[],
-        help="vary a number or a named parameter (repeatable): N levels from A to B, levels V1,V2,..., a range A:B, "
-        "or its prior",
-    )  # fmt: skip
-    parser.add_argument(
-        "--design", choices=("grid", "lhs", "sobol"), default="grid",
-        help="every combination of levels, or a sample of ranges: Latin hypercube, Sobol sequence (default: grid)",
-    )  # fmt: skip
-    parser.add_argument("--points", metavar="N", type=whole(1), help="number of points of a sample")
-    parser.add_argument("--table", metavar="FILE", help="points of your own: a CSV file with a column for each key")
+    add_points(parser)
     parser.add_argument("--store", metavar="DIR", required=True, help="folder for finished blocks")
     parser.add_argument("--runs", metavar="N", type=whole(1), default=256, help="runs of each point (default: 256)")
     parser.add_argument("--seed", metavar="S", type=whole(0, None), default=0, help="seed of the clocks (default: 0)")
@@ -332,12 +338,7 @@ def add_sweep(commands: Any) -> None:
         "--precision", metavar="EVENT=ERROR", type=event_error, action="append", default=[],
         help="stop a point early when the error of this event's probability is small enough (repeatable)",
     )  # fmt: skip
-    parser.add_argument(
-        "--engine",
-        choices=("numpy", "compiled", "auto"),
-        default="numpy",
-        help="which engine computes (default: numpy)",
-    )
+    add_engine(parser)
     parser.add_argument("--independent", action="store_true", help="use independent random numbers at each point")
     parser.add_argument(
         "--keep", metavar="EVENT", action="append", default=[],
