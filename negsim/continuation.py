@@ -141,13 +141,17 @@ def _run_blocks(
     if workers == 1 or len(blocks) == 1:
         for columns in blocks:
             told = part_of(progress, columns[0] / runs, (columns[-1] + 1) / runs)
-            yield _continue_block(task, compiled, columns, lambda share, told=told: told(share, said))
+            yield _continue_block(task, compiled, columns, partial(_tell, told, said))
             told(1.0, said)
         return
     with _open_pool(task, compiled, min(workers, len(blocks))) as (pool, run):
         for columns, block in zip(blocks, pool.map(run, blocks), strict=True):
             (progress or tell_nobody)((columns[-1] + 1) / runs, said)
             yield block
+
+
+def _tell(told: Progress, said: str, share: float) -> None:
+    told(share, said)
 
 
 @contextmanager

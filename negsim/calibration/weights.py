@@ -27,7 +27,8 @@ def weighted_quantiles(values: Floats, weights: Floats, probabilities: Sequence[
     ValueError
         For a probability that is no number from 0 to 1.
     """
-    if odd := [one for one in probabilities if not (isinstance(one, Real) and 0 <= one <= 1)]:
+    asked: Sequence[object] = probabilities
+    if odd := [one for one in asked if not (isinstance(one, Real) and 0 <= float(one) <= 1)]:
         raise ValueError(f"probabilities must be numbers from 0 to 1, not {reprlib.repr(odd[0])}")
     values, weights = values[weights > 0], weights[weights > 0]
     found = np.empty((len(probabilities), values.shape[1]))
