@@ -264,7 +264,8 @@ CALLS: dict[str, tuple[Any, str]] = {
         lambda: negsim.load_chronology(HARBOUR, EVENTS, window=["2010-01-01"]),
         "window must be a pair",
     ),
-    "file without a name": (lambda: negsim.save_scenario(negsim.load_scenario(HARBOUR), ""), "path must name a file"),
+    "file without a name": (lambda: negsim.save_scenario(negsim.load_scenario(HARBOUR), ""), "path must have a name"),
+    "folder for a file": (lambda: negsim.save_scenario(negsim.load_scenario(HARBOUR), Path()), "path must name a file"),
     "event that is no word": (lambda: negsim.sweep(HARBOUR, {"tempo": [1, 2]}, runs=2, events=[None]), "None"),
     "stages before the first": (
         lambda: negsim.compare_theories(HARBOUR, negsim.load_chronology(HARBOUR, EVENTS), stages=-1),
