@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import csv
+import gc
 import json
 import multiprocessing
 from collections.abc import Callable, Mapping
@@ -99,6 +100,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         mark = item.get_closest_marker("xdist_group")
         if mark is not None and "@" not in item.nodeid.rpartition("]")[2]:
             item._id = type(item._id).parse(f"{item.nodeid}@{mark.args[0]}")
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among what was collected and imported: it stays, and is much."""
+    gc.collect()
+    gc.freeze()
 
 
 def compare_with_baseline(path: Path, numbers: Mapping[str, float], *, refresh: bool, tolerance: float = 1e-9) -> None:
