@@ -177,10 +177,28 @@ def test_a_function_that_cannot_be_compiled_says_so(tmp_path):
 
 def test_nothing_is_put_where_nothing_can_be_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("NEGSIM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(keeping.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     assert place_source("", "a").is_relative_to(tmp_path / "cache")
     monkeypatch.setattr(keeping.os, "access", lambda folder, how: (tmp_path / "cache") not in Path(folder).parents)
     assert place_source("", "a").is_relative_to(tmp_path / "temporary")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders have no owners here")
+def test_a_folder_that_others_could_have_filled_is_not_used(tmp_path, monkeypatch):
+    """Machine code is kept there, and run as it is found."""
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("NEGSIM_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(keeping.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = tmp_path / f"negsim-{keeping.getuser()}"
+    assert place_source("", "a") == folder / "a" / keeping.SOURCE
+    assert not folder.stat().st_mode & 0o077
+    folder.chmod(0o777)
+    assert not place_source("", "a").is_relative_to(tmp_path)
+    folder.chmod(0o700)
+    folder.rename(tmp_path / "theirs")
+    folder.symlink_to(tmp_path / "theirs")
+    assert not place_source("", "a").is_relative_to(tmp_path)
 
 
 def test_the_cache_does_not_grow_for_ever_and_what_is_used_stays(tmp_path, monkeypatch):

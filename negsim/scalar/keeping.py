@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -42,9 +43,12 @@ def cache_directory() -> Path:
 
 def place_source(text: str, digest: str) -> Path:
     """Write the source of an engine where numba can keep what it compiles beside it, unless that is there already."""
-    for root in (cache_directory(), Path(tempfile.gettempdir()) / f"negsim-{getuser()}"):
+    elsewhere = Path(tempfile.gettempdir()) / f"negsim-{getuser()}"
+    for root in (cache_directory(), elsewhere):
         file = root / digest / SOURCE
         with contextlib.suppress(OSError):
+            if root == elsewhere and not _is_private(root):
+                continue
             file.parent.mkdir(parents=True, exist_ok=True)
             if not os.access(file.parent, os.W_OK):
                 continue
@@ -56,6 +60,15 @@ def place_source(text: str, digest: str) -> Path:
                 _tidy(root)
             return file
     return Path("<engine>")
+
+
+def _is_private(folder: Path) -> bool:
+    """Make a folder where everybody may, for nobody else; whether it is so: what is read from there is run."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and (
+        not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+    )
 
 
 def _tidy(root: Path) -> None:
