@@ -193,7 +193,7 @@ def test_what_is_hardly_ever_possible_is_refused_with_the_count():
     def log_likelihood(theta: np.ndarray) -> np.ndarray:
         return np.where(theta[:, 0] > 4, 0.0, -np.inf)
 
-    with pytest.raises(SamplingError, match=r"of [0-9]+ points drawn from the prior, only [0-9] make.*widen its pri"):
+    with pytest.raises(SamplingError, match=r"of [0-9]+ points drawn from the prior, only [0-9] make.*widen the pri"):
         sample_by_tempering(Target(log_likelihood, standard_prior(2)), 1)
 
 
