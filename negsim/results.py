@@ -317,6 +317,8 @@ def save_results(ensemble: Ensemble, directory: Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if directory.exists() and not directory.is_dir():
+        raise ResultError(f"{directory} is no directory to save a result in")
     directory.mkdir(parents=True, exist_ok=True)
     provenance = directory / "provenance.json"
     for name in (provenance.name, *PARTS):  # what is cut short is no result, nor is an old one beside a new one

@@ -255,7 +255,7 @@ def test_the_ensembles_page_says_what_the_ensemble_says(server: Any):
         row = row[(row["channel"] == channel) & (row["subject"] == subject)]
         share, error = share_with_error(first)
         assert share == pytest.approx(row["probability"].sum())  # consequences that never came have no row
-        assert f"{100 * share:.0f} ± {100 * error:.1f}%" in answer["html"]["ensemble"]
+        assert f"{100 * share:.1f} ± {100 * error:.1f}%" in answer["html"]["ensemble"]
     assert "60 runs, seed 4, the case as it is" in answer["html"]["ensemble"]
 
 
@@ -316,9 +316,9 @@ def test_when_every_run_explodes_the_page_says_so(server: Any, monkeypatch: pyte
 def test_a_banned_move_never_happens_in_the_other_arm(server: Any):
     shown = ask(server, "/comparison", runs=20, change={"ban": "act:Upland::raid"})[1]["html"]["comparison"]
     (row,) = re.findall(r"<tr><td>A raid across the river.*?</tr>", shown)
-    without, with_it = re.findall(r"<td>(\d+) ±", row)
-    assert int(without) > 0
-    assert int(with_it) == 0
+    without, with_it = re.findall(r"<td>([\d.]+) ±", row)
+    assert float(without) > 0
+    assert float(with_it) == 0
     assert "with: never act:Upland::raid" in shown
 
 

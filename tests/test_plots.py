@@ -324,7 +324,7 @@ def test_the_fan_is_the_same_without_recorded_events_to_the_day(river: Ensemble)
 def test_the_share_of_a_row_is_that_of_the_summary_with_its_error(river: Ensemble):
     summary = river.summary()
     row = summary[(summary["kind"] == "begin") & (summary["subject"] == "prisoners")].iloc[0]
-    share = f"{100 * row['probability']:.0f} ± {100 * row['probability_mcse']:.1f}%"
+    share = f"{100 * row['probability']:.1f} ± {100 * row['probability_mcse']:.1f}%"
     assert share in words(draw_timeline(river, events=["begin:::prisoners"]))
 
 
@@ -378,7 +378,7 @@ def test_a_mark_of_an_accord_means_the_accords_that_hold_its_items(river: Ensemb
     held = accords["subject"].map(lambda subject: {"prisoners", "water"} <= set(subject.split("+"))).astype(bool)
     share = accords.loc[held, "run"].nunique() / river.runs
     assert share > 0
-    assert any(word.startswith(f"{100 * share:.0f} ±") for word in shown)
+    assert any(word.startswith(f"{100 * share:.1f} ±") for word in shown)
 
 
 def test_a_row_of_joined_events_needs_them_recorded(river: Ensemble):

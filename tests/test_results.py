@@ -294,3 +294,10 @@ def test_what_is_saved_is_what_was_drawn_whatever_became_of_its_table(tmp_path):
     table = drawn.events
     table["day"] = 0.0
     pd.testing.assert_frame_equal(negsim.load_results(drawn.save(tmp_path)).events, before)
+
+
+def test_a_result_is_not_saved_over_a_file(tmp_path):
+    (tmp_path / "notes.txt").write_text("kept", encoding="utf-8")
+    with pytest.raises(negsim.ResultError, match=r"notes\.txt is no directory"):
+        negsim.simulate("two-state-channel", runs=2).save(tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "kept"

@@ -88,7 +88,7 @@ def _draw_axis(scenario: Scenario, days: float, height: float) -> str:
 
 def write_share(share: float, error: float) -> str:
     """A share of runs with its error, in percent."""
-    return f"{100 * share:.0f} ± {write_error(100 * error, 1)}%"
+    return f"{100 * share:.1f} ± {write_error(100 * error, 1)}%"
 
 
 def _draw_fan(first: Floats, days: float, y: float, number: int, arms: int, name: str, label: str) -> str:

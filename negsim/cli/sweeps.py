@@ -266,7 +266,7 @@ def make_table(done: Sweep, events: list[str]) -> Any:
     table.insert(0, "point", np.arange(len(table)))
     table["runs"] = told.groupby("point")["runs"].first().reindex(table.index, fill_value=0)
     for event in chosen or _most_moved(told, done.events):
-        rows = told[told["event"] == event]
+        rows = told[(told["event"] == event) & told["probability"].notna()]  # none where every run exploded
         pairs = zip(rows["probability"], rows["probability_mcse"], strict=True)
         known = dict(
             zip(rows["point"], (f"{share:.3f} ± {write_error(error, 3)}" for share, error in pairs), strict=True)

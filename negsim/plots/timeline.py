@@ -313,4 +313,4 @@ def _caption(ensemble: Ensemble, reported: Sequence[Mark]) -> str:
 def _share(happened: int, runs: int) -> str:
     """A share of runs and its Monte-Carlo error, in per cent."""
     error = 100 * float(error_of_share(happened, runs))
-    return f"{100 * happened / runs:.0f} ± {write_error(error, 1)}%"
+    return f"{100 * happened / runs:.1f} ± {write_error(error, 1)}%"

@@ -164,7 +164,7 @@ class Store:
         SweepError
             When another process is at it, or the folder cannot be written to.
         """
-        with _hold(self.folder.resolve()) as free, contextlib.ExitStack() as opened:
+        with _hold(Path(os.path.realpath(self.folder))) as free, contextlib.ExitStack() as opened:
             # Where a thread of this process is at it, to open and close the file would undo its lock.
             if not free or not _lock_file(opened.enter_context(self._open_lock())):
                 raise RefusedSweep(f"{self.folder}: another process is writing here; wait for it, or end it")
