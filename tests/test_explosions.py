@@ -117,7 +117,7 @@ def test_pictures_of_shares_leave_out_what_the_summary_leaves_out(exploded: negs
         words = [text.get_text() for text in write_on(draw_timeline(ensemble))]
         shares = {word.partition(" ")[0] for word in words if " ± " in word}
         assert shares
-        assert shares <= {f"{100 * share:.0f}" for share in ensemble.summary()["probability"]}
+        assert shares <= {f"{100 * share:.1f}" for share in ensemble.summary()["probability"]}
         assert any("5 runs (2 exploded, left out)" in word for word in words)
     assert any("2 exploded, left out" in text.get_text() for text in write_on(draw_ledger(exploded)))
     with pytest.warns(ExplosiveWarning):
