@@ -24,7 +24,7 @@ from negsim.plots import draw_all, draw_explanation, draw_forecast, draw_paramet
 
 CASE, CHRONOLOGY = "beijing-1999", "article"
 STATE_RUNS = 1000  # the state at every tick takes memory: these are the first of the same histories
-COLUMNS = "{:<40} {:<18} {:>11} {:>11} {:>11}  {}"
+COLUMNS = "{:<40} {:<18} {:>12}{:>12}{:>12} {}"
 NEXT = "{:<50} {:>11} {:>12}  {:<25} {}"
 ALIKE = 2.0  # standard errors within which forecast and prior are not told apart
 
