@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import negsim
+from growing_terms import write_term
 
 pytest.importorskip("numba")
 
@@ -26,24 +27,6 @@ from negsim.scalar.building import _digest
 from negsim.scalar.keeping import place_source, take_or_compile
 from negsim.scenario_files import load_terms
 
-TERM = """
-from negsim.parameters import Belief, Parameter
-from negsim.terms import LogRate, Term
-{before}
-
-def grow(weight):
-    return {result}
-
-
-TERM = Term(
-    name="growth",
-    claim="Things grow.",
-    equation="plan: + weight",
-    source="a test",
-    parameters=(Parameter("weight", 1.0, "", "how much", Belief("normal", 1.0, 0.2)),),
-    log_rates=(LogRate(("plan",), grow),),
-)
-"""
 LONG = " + ".join(f"weight ** {power} / {power}.0" for power in range(3, 60))
 """So long that a compiler calls it where it could write it out."""
 SMALL_MACHINE = """
@@ -78,7 +61,7 @@ print(json.dumps(said))
 def write_case(folder: Path, result: str, before: str = "") -> Path:
     """Write a case with a term of its own, whose formula gives a result."""
     folder.mkdir(exist_ok=True)
-    (folder / "growth.py").write_text(TERM.format(result=result, before=before), encoding="utf-8")
+    write_term(folder, result, before)
     negsim.save_scenario(negsim.load_scenario("two-state-channel"), folder / "case.toml")
     with (folder / "case.toml").open("a", encoding="utf-8") as file:
         file.write('\n[term.growth]\nfile = "growth.py"\n')

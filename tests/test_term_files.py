@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import negsim
+from growing_terms import write_term
 from negsim.chronology_files import load_chronology
 from negsim.compiler import compile_case
 from negsim.forecasts.fits import Fits
@@ -17,29 +18,6 @@ from negsim.forecasts.registration import Registered, _compile
 from negsim.results import ResultError
 from negsim.scenario_files import load_terms, scenario_digest
 from negsim.sweeps.stores import SweepError
-
-TERM = """
-from negsim.parameters import Belief, Parameter
-from negsim.terms import LogRate, Term
-{before}
-
-def grow(weight):
-    return {result}
-
-
-TERM = Term(
-    name="growth",
-    claim="Things grow.",
-    equation="meet: + weight",
-    source="a test",
-    parameters=(Parameter("weight", 1.0, "", "how much", Belief("normal", 1.0, 0.2)),),
-    log_rates=(LogRate(("meet",), grow),),
-)
-"""
-
-
-def write_term(folder: Path, result: str, before: str = "") -> None:
-    (folder / "growth.py").write_text(TERM.format(result=result, before=before), encoding="utf-8")
 
 
 @pytest.fixture
